@@ -1,0 +1,1 @@
+"""Pydantic models, one file per vocabulary."""
