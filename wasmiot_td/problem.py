@@ -1,0 +1,48 @@
+"""Problem details, the one form of every HTTP error (RFC 9457)."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from wasmiot_td.errors import DocumentError, JsonSyntaxError
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457, clause 3); further members are extensions."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str | None = None
+    instance: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the JSON object, without what was not set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class ProblemError(Exception):
+    """An error of an application that already knows its problem details.
+
+    Raise it anywhere below a route; the application's error handler renders it.
+    """
+
+    def __init__(self, status: int, title: str, detail: str | None = None, **extra: Any) -> None:
+        self.problem = Problem(title=title, status=status, detail=detail, **extra)
+        super().__init__(f"{status} {title}: {detail}")
+
+
+def problem_of_document(error: DocumentError) -> Problem:
+    """Return the problem details of a rejected document: 400 for syntax, 422 for meaning."""
+    status = 400 if isinstance(error, JsonSyntaxError) else 422
+    title = "Not JSON" if status == 400 else "Document not acceptable"
+    return Problem(
+        title=title,
+        status=status,
+        detail=str(error)[:2000],
+        validationErrors=error.report.to_validation_errors(),
+    )
