@@ -1,0 +1,213 @@
+"""Serving: real processes, real sockets, real signals."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+pytest.importorskip("granian")
+
+APPLICATION = """
+import contextlib, os, sys, threading, time
+from dataclasses import dataclass
+from pathlib import Path
+from wasmiot_td.serving import serve, stopping
+
+@dataclass(frozen=True)
+class Settings:
+    directory: str
+    port: int = 0
+
+def create_app(settings):
+    ticks = []
+    def app(environ, start_response):
+        path = environ["PATH_INFO"]
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if path == "/stream":
+            return stream()
+        if path == "/slow":
+            time.sleep(0.5)
+        answers = {"/pid": os.getpid(), "/port": settings.port, "/ticks": len(ticks)}
+        return [str(answers.get(path, "ok")).encode()]
+    app.settings, app.ticks = settings, ticks
+    return app
+
+def stream():
+    while not stopping.wait(0.02):
+        yield b"tick\\n"
+
+@contextlib.contextmanager
+def lifespan(app):
+    app.ticks.append(1)
+    yield
+    Path(app.settings.directory, "left").write_text("in good order")
+
+def broken(settings):
+    raise ValueError("no such camera")
+
+def main(target):
+    serve(f"application:{target}", Settings(sys.argv[2]), port=int(sys.argv[3]),
+          lifespan="application:lifespan")
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+"""
+
+
+class Server:
+    """A started process and what it says."""
+
+    def __init__(self, directory: Path, target: str = "create_app", port: int = 0) -> None:
+        (directory / "application.py").write_text(APPLICATION)
+        root = str(Path(__file__).parents[2])
+        self.process = subprocess.Popen(
+            [sys.executable, str(directory / "application.py"), target, str(directory), str(port)],
+            env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{root}"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def wait_until_ready(self) -> str:
+        """Return the URL that the process says it listens on."""
+        assert self.process.stderr
+        for line in self.process.stderr:
+            if line.startswith("listening on "):
+                return line.removeprefix("listening on ").strip()
+        raise AssertionError("the server ended")
+
+    def stop(self) -> None:
+        """Stop the process, however far it came."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.communicate(timeout=30)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Start servers that are stopped at the end of the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start_server(target: str = "create_app", port: int = 0) -> Server:
+            server = Server(tmp_path, target, port)
+            stack.callback(server.stop)
+            return server
+
+        yield start_server
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Return whether a condition becomes true within ten seconds."""
+    for _ in range(500):
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_refused(url: str) -> bool:
+    """Return whether nobody listens at a URL."""
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def get(url: str) -> str:
+    """Return the text of a page."""
+    with requests.get(url, timeout=10) as response:
+        return response.text
+
+
+def test_port_zero_becomes_a_real_port_that_the_application_knows(start) -> None:
+    """The URL that is announced accepts at once, and the settings hold its port."""
+    url = start().wait_until_ready()
+    assert get(f"{url}port") == url.rstrip("/").rsplit(":", 1)[1]
+
+
+def test_one_child_serves_and_runs_the_background_work(start) -> None:
+    """Every request is answered by one process that is a child of the one started."""
+    server = start()
+    url = server.wait_until_ready()
+    pids = {get(f"{url}pid") for _ in range(5)}
+    assert len(pids) == 1
+    assert int(pids.pop()) != server.process.pid
+    assert eventually(lambda: get(f"{url}ticks") == "1")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_requests_finish_and_leaves_the_lifespan(start, tmp_path, number) -> None:
+    """A request that was running is answered, the lifespan is left, the exit code is 0."""
+    server = start()
+    url = server.wait_until_ready()
+    assert eventually(lambda: get(f"{url}ticks") == "1")
+    answers: list[str] = []
+    request = threading.Thread(target=lambda: answers.append(get(f"{url}slow")))
+    request.start()
+    time.sleep(0.2)
+    server.process.send_signal(number)
+    assert server.process.wait(timeout=20) == 0
+    request.join()
+    assert answers == ["ok"]
+    assert (tmp_path / "left").read_text() == "in good order"
+    assert is_refused(url)
+
+
+def test_a_stream_ends_when_the_server_stops(start) -> None:
+    """An endless response that watches `stopping` does not hold the server back."""
+    server = start()
+    url = server.wait_until_ready()
+    with requests.get(f"{url}stream", stream=True, timeout=10) as response:
+        chunks = response.iter_content(5)
+        assert next(chunks) == b"tick\n"
+        server.process.terminate()
+        assert set(chunks) <= {b"tick\n"}
+    assert server.process.wait(timeout=20) == 0
+
+
+def test_killing_the_parent_kills_the_child(start) -> None:
+    """After kill -9 of the parent nobody holds the port, and a new server gets it."""
+    server = start()
+    url = server.wait_until_ready()
+    server.process.kill()
+    server.process.wait(timeout=10)
+    assert eventually(lambda: is_refused(url))
+    again = start(port=int(url.rstrip("/").rsplit(":", 1)[1]))
+    assert again.wait_until_ready() == url
+
+
+def test_a_dead_child_ends_the_parent(start) -> None:
+    """A child that was killed does not leave a parent that serves nothing."""
+    server = start()
+    url = server.wait_until_ready()
+    os.kill(int(get(f"{url}pid")), signal.SIGKILL)
+    assert server.process.wait(timeout=20) == 1
+
+
+def test_a_taken_port_is_refused(start) -> None:
+    """A second server on one port fails by name instead of sharing it."""
+    first = start()
+    url = first.wait_until_ready()
+    second = start(port=int(url.rstrip("/").rsplit(":", 1)[1]))
+    _, said = second.process.communicate(timeout=20)
+    assert second.process.returncode == 1
+    assert said.startswith("error: port")
+    assert said.strip().endswith("is already in use")
+
+
+def test_a_factory_that_fails_ends_both_processes(start) -> None:
+    """A broken configuration is an exit code and a log line, not a server that hangs."""
+    server = start("broken")
+    _, said = server.process.communicate(timeout=20)
+    assert server.process.returncode == 1
+    assert "no such camera" in said

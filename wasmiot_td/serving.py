@@ -1,0 +1,247 @@
+"""Serve a WSGI application with Granian: one parent that watches, one child that serves.
+
+Granian serves from a child process. What an application needs there happens there:
+the factory is called in the child with the settings, and background work lives in the
+`lifespan`, which is entered once the server accepts connections and left after the last
+request when the server stops. A long response (a stream of events) watches `stopping` and ends.
+
+The child never outlives its parent, however that one dies.
+"""
+
+import contextlib
+import ctypes
+import dataclasses
+import errno
+import importlib
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+
+STOP_SECONDS = 10
+"""How long requests may take to finish after a signal, before the child is killed."""
+
+stopping = threading.Event()
+"""Set in the serving process as soon as it was asked to stop."""
+
+_PR_SET_PDEATHSIG = 1
+_ACCEPT_TIMEOUT_SECONDS = 30.0
+_LOG_CONFIG = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
+}
+
+_log = logging.getLogger(__name__)
+
+Lifespan = Callable[[Any], AbstractContextManager[Any]]
+
+
+class PortInUseError(OSError):
+    """Another process already listens on the address."""
+
+
+def serve(
+    target: str,
+    settings: Any = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    threads: int = 4,
+    lifespan: str | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, and say `listening on URL` on stderr when ready.
+
+    Args:
+        target: `package.module:factory`; called in the child as `factory(settings)`, or
+            `factory()` without settings, it returns the WSGI application.
+        settings: a picklable frozen dataclass; a field `port` becomes the real port.
+        host: the address to bind.
+        port: 0 chooses a free one.
+        threads: how many requests run at once; each stream of events holds one.
+        lifespan: `package.module:function`; called in the child as `function(app)`, it returns
+            a context manager.
+
+    Raises:
+        SystemExit: the address is taken, or the child could not start or ended by itself.
+    """
+    try:
+        with reserve_address(host, port) as real_port:
+            load = partial(
+                _load,
+                settings=_with_port(settings, real_port),
+                address=(host, real_port),
+                lifespan=lifespan,
+                parent_pid=os.getpid(),
+            )
+            _granian(target, host, real_port, threads).serve(target_loader=load)
+    except PortInUseError as error:
+        raise SystemExit(f"error: {error.strerror}") from error
+
+
+def _granian(target: str, host: str, port: int, threads: int) -> Any:
+    return Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=1,
+        blocking_threads=threads,
+        workers_kill_timeout=STOP_SECONDS,
+        log_level=LogLevels.error,
+        log_dictconfig=_LOG_CONFIG,
+    )
+
+
+@contextlib.contextmanager
+def reserve_address(host: str, port: int) -> Iterator[int]:
+    """Hold an address without listening on it, and yield its port.
+
+    Granian binds with SO_REUSEPORT, under which a second server would silently share the port
+    with the first: so it is tried without that option before.
+
+    Raises:
+        PortInUseError: another process listens there.
+    """
+    family, address = _resolve(host, port)
+    if port:
+        with socket.socket(family) as probe:
+            _bind(probe, address, socket.SO_REUSEADDR)
+    with socket.socket(family) as held:
+        _bind(held, address, socket.SO_REUSEPORT)
+        yield held.getsockname()[1]
+
+
+def _bind(sock: socket.socket, address: Any, option: int) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        sock.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            message = f"port {address[1]} on {address[0]} is already in use"
+            raise PortInUseError(errno.EADDRINUSE, message) from error
+        raise
+
+
+def _resolve(host: str, port: int) -> tuple[int, Any]:
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    return family, address
+
+
+def _with_port(settings: Any, port: int) -> Any:
+    if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
+        return settings
+    has_port = any(f.name == "port" for f in dataclasses.fields(settings))
+    return dataclasses.replace(settings, port=port) if has_port else settings
+
+
+def _load(
+    target: str,
+    *,
+    settings: Any,
+    address: tuple[str, int],
+    lifespan: str | None,
+    parent_pid: int,
+) -> Any:
+    """Become the serving process: called by Granian in the child, before it listens."""
+    die_with_parent(parent_pid)
+    _forget_signal_handlers()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    try:
+        factory = _named(target)
+        app = factory() if settings is None else factory(settings)
+        enter = _named(lifespan) if lifespan else contextlib.nullcontext
+    except Exception:  # noqa: BLE001 - whatever it is, a person gets one log entry and an exit code
+        _log.exception("application_not_started target=%s", target)
+        raise SystemExit(1) from None
+    _watch_for_stop()
+    threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
+    return app
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Have the kernel kill this process when its parent dies.
+
+    A group of its own keeps the terminal's Ctrl-C for the parent, which passes it on once.
+    Without Linux's prctl a thread looks each second.
+    """
+    os.setpgid(0, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    else:
+        threading.Thread(target=_poll_parent, args=(parent_pid,), daemon=True).start()
+    if os.getppid() != parent_pid:  # it died before prctl
+        os._exit(1)
+
+
+def _poll_parent(parent_pid: int) -> None:
+    while os.getppid() == parent_pid:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _forget_signal_handlers() -> None:
+    """Until Granian sets its own, the parent's handlers would swallow a signal here."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _watch_for_stop() -> None:
+    """Set `stopping` at a signal, whoever handles it."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    threading.Thread(target=_read_signals, args=(reader,), name="signals", daemon=True).start()
+
+
+def _read_signals(reader: socket.socket) -> None:
+    asked = {signal.SIGTERM, signal.SIGINT}
+    while asked.isdisjoint(reader.recv(64)):
+        pass
+    stopping.set()
+
+
+def _live(app: Any, enter: Lifespan, address: tuple[str, int]) -> None:
+    """Run the lifespan from the first accepted connection to the end of the main thread."""
+    host, port = address
+    try:
+        _wait_until_accepting(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        sys.stderr.write(f"listening on http://{shown}:{port}/\n")
+        sys.stderr.flush()
+        with enter(app):
+            threading.main_thread().join()
+    except Exception:  # noqa: BLE001 - a thread's error would be lost, and half a server left
+        _log.exception("lifespan_failed")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _wait_until_accepting(host: str, port: int) -> None:
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    deadline = time.monotonic() + _ACCEPT_TIMEOUT_SECONDS
+    while True:
+        try:
+            socket.create_connection((reachable, port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline or stopping.is_set():
+                raise
+            time.sleep(0.01)
+        else:
+            return
