@@ -1,0 +1,1 @@
+"""The orchestrator: directory, packages, solver, deployment. Start reading at `app.py`."""

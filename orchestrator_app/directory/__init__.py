@@ -1,0 +1,1 @@
+"""Which Things there are, and how to ask about them."""

@@ -1,0 +1,58 @@
+"""Why a manifest has no solution, as one tree.
+
+SolverError (a WasmiotError)
+├── UnknownReferences    it names modules or entrypoints that nobody uploaded; carries findings
+├── IncompatibleSteps    what a step gives is not what the next one takes; carries findings
+├── NoCandidate          a step that no device can take; carries the step and the rejections
+└── NoAssignment         each step alone has a device, all of them together have none
+"""
+
+from collections.abc import Sequence
+
+from orchestrator_app.solver.solution import Rejection
+from orchestrator_app.solver.view import Step
+from wasmiot_td.errors import WasmiotError
+from wasmiot_td.report import Finding
+
+
+class SolverError(WasmiotError):
+    """A manifest has no solution."""
+
+
+class UnknownReferences(SolverError):
+    """The manifest names modules or entrypoints that are not here."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(str(f) for f in findings))
+
+
+class IncompatibleSteps(SolverError):
+    """What a step gives is not acceptable to the step after it."""
+
+    def __init__(self, findings: Sequence[Finding], step: int) -> None:
+        self.findings = tuple(findings)
+        self.step = step
+        super().__init__("; ".join(str(f) for f in findings))
+
+
+class NoCandidate(SolverError):
+    """No device can take a step."""
+
+    def __init__(
+        self, step: Step, rejections: Sequence[Rejection], conflict: Sequence[str] = ()
+    ) -> None:
+        self.step = step
+        self.rejections = tuple(rejections)
+        self.conflict = tuple(conflict)
+        why = "; ".join(r.reason for r in rejections[:20]) or "no device is known"
+        super().__init__(f"no device can take {step.label}: {why}")
+
+
+class NoAssignment(SolverError):
+    """The steps do not fit on the candidates together."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = tuple(steps)
+        need = ", ".join(f"{s.label} {s.module.required_memory_bytes} bytes" for s in steps)
+        super().__init__(f"the memory of the candidates does not hold all steps together: {need}")

@@ -1,0 +1,107 @@
+"""The solution of a manifest: for each step the device, who else could, who could not and why."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from wasmiot_td.namespaces import CANONICAL_CONTEXT
+
+
+@dataclass(frozen=True)
+class Score:
+    """What one scorer says of a device, from 0 to 100."""
+
+    name: str
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A device that could take a step, and how good it would be, the other steps being placed."""
+
+    device: str
+    scores: tuple[Score, ...]
+
+    @property
+    def total(self) -> float:
+        """The weighted mean of the scores, 0 to 100."""
+        weight = sum(s.weight for s in self.scores)
+        points = sum(s.value * s.weight for s in self.scores)
+        return round(points / weight, 6) if weight else 0.0
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A requirement that a device does not meet.
+
+    Attributes:
+        requirement: what the step needs.
+        offered: what the device has of it.
+        reason: both in one sentence.
+    """
+
+    device: str
+    filter: str
+    requirement: str
+    offered: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where one step goes, and why there."""
+
+    step: int
+    module: str
+    entrypoint: str
+    device: str
+    candidates: tuple[Candidate, ...]
+    rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The best placement of all steps of a manifest."""
+
+    placements: tuple[Placement, ...]
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices in use, each once, in the order of the steps."""
+        return tuple(dict.fromkeys(p.device for p in self.placements))
+
+    def to_document(self, slug: str, at: datetime) -> dict[str, Any]:
+        """Return the solution as JSON-LD (terms: `ontology/solution.context.jsonld`)."""
+        return {
+            "@context": list(CANONICAL_CONTEXT),
+            "@type": ["wasmiot:Solution", "prov:Entity"],
+            "id": f"urn:wasmiot:solution:{slug}",
+            "manifest": f"urn:wasmiot:manifest:{slug}",
+            "generatedAtTime": at.isoformat().replace("+00:00", "Z"),
+            "placements": [placement_document(p) for p in self.placements],
+        }
+
+
+def placement_document(placement: Placement) -> dict[str, Any]:
+    """Return one placement as the JSON-LD of the solution document."""
+    return {
+        "step": placement.step,
+        "module": placement.module,
+        "entrypoint": placement.entrypoint,
+        "device": placement.device,
+        "candidates": [candidate_document(c) for c in placement.candidates],
+        "rejections": rejection_documents(placement.rejections),
+    }
+
+
+def candidate_document(candidate: Candidate) -> dict[str, Any]:
+    """Return a candidate with its total and its scores, as JSON-LD."""
+    scores = [asdict(s) for s in candidate.scores]
+    return {"device": candidate.device, "total": candidate.total, "scores": scores}
+
+
+def rejection_documents(rejections: Sequence[Rejection]) -> list[dict[str, str]]:
+    """Return rejections as JSON-LD."""
+    return [asdict(r) for r in rejections]

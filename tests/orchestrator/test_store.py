@@ -1,0 +1,112 @@
+"""The store keeps a document, its registration and its graph together."""
+
+from pathlib import Path
+
+import pytest
+from rdflib import Literal, URIRef
+
+from orchestrator_app.store import KindConflictError, OxigraphStore, UnstorableDocumentError
+
+A = "urn:ex:a"
+TRIPLE = b'<urn:ex:a> <urn:ex:p> "1" .\n'
+
+
+def test_a_document_comes_back_as_it_was_put(store, make_document):
+    """JSON text, registration and kind are given back unchanged."""
+    document = make_document(A, TRIPLE, {"id": A, "title": "ä\n\"'\\"})
+    assert store.put(document, kind="thing", registration={"ttl": 5}) is True
+    stored = store.get(A)
+    assert (stored.document, stored.registration) == (document.document, {"ttl": 5})
+
+
+def test_a_replacement_is_not_new_and_leaves_nothing_behind(store, make_document):
+    """Of the old graph only what the new one says as well remains."""
+    store.put(make_document(A, TRIPLE), kind="thing")
+    assert store.put(make_document(A, b'<urn:ex:a> <urn:ex:p> "2" .'), kind="thing") is False
+    assert store.select("SELECT ?o { <urn:ex:a> <urn:ex:p> ?o }") == [{"o": Literal("2")}]
+    assert store.count("thing") == 1
+
+
+def test_a_graph_with_blank_nodes_is_replaced_whole(store, make_document):
+    """Blank nodes of an earlier version do not pile up."""
+    for value in (b'"1"', b'"2"'):
+        triples = b"<urn:ex:a> <urn:ex:p> _:b .\n_:b <urn:ex:q> " + value + b" ."
+        store.put(make_document(A, triples), kind="thing")
+    rows = store.select("SELECT ?v { <urn:ex:a> <urn:ex:p> ?b . ?b <urn:ex:q> ?v }")
+    assert rows == [{"v": Literal("2")}]
+
+
+def test_a_list_is_ascending_by_code_point_and_paged(store, make_document):
+    """`Z` comes before `a`, and limit and offset cut the list."""
+    for name in ("urn:ex:b", "urn:ex:Z", "urn:ex:a"):
+        store.put(make_document(name, b""), kind="thing")
+    assert [d.id for d in store.list("thing")] == ["urn:ex:Z", "urn:ex:a", "urn:ex:b"]
+    assert [d.id for d in store.list("thing", limit=1, offset=1)] == ["urn:ex:a"]
+
+
+def test_a_deleted_document_takes_its_graph_along(store, make_document):
+    """After a delete neither text nor triples are left."""
+    store.put(make_document(A, TRIPLE), kind="thing")
+    assert (store.delete(A), store.delete(A)) == (True, False)
+    assert store.get(A) is None
+    assert store.ask("ASK { ?s <urn:ex:p> ?o }") is False
+
+
+@pytest.mark.parametrize(
+    "triples",
+    [
+        b"<urn:ex:a> <urn:ex:p> <urn:ex:o> <urn:ex:other> .",
+        b"<urn:ex:a> <urn:ex:p> <urn:o><urn:ex:other> .",
+        b"nonsense",
+    ],
+    ids=["a-quad", "an-iri-that-closes-itself", "no-triples"],
+)
+def test_no_document_writes_outside_its_graph(store, make_document, triples):
+    """What is more than triples is refused, and nothing of it is stored."""
+    with pytest.raises(UnstorableDocumentError):
+        store.put(make_document(A, triples), kind="thing")
+    assert store.get(A) is None
+
+
+@pytest.mark.parametrize("name", ["urn:wasmiot:store", "not an iri", "urn:ex:>", ""])
+def test_an_id_that_cannot_name_a_graph_is_refused(store, make_document, name):
+    """Reserved and malformed ids are refused when written and absent when read."""
+    with pytest.raises(UnstorableDocumentError):
+        store.put(make_document(name, b""), kind="thing")
+    assert store.get(name) is None
+
+
+def test_an_id_keeps_its_kind(store, make_document):
+    """A Thing cannot take over the id of a module."""
+    store.put(make_document(A, TRIPLE), kind="module")
+    with pytest.raises(KindConflictError):
+        store.put(make_document(A, b""), kind="thing")
+    assert store.get(A).kind == "module"
+
+
+def test_bindings_are_terms_and_not_text(store, make_document):
+    """A bound value is compared, never parsed."""
+    store.put(make_document(A, TRIPLE), kind="thing")
+    query = "SELECT ?s ?wanted { ?s <urn:ex:p> ?wanted }"
+    rows = store.select(query, wanted=Literal("1"))
+    assert [row["s"] for row in rows] == [URIRef(A)]
+    assert store.select(query, wanted=Literal('1" } #')) == []
+
+
+def test_a_reopened_store_knows_all_of_it(tmp_path: Path, make_document):
+    """Documents and their order survive closing."""
+    first = OxigraphStore(tmp_path / "graph")
+    first.put(make_document(A, TRIPLE, {"id": A}), kind="thing")
+    first.close()
+    second = OxigraphStore(tmp_path / "graph")
+    assert [d.document for d in second.list("thing")] == [{"id": A}]
+    second.close()
+
+
+def test_a_checkpoint_holds_the_graphs_and_not_the_bookkeeping(store, make_document, tmp_path):
+    """Who queries the copy sees the triples, and not the JSON text."""
+    store.put(make_document(A, TRIPLE), kind="thing", extra_triples=b"<urn:x> <urn:y> <urn:z> .")
+    store.checkpoint(tmp_path / "copy")
+    copy = OxigraphStore(tmp_path / "copy")
+    assert len(copy.select("SELECT * { ?s ?p ?o }")) == 2
+    copy.close()
