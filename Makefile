@@ -1,0 +1,66 @@
+# make demo     run the digit reader across one orchestrator and three supervisors
+# make test     lint, types, import contracts and all tests
+# Everything is installed into .venv; `make clean` removes it.
+
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+MADE_FROM := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint modules bench constraints clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(VENV)/demo.stamp
+	@$(BIN)/python examples/digit-reader/demo.py
+
+test: lint
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+modules: $(VENV)/dev.stamp
+	$(BIN)/python examples/digit-reader/build.py
+
+bench: $(VENV)/dev.stamp
+	@for script in benchmarks/bench_*.py; do \
+		test -e "$$script" || { echo "benchmarks/ holds no bench_*.py yet"; exit 0; }; \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+# Chooses the newest versions that pyproject.toml allows and writes them down.
+constraints: $(VENV)/python.stamp
+	rm -rf $(VENV)/newest && $(BIN)/python -m venv $(VENV)/newest
+	$(VENV)/newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[supervisor,orchestrator,dev]'
+	$(VENV)/newest/bin/python -m pip freeze --exclude-editable > constraints.txt
+	rm -rf $(VENV)/newest
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/python.stamp:
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "wasmiot needs Python 3.11 or newer, and found none; try make PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) lacks the venv module; on Debian and Ubuntu: apt install python3-venv." >&2; exit 1; }
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/demo.stamp: $(VENV)/python.stamp $(MADE_FROM)
+	@echo "installing wasmiot[supervisor,orchestrator] into $(VENV)"
+	@$(INSTALL) -e '.[supervisor,orchestrator]'
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/python.stamp $(MADE_FROM)
+	@echo "installing wasmiot[supervisor,orchestrator,dev] into $(VENV)"
+	@$(INSTALL) -e '.[supervisor,orchestrator,dev]'
+	@touch $@ $(VENV)/demo.stamp
