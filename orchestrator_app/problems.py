@@ -1,0 +1,50 @@
+"""Every error leaves as problem details (RFC 9457); nobody is shown a traceback."""
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from orchestrator_app.store import KindConflictError, UnstorableDocumentError
+from wasmiot_td.errors import DocumentError
+from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_of_document
+
+_log = logging.getLogger(__name__)
+
+
+def register_problem_answers(app: Flask) -> None:
+    """Have each kind of error rendered as its problem details."""
+    app.register_error_handler(ProblemError, lambda error: respond(error.problem))
+    app.register_error_handler(DocumentError, lambda error: respond(problem_of_document(error)))
+    app.register_error_handler(KindConflictError, lambda error: _plain(409, "Id in use", error))
+    app.register_error_handler(
+        UnstorableDocumentError, lambda error: _plain(422, "Document not acceptable", error)
+    )
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def respond(problem: Problem) -> Response:
+    """Return the response of problem details."""
+    body = problem.model_dump_json(exclude_none=True)
+    return Response(body, status=problem.status, content_type=PROBLEM_MEDIA_TYPE)
+
+
+def _plain(status: int, title: str, error: Exception) -> Response:
+    return respond(Problem(status=status, title=title, detail=str(error)[:2000]))
+
+
+def _http_exception(error: HTTPException) -> Response:
+    """Keep what the protocol asks for (`Allow`, `Location`), and replace the page."""
+    response = respond(
+        Problem(status=error.code or 500, title=error.name, detail=error.description)
+    )
+    kept = {"Allow", "Location", "Retry-After", "WWW-Authenticate", "Content-Range"}
+    response.headers.extend((k, v) for k, v in error.get_headers() if k in kept)
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    _log.error("unexpected_error", exc_info=error)
+    detail = "The orchestrator met an error of its own; its log has the rest."
+    return respond(Problem(status=500, title="Internal Server Error", detail=detail))
