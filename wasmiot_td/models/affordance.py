@@ -1,0 +1,110 @@
+"""Interaction affordances, and what stands behind them when they are functions of a module.
+
+https://www.w3.org/TR/wot-thing-description11/#interactionaffordance
+"""
+
+from pydantic import Field
+
+from wasmiot_td.models.base import Boolean, MultiLanguage, Strings, VocabularyModel
+from wasmiot_td.models.data_schema import DataSchema
+from wasmiot_td.models.form import Form
+from wasmiot_td.models.mount import DataFile, Mount
+
+
+class InteractionAffordance(VocabularyModel):
+    """https://www.w3.org/TR/wot-thing-description11/#interactionaffordance."""
+
+    id: str | None = None
+    types: Strings | None = Field(default=None, alias="@type")
+    title: str | None = None
+    titles: MultiLanguage | None = None
+    description: str | None = None
+    descriptions: MultiLanguage | None = None
+    forms: list[Form] = Field(default=[])
+    uri_variables: dict[str, DataSchema] | None = None
+
+
+class PropertyAffordance(InteractionAffordance, DataSchema):
+    """https://www.w3.org/TR/wot-thing-description11/#propertyaffordance."""
+
+    observable: Boolean | None = None
+
+    @property
+    def is_observable(self) -> bool:
+        """Whether the property can be observed; false where the document does not say."""
+        return bool(self.observable)
+
+
+class ActionAffordance(InteractionAffordance):
+    """https://www.w3.org/TR/wot-thing-description11/#actionaffordance.
+
+    `synchronous` has no default: where it is not said, it is not known.
+    """
+
+    input: DataSchema | None = None
+    output: DataSchema | None = None
+    safe: Boolean | None = None
+    idempotent: Boolean | None = None
+    synchronous: Boolean | None = None
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it changes nothing; false where the document does not say."""
+        return bool(self.safe)
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether doing it twice is doing it once; false where the document does not say."""
+        return bool(self.idempotent)
+
+
+class EventAffordance(InteractionAffordance):
+    """https://www.w3.org/TR/wot-thing-description11/#eventaffordance."""
+
+    subscription: DataSchema | None = None
+    data: DataSchema | None = None
+    data_response: DataSchema | None = None
+    cancellation: DataSchema | None = None
+
+
+class Dependency(VocabularyModel):
+    """A service that an affordance needs: that one by its id, or any of a type."""
+
+    id: str | None = None
+    type: Strings | None = None
+    thing: str | None = None
+    affordance: str | None = None
+    input: str | None = None
+
+
+class Feed(VocabularyModel):
+    """Where the output of an affordance goes, with alternatives in order of preference."""
+
+    id: str | None = None
+    type: Strings | None = None
+    thing: str | None = None
+    affordance: str | None = None
+    alternatives: list["Feed | str"] = Field(default=[])
+
+
+class AffordanceTerms(VocabularyModel):
+    """What stands behind an affordance: a function of a module, its files, its neighbours."""
+
+    entrypoint: str | None = Field(default=None, alias="wasmiot:entrypoint")
+    module: str | None = Field(default=None, alias="wasmiot:module")
+    mount: list[Mount] = Field(default=[], alias="wasmiot:mount")
+    data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
+    depends_on: list[Dependency | str] = Field(default=[], alias="wasmiot:dependsOn")
+    feeds: list[Feed | str] = Field(default=[], alias="wasmiot:feeds")
+
+
+class BoundProperty(AffordanceTerms, PropertyAffordance):
+    """A property behind which a function stands."""
+
+
+class BoundAction(AffordanceTerms, ActionAffordance):
+    """An action behind which a function stands."""
+
+
+class BoundEvent(AffordanceTerms, EventAffordance):
+    """An event behind which a function stands."""

@@ -1,0 +1,55 @@
+"""Solutions: which device does each step, and why no other."""
+
+from pydantic import Field
+
+from wasmiot_td.models.base import Context, Strings, VocabularyModel
+
+
+class Score(VocabularyModel):
+    """How well a device suits a step by one measure, from 0 to 1, and how much that counts."""
+
+    name: str
+    value: int | float
+    weight: int | float | None = None
+
+
+class Candidate(VocabularyModel):
+    """A device that could do a step."""
+
+    device: str | None = None
+    total: int | float | None = None
+    scores: list[Score] = Field(default=[])
+
+
+class Rejection(VocabularyModel):
+    """A device that cannot do a step: the filter that said so, and what was missing."""
+
+    device: str | None = None
+    filter: str
+    requirement: str | None = None
+    offered: str | None = None
+    reason: str
+
+
+class Placement(VocabularyModel):
+    """One step: the device chosen, every other that could, every one that could not."""
+
+    id: str | None = None
+    types: Strings | None = Field(default=None, alias="@type")
+    step: int
+    module: str | None = None
+    entrypoint: str | None = None
+    device: str | None = None
+    candidates: list[Candidate] = Field(default=[])
+    rejections: list[Rejection] = Field(default=[])
+
+
+class Solution(VocabularyModel):
+    """The outcome of solving a manifest (https://www.w3.org/TR/prov-o/#Entity)."""
+
+    context: Context | None = Field(default=None, alias="@context")
+    types: Strings | None = Field(default=None, alias="@type")
+    id: str | None = None
+    manifest: str | None = None
+    generated_at_time: str | None = None
+    placements: list[Placement] = Field(default=[])

@@ -1,0 +1,28 @@
+"""Devices that run modules."""
+
+from pydantic import Field
+
+from wasmiot_td.models.affordance import BoundAction, BoundEvent, BoundProperty
+from wasmiot_td.models.base import VocabularyModel
+from wasmiot_td.models.thing import Thing
+
+
+class SupervisorTerms(VocabularyModel):
+    """What a device offers, and how loaded it is."""
+
+    provides: list[str] = Field(default=[], alias="wasmiot:provides")
+    capability_profile: str | None = Field(default=None, alias="wasmiot:capabilityProfile")
+    memory_bytes: int | None = Field(default=None, alias="wasmiot:memoryBytes")
+    cpu_cores: int | None = Field(default=None, alias="wasmiot:cpuCores")
+    architecture: str | None = Field(default=None, alias="wasmiot:architecture")
+    cpu_load: int | float | None = Field(default=None, alias="wasmiot:cpuLoad")
+    memory_load: int | float | None = Field(default=None, alias="wasmiot:memoryLoad")
+    zone: str | None = Field(default=None, alias="wasmiot:zone")
+
+
+class Supervisor(SupervisorTerms, Thing):
+    """A device as it describes itself."""
+
+    properties: dict[str, BoundProperty] = Field(default={})  # type: ignore[assignment]
+    actions: dict[str, BoundAction] = Field(default={})  # type: ignore[assignment]
+    events: dict[str, BoundEvent] = Field(default={})  # type: ignore[assignment]
