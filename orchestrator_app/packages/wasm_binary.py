@@ -84,8 +84,7 @@ def read_binary(binary: bytes) -> WasmBinary:
     """
     _check_preamble(binary)
     try:
-        engine = wasmtime.Engine()  # type: ignore[no-untyped-call]
-        wasmtime.Module.validate(engine, binary)
+        wasmtime.Module.validate(wasmtime.Engine(), binary)
     except wasmtime.WasmtimeError as error:
         raise WasmFormatError(str(error)) from error
     return _Sections(binary).read()

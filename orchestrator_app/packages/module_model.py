@@ -1,0 +1,227 @@
+"""A module's Thing Model: completed from its binary, or drafted from it alone.
+
+Pure: binary and description in, document and findings out.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator_app.packages.host_interfaces import interfaces_of
+from orchestrator_app.packages.signatures import check_signature, draft_action
+from orchestrator_app.packages.wasm_binary import PAGE_BYTES, WasmBinary
+from wasmiot_td.json_text import escape_pointer
+from wasmiot_td.namespaces import CANONICAL_CONTEXT
+from wasmiot_td.report import Finding
+
+DEFAULT_VERSION = "1.0.0"
+ID_PREFIX = "urn:wasmiot:module:"
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_ALLOCATORS = frozenset({"alloc", "dealloc", "malloc", "free", "realloc", "cabi_realloc"})
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that a module needs, by the path at which it is mounted."""
+
+    path: str
+    digest: str
+    media_type: str
+    byte_length: int
+
+
+@dataclass(frozen=True)
+class ModulePackage:
+    """All that was uploaded of a module, without the bytes."""
+
+    binary: WasmBinary
+    digest: str
+    data_files: tuple[DataFile, ...] = ()
+
+    @property
+    def required_memory_bytes(self) -> int:
+        """The memory it starts with, and room for its files."""
+        files = sum(file.byte_length for file in self.data_files)
+        return self.binary.memory_pages * PAGE_BYTES + files
+
+
+def draft(package: ModulePackage, name: str) -> dict[str, Any]:
+    """Return a description of a bare binary: each function that a person may want to call."""
+    actions = {
+        function: action
+        for function, signature in package.binary.functions.items()
+        if is_entrypoint(function) and (action := draft_action(function, signature)) is not None
+    }
+    mounts = [
+        {"path": f.path, "stage": "deployment", "mediaType": f.media_type, "required": True}
+        for f in package.data_files
+    ]
+    if mounts:
+        actions = {key: {**action, "wasmiot:mount": mounts} for key, action in actions.items()}
+    title = name or package.binary.name or f"module-{package.digest[-12:]}"
+    return {"title": title, "actions": actions}
+
+
+def is_entrypoint(function: str) -> bool:
+    """Return whether an export is meant to be called from outside; not so start-up and memory."""
+    return not function.startswith("_") and function not in _ALLOCATORS
+
+
+def complete(
+    description: Mapping[str, Any], package: ModulePackage, packages_url: str
+) -> dict[str, Any]:
+    """Return the description with all that only the binary and the orchestrator know.
+
+    Args:
+        description: a Thing Model, perhaps without id, version and wasmiot terms.
+        package: what was uploaded with it.
+        packages_url: where packages are served; ends in `/`.
+    """
+    name, version = name_of(description), version_of(description)
+    model: dict[str, Any] = {
+        "@context": description.get("@context", list(CANONICAL_CONTEXT)),
+        "@type": _types(description.get("@type", [])),
+        **{key: value for key, value in description.items() if not key.startswith("@")},
+        "id": f"{ID_PREFIX}{name}:{version}",
+        "version": {**_mapping(description.get("version")), "model": version},
+        "wasmiot:digest": package.digest,
+        "wasmiot:binary": packages_url + package.digest,
+        "wasmiot:imports": interfaces_of(package.binary.imports),
+        "wasmiot:exports": sorted(export.name for export in package.binary.exports),
+        "wasmiot:requiredMemoryBytes": package.required_memory_bytes,
+    }
+    if package.data_files:
+        model["wasmiot:dataFile"] = [_data_file(f, packages_url) for f in package.data_files]
+    return model
+
+
+def check(description: Mapping[str, Any], package: ModulePackage) -> list[Finding]:
+    """Return every way in which a description contradicts what was uploaded with it."""
+    findings = [*_check_identity(description), *_check_claims(description, package)]
+    for key in ("actions", "properties"):
+        for name, affordance in _mapping(description.get(key)).items():
+            if isinstance(affordance, Mapping):
+                pointer = f"/{key}/{escape_pointer(name)}"
+                findings += _check_affordance(pointer, affordance, package)
+    return findings + _check_files(description, package)
+
+
+def check_interfaces(package: ModulePackage, known: frozenset[str]) -> list[Finding]:
+    """Return a finding for each import that no known device could satisfy."""
+    return [
+        Finding(
+            "/wasmiot:imports",
+            f"the binary imports {interface}, which no known interface has",
+            value=interface,
+        )
+        for interface in interfaces_of(package.binary.imports)
+        if interface not in known
+    ]
+
+
+def name_of(description: Mapping[str, Any]) -> str:
+    """Return the name by which manifests call the module: its title, fit for an IRI."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", str(description.get("title", ""))).strip("-._")
+
+
+def version_of(description: Mapping[str, Any]) -> str:
+    """Return the semantic version of the model."""
+    return str(_mapping(description.get("version")).get("model", DEFAULT_VERSION))
+
+
+def version_key(version: str) -> tuple[Any, ...]:
+    """Return a key that sorts semantic versions; a pre-release comes before its release."""
+    core, _, pre = version.partition("+")[0].partition("-")
+    numbers = tuple(int(part) for part in core.split(".") if part.isdigit())
+    parts = tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in pre.split("."))
+    return numbers, not pre, parts
+
+
+def _check_identity(description: Mapping[str, Any]) -> Iterable[Finding]:
+    name, version = name_of(description), version_of(description)
+    if not _NAME.fullmatch(name):
+        yield Finding("/title", "the title must hold a letter or a digit to name the module")
+    if not _VERSION.fullmatch(version):
+        message = f"{version!r} is no semantic version such as 1.0.0"
+        yield Finding("/version/model", message, source="Semantic Versioning 2.0.0")
+    given, expected = description.get("id"), f"{ID_PREFIX}{name}:{version}"
+    if given not in (None, expected):
+        yield Finding("/id", f"the id follows from title and version: leave it out or {expected}")
+
+
+def _check_claims(description: Mapping[str, Any], package: ModulePackage) -> Iterable[Finding]:
+    facts = {
+        "wasmiot:digest": package.digest,
+        "wasmiot:imports": interfaces_of(package.binary.imports),
+        "wasmiot:exports": sorted(export.name for export in package.binary.exports),
+    }
+    for term, fact in facts.items():
+        given = description.get(term, fact)
+        if (sorted(map(str, given)) if isinstance(given, list) else given) != fact:
+            yield Finding(f"/{term}", f"the binary says {fact}", value=given)
+
+
+def _check_affordance(
+    pointer: str, affordance: Mapping[str, Any], package: ModulePackage
+) -> list[Finding]:
+    entrypoint = affordance.get("wasmiot:entrypoint")
+    if entrypoint is None:
+        message = "an affordance of a module names the function behind it"
+        return [Finding(f"{pointer}/wasmiot:entrypoint", message)]
+    functions = package.binary.functions
+    if entrypoint not in functions:
+        known = ", ".join(sorted(functions)) or "no function"
+        message = f"the binary exports no function {entrypoint!r}; it exports {known}"
+        return [Finding(f"{pointer}/wasmiot:entrypoint", message, value=entrypoint)]
+    return check_signature(pointer, affordance, functions[entrypoint])
+
+
+def _check_files(description: Mapping[str, Any], package: ModulePackage) -> list[Finding]:
+    """Each required deployment mount needs its file, and each file a mount."""
+    wanted: dict[str, str] = {}
+    optional: set[str] = set()
+    for pointer, mount in _deployment_mounts(description):
+        if mount.get("required", True):
+            wanted.setdefault(str(mount.get("path")), pointer)
+        optional.add(str(mount.get("path")))
+    given = {file.path for file in package.data_files}
+    missing = [
+        Finding(pointer, f"no data file was uploaded for the mount {path}", value=path)
+        for path, pointer in wanted.items()
+        if path not in given
+    ]
+    return missing + [
+        Finding("/wasmiot:dataFile", f"no deployment mount takes the data file {path}", value=path)
+        for path in sorted(given - optional)
+    ]
+
+
+def _deployment_mounts(description: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    for key in ("actions", "properties"):
+        for name, affordance in _mapping(description.get(key)).items():
+            mounts = _mapping(affordance).get("wasmiot:mount", [])
+            for index, mount in enumerate(mounts if isinstance(mounts, list) else [mounts]):
+                if _mapping(mount).get("stage") == "deployment":
+                    yield f"/{key}/{escape_pointer(name)}/wasmiot:mount/{index}", mount
+
+
+def _data_file(file: DataFile, packages_url: str) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "digest": file.digest,
+        "href": packages_url + file.digest,
+        "mediaType": file.media_type,
+        "byteLength": file.byte_length,
+    }
+
+
+def _types(given: Any) -> list[str]:
+    types = given if isinstance(given, list) else [given]
+    return list(dict.fromkeys(["tm:ThingModel", "wasmiot:Module", *types]))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

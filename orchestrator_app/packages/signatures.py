@@ -1,0 +1,67 @@
+"""Between a wasm function's signature and the data schemas of an affordance.
+
+A number or a boolean is one parameter, a text two (pointer and length), a file none: it is
+mounted. The members of an object are parameters in their order.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator_app.packages.wasm_binary import FunctionType
+from wasmiot_td.report import Finding
+
+_SCHEMAS = {"i32": "integer", "i64": "integer", "f32": "number", "f64": "number"}
+_SCALARS = frozenset({"integer", "number", "boolean"})
+
+
+def draft_action(function: str, signature: FunctionType | None) -> dict[str, Any] | None:
+    """Return an action for a function, or None if JSON cannot carry its values."""
+    if signature is None or set(signature.parameters + signature.results) - set(_SCHEMAS):
+        return None
+    action: dict[str, Any] = {"wasmiot:entrypoint": function, "synchronous": False}
+    inputs = [{"type": _SCHEMAS[name]} for name in signature.parameters]
+    if len(inputs) == 1:
+        action["input"] = inputs[0]
+    elif inputs:
+        members = {f"p{index}": schema for index, schema in enumerate(inputs)}
+        action["input"] = {"type": "object", "properties": members, "required": list(members)}
+    if signature.results:
+        action["output"] = {"type": _SCHEMAS[signature.results[0]]}
+    return action
+
+
+def check_signature(
+    pointer: str, affordance: Mapping[str, Any], signature: FunctionType | None
+) -> list[Finding]:
+    """Return in which ways an affordance asks for another signature than the function has."""
+    if signature is None:
+        return []
+    findings = []
+    wanted = parameter_count(affordance.get("input"))
+    if wanted is not None and wanted != len(signature.parameters):
+        function = f"{affordance.get('wasmiot:entrypoint')}: {signature}"
+        message = f"the input makes {wanted} parameters, and the function is {function}"
+        findings.append(Finding(f"{pointer}/input", message))
+    output = affordance.get("output")
+    if isinstance(output, Mapping) and _is_scalar(output) and len(signature.results) != 1:
+        message = f"the output is one value, and the function returns {len(signature.results)}"
+        findings.append(Finding(f"{pointer}/output", message))
+    return findings
+
+
+def parameter_count(schema: Any) -> int | None:
+    """Return how many wasm parameters a value of this schema makes; None if it cannot be told."""
+    if schema is None:
+        return 0
+    if not isinstance(schema, Mapping):
+        return None
+    if "contentMediaType" in schema:
+        return 0
+    if schema.get("type") == "object":
+        counts = [parameter_count(member) for member in schema.get("properties", {}).values()]
+        return None if None in counts else sum(count or 0 for count in counts)
+    return {"string": 2, "integer": 1, "number": 1, "boolean": 1}.get(str(schema.get("type")))
+
+
+def _is_scalar(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") in _SCALARS and "contentMediaType" not in schema
