@@ -58,7 +58,7 @@ Document = dict[str, Any]
 Fetch = Callable[[str], bytes]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ContextRegistry:
     """The contexts that documents may name.
 
@@ -73,7 +73,7 @@ class ContextRegistry:
     allowed: frozenset[str] = frozenset()
     fetch: Fetch | None = None
     cache_directory: Path | None = None
-    _fetched: dict[str, Document] = field(default_factory=dict, repr=False, compare=False)
+    _fetched: dict[str, Document] = field(default_factory=dict, repr=False)
 
     def with_document(self, iri: str, document: Mapping[str, Any]) -> "ContextRegistry":
         """Return a registry that also knows a local document."""
@@ -97,13 +97,24 @@ class ContextRegistry:
         Raises:
             ContextNotAvailable: it is none of these, or the fetch failed.
         """
+        return copy.deepcopy(self._find(iri))
+
+    def is_available(self, iri: str) -> bool:
+        """Whether `document` returns one; fetches it if that is allowed."""
+        try:
+            self._find(iri)
+        except ContextNotAvailable:
+            return False
+        return True
+
+    def _find(self, iri: str) -> Document:
         for documents in (self.local, bundled_documents(), self._fetched):
             if iri in documents:
-                return copy.deepcopy(documents[iri])
+                return documents[iri]
         if iri not in self.allowed:
             raise ContextNotAvailable(iri)
         self._fetched[iri] = self._obtain(iri)
-        return copy.deepcopy(self._fetched[iri])
+        return self._fetched[iri]
 
     def _obtain(self, iri: str) -> Document:
         path = self._cache_path(iri)

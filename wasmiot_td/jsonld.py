@@ -1,0 +1,357 @@
+"""JSON-LD expansion and compaction; the only module that imports pyld.
+
+pyld is not thread-safe and lets two registries share one cache, so each call here holds a lock and
+each registry has its own cache of processed contexts. Three of pyld's internals are used, and the
+tests would show if they changed:
+
+- `JsonLdProcessor._expand` and `_expand_object` are the seam through which each expanded node is
+  traced to the JSON object it came from, and they spare a deep copy of the document;
+- the `contextResolver` option takes a resolver with a cache of our own;
+- `context_resolver.canonicalize` makes the cache key of an inline context with a full JSON
+  canonicalisation (a fifth of the time); a sorted dump serves as well.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pyld import context_resolver, jsonld
+
+from wasmiot_td.contexts import ContextRegistry, default_registry
+from wasmiot_td.errors import ContextNotAvailable, JsonLdError
+from wasmiot_td.namespaces import WASMIOT, WASMIOT_CONTEXT
+from wasmiot_td.report import Finding, Report, Severity
+from wasmiot_td.unknown_terms import without_unknown_terms
+
+_LOCK = threading.RLock()
+_CACHED_CONTEXTS = 500
+_FAULTS_OF_INPUT = (TypeError, AttributeError, KeyError, ValueError, IndexError)
+
+
+def _cache_key(context: Any) -> bytes:
+    return json.dumps(context, sort_keys=True, default=dict).encode("utf-8", "surrogatepass")
+
+
+context_resolver.canonicalize = _cache_key
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A document in expanded form, and where each part of it came from.
+
+    Attributes:
+        nodes: the expanded document (JSON-LD 1.1 API, clause 5.1).
+        pointers: the JSON pointer of the object behind each expanded node, by its `id()`.
+        findings: contexts that were left out, prefixes that were mended.
+        missing: the IRIs of the contexts that were left out.
+    """
+
+    nodes: list[dict[str, Any]]
+    pointers: Mapping[int, str] = field(default_factory=dict, repr=False)
+    findings: tuple[Finding, ...] = ()
+    missing: frozenset[str] = frozenset()
+
+    def pointer(self, node: Mapping[str, Any]) -> str | None:
+        """Return the JSON pointer of the object behind an expanded node, if it is known."""
+        return self.pointers.get(id(node))
+
+
+def document_base(document_id: str) -> str:
+    """Return the base IRI to expand and compact a document with.
+
+    It shares nothing with the document, so no IRI is made relative to it by accident, and is the
+    same each time.
+    """
+    digest = hashlib.sha256(document_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"https://{digest}.invalid/"
+
+
+def expand(
+    document: Any,
+    registry: ContextRegistry | None = None,
+    *,
+    base: str,
+    strict: bool = False,
+) -> Expansion:
+    """Expand a document; what it holds is not changed.
+
+    Args:
+        document: parsed JSON.
+        registry: the contexts; the bundled ones if None.
+        base: the IRI that relative references are resolved against.
+        strict: a context that is not available is an error. If not, it is left out with a
+            warning, and so is what only it could define.
+
+    Raises:
+        ContextNotAvailable: in strict mode.
+        JsonLdError: the document is not JSON-LD.
+    """
+    registry = registry or default_registry()
+    copied = _Copy()
+    try:
+        source = copied.of(document, "")
+        missing = _missing_contexts(copied.contexts, registry, strict)
+        with _LOCK:
+            state = _state(registry)
+            expander = _Expander(copied.pointers)
+            options = state.options(base, strict, fresh=copied.has_base)
+            nodes = expander.run(source, options)
+    except jsonld.JsonLdError as error:
+        raise _translate(error, copied.contexts) from error
+    except (RecursionError, *_FAULTS_OF_INPUT) as error:
+        raise _not_json_ld(f"not JSON-LD: {type(error).__name__} {error}") from error
+    if missing:
+        nodes = without_unknown_terms(nodes)
+    findings = (*copied.findings, *(_left_out(i, p) for i, p in missing))
+    return Expansion(nodes, expander.located, findings, frozenset(i for i, _ in missing))
+
+
+def compact(
+    nodes: Sequence[Mapping[str, Any]],
+    context: Any,
+    registry: ContextRegistry | None = None,
+    *,
+    base: str,
+) -> dict[str, Any]:
+    """Compact an expanded document to a context.
+
+    Args:
+        nodes: an expanded document.
+        context: the value of the result's `@context`.
+        registry: the contexts; the bundled ones if None.
+        base: as given to `expand`.
+
+    Raises:
+        ContextNotAvailable: the context names one that is not available.
+        JsonLdError: the context is not one.
+    """
+    registry = registry or default_registry()
+    try:
+        with _LOCK:
+            options = _state(registry).options(base, strict=True, fresh=False)
+            options["skipExpansion"] = True
+            result: dict[str, Any] = jsonld.JsonLdProcessor().compact(nodes, context, options)
+    except jsonld.JsonLdError as error:
+        raise _translate(error, ()) from error
+    except _FAULTS_OF_INPUT as error:
+        raise _not_json_ld(f"cannot be compacted: {error}") from error
+    return result
+
+
+def mend_context(context: Any) -> Any:
+    """Return a context in which no prefix is bound to the wasmiot IRI without its `#`.
+
+    JSON-LD 1.1 does not use a prefix whose IRI ends in no delimiter: the terms of the source
+    format would silently stay unexpanded.
+    """
+    if isinstance(context, list):
+        return [mend_context(part) for part in context]
+    if isinstance(context, dict):
+        return {key: _mend_definition(value) for key, value in context.items()}
+    return context
+
+
+def _mend_definition(definition: Any) -> Any:
+    if definition == WASMIOT_CONTEXT:
+        return str(WASMIOT)
+    if isinstance(definition, dict) and definition.get("@id") == WASMIOT_CONTEXT:
+        return {**definition, "@id": str(WASMIOT)}
+    return definition
+
+
+class _Copy:
+    """A copy of a document that knows the JSON pointer of each of its objects."""
+
+    def __init__(self) -> None:
+        self.pointers: dict[int, str] = {}
+        self.contexts: list[tuple[str, str]] = []
+        self.findings: list[Finding] = []
+        self.has_base = False
+
+    def of(self, value: Any, pointer: str) -> Any:
+        if isinstance(value, list):
+            return [
+                self.of(item, f"{pointer}/{index}") if isinstance(item, dict | list) else item
+                for index, item in enumerate(value)
+            ]
+        if not isinstance(value, dict):
+            return value
+        copied = {
+            key: self._member(key, member, pointer) if isinstance(member, dict | list) else member
+            for key, member in value.items()
+        }
+        if isinstance(value.get("@context"), str):
+            self.contexts.append((value["@context"], f"{pointer}/@context"))
+        self.pointers[id(copied)] = pointer
+        return copied
+
+    def _member(self, key: str, member: Any, pointer: str) -> Any:
+        if "/" in key or "~" in key:
+            key = key.replace("~", "~0").replace("/", "~1")
+        place = f"{pointer}/{key}"
+        return self._context(member, place) if key == "@context" else self.of(member, place)
+
+    def _context(self, context: Any, pointer: str) -> Any:
+        self.contexts += _named_contexts(context, pointer)
+        mended = mend_context(context)
+        if mended != context:
+            self.findings.append(_mended(pointer))
+        text = json.dumps(mended)
+        self.has_base = self.has_base or '"@base"' in text
+        return json.loads(text)
+
+
+class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
+    """Expands a copied document and keeps which object each node came from."""
+
+    def __init__(self, pointers: Mapping[int, str]) -> None:
+        super().__init__()
+        self.pointers = pointers
+        self.located: dict[int, str] = {}
+
+    def run(self, source: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """Do what pyld's `expand` does, without its deep copy of the input."""
+        context = self._get_initial_context(options)
+        expanded = self._expand(context, None, source, options, inside_list=False)
+        if isinstance(expanded, dict) and expanded.keys() == {"@graph"}:
+            expanded = expanded["@graph"]
+        nodes: list[dict[str, Any]] = self.arrayify([] if expanded is None else expanded)
+        return nodes
+
+    def _expand_object(
+        self,
+        active_ctx: Any,
+        active_property: Any,
+        expanded_active_property: Any,
+        element: Any,
+        expanded_parent: Any,
+        *rest: Any,
+        **options: Any,
+    ) -> None:
+        super()._expand_object(
+            active_ctx,
+            active_property,
+            expanded_active_property,
+            element,
+            expanded_parent,
+            *rest,
+            **options,
+        )
+        pointer = self.pointers.get(id(element))
+        if pointer is not None:
+            self.located[id(expanded_parent)] = pointer
+
+
+class _BoundedCache(dict[str, Any]):
+    """The cache of one registry: emptied when full, which is rare and costs a few ms."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if len(self) >= _CACHED_CONTEXTS:
+            self.clear()
+        super().__setitem__(key, value)
+
+
+class _State:
+    """What pyld needs of one registry."""
+
+    def __init__(self, registry: ContextRegistry) -> None:
+        self.registry = registry
+        self.cache = _BoundedCache()
+
+    def options(self, base: str, strict: bool, fresh: bool) -> dict[str, Any]:
+        """Return the options of one call.
+
+        Args:
+            base: the base IRI.
+            strict: a context that is not available is an error.
+            fresh: share no processed contexts; one that sets `@base` depends on the caller's.
+        """
+        load = _Loader(self.registry, strict)
+        cache = _BoundedCache() if fresh else self.cache
+        return {
+            "base": base,
+            "documentLoader": load,
+            "contextResolver": context_resolver.ContextResolver(cache, load),
+            "isFrame": False,
+            "keepFreeFloatingNodes": False,
+            "extractAllScripts": False,
+            "processingMode": "json-ld-1.1",
+        }
+
+
+@dataclass(frozen=True)
+class _Loader:
+    """pyld's document loader over a registry. A context that is not available is empty."""
+
+    registry: ContextRegistry
+    strict: bool
+
+    def __call__(self, iri: str, _options: Any) -> dict[str, Any]:
+        tag: str | None = "static"
+        try:
+            document = self.registry.document(iri)
+        except ContextNotAvailable:
+            if self.strict:
+                raise
+            document, tag = {"@context": {}}, None
+        return {"contextUrl": None, "documentUrl": iri, "document": document, "tag": tag}
+
+
+_STATES: WeakKeyDictionary[ContextRegistry, _State] = WeakKeyDictionary()
+
+
+def _state(registry: ContextRegistry) -> _State:
+    return _STATES.setdefault(registry, _State(registry))
+
+
+def _named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(context, str):
+        yield context, pointer
+    elif isinstance(context, list):
+        for index, part in enumerate(context):
+            yield from _named_contexts(part, f"{pointer}/{index}")
+
+
+def _missing_contexts(
+    named: Sequence[tuple[str, str]], registry: ContextRegistry, strict: bool
+) -> list[tuple[str, str]]:
+    missing = [(iri, pointer) for iri, pointer in named if not registry.is_available(iri)]
+    if missing and strict:
+        raise ContextNotAvailable(*missing[0])
+    return missing
+
+
+def _left_out(iri: str, pointer: str) -> Finding:
+    message = (
+        f"the context {iri} is not available: what only it defines is left out of the graph. "
+        "Allow its IRI to be fetched, or add a local copy"
+    )
+    return Finding(pointer, message, Severity.WARNING, iri, "JSON-LD 1.1, clause 3.1")
+
+
+def _mended(pointer: str) -> Finding:
+    message = f"a prefix is bound to {WASMIOT_CONTEXT} without '#': it is read as {WASMIOT}"
+    source = "JSON-LD 1.1, clause 4.2.2"
+    return Finding(pointer, message, Severity.WARNING, WASMIOT_CONTEXT, source)
+
+
+def _translate(
+    error: jsonld.JsonLdError, named: Sequence[tuple[str, str]]
+) -> JsonLdError | ContextNotAvailable:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    if isinstance(cause, ContextNotAvailable):
+        return ContextNotAvailable(cause.iri, dict(named).get(cause.iri, "/@context"))
+    code = getattr(cause, "code", None)
+    text = str(cause.args[0]) if cause.args else type(cause).__name__
+    return _not_json_ld(f"{code}: {text}" if code else text, getattr(cause, "details", None))
+
+
+def _not_json_ld(message: str, details: Any = None) -> JsonLdError:
+    value = details.get("value") if isinstance(details, dict) else None
+    return JsonLdError(Report((Finding("", message, value=value, source="JSON-LD 1.1 API"),)))
