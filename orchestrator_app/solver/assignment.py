@@ -11,33 +11,25 @@ Paths" (1968), for the search.
 """
 
 import heapq
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from orchestrator_app.solver.dominance import undominated
 from orchestrator_app.solver.scorers import (
     LOCALITY_SAME_DEVICE,
     LOCALITY_SAME_ZONE,
     LOCALITY_WEIGHT,
     locality,
 )
+from orchestrator_app.solver.slot import Slot, points_of
 from orchestrator_app.solver.view import DeviceFacts
 
-POINTS = 1000
-"""Points for one unit of a weighted score."""
+Remainders = list[dict[str, int]]
 
+MOST_EXPANSIONS = 2000
+"""Partial assignments that the exact search may take up; far above what common cases need."""
 
-@dataclass(frozen=True)
-class Slot:
-    """A step to be placed: its need, its candidates in order of id, and their points."""
-
-    memory_bytes: int
-    candidates: tuple[DeviceFacts, ...]
-    points: Mapping[str, int]
-
-
-def points_of(weighted_score: float) -> int:
-    """Return a weighted score in whole points."""
-    return round(weighted_score * POINTS)
+BEAM_WIDTH = 64
 
 
 def edge_points(one: DeviceFacts, other: DeviceFacts) -> int:
@@ -45,13 +37,13 @@ def edge_points(one: DeviceFacts, other: DeviceFacts) -> int:
     return points_of(locality(one, other) * LOCALITY_WEIGHT)
 
 
-def remainders(slots: Sequence[Slot]) -> list[dict[str, int]]:
+def remainders(slots: Sequence[Slot]) -> Remainders:
     """Return for each slot and candidate the most points that the slots after it can bring.
 
-    The memory of devices is left out, so the true value can only be less. Locality knows three
-    cases alone, hence the work grows with the candidates and not with their square.
+    Memory is looked at for neighbours alone, so the true value can only be less. Locality knows
+    three cases alone, hence the work grows with the candidates and not with their square.
     """
-    best: list[dict[str, int]] = [{d.id: 0 for d in slots[-1].candidates}]
+    best: Remainders = [{d.id: 0 for d in slots[-1].candidates}]
     for before, after in zip(reversed(slots[:-1]), reversed(slots[1:]), strict=True):
         value = {d.id: after.points[d.id] + best[0][d.id] for d in after.candidates}
         best.insert(0, _best_next(before, after, value))
@@ -62,27 +54,69 @@ def assign(slots: Sequence[Slot]) -> tuple[DeviceFacts, ...] | None:
     """Return the devices that give the most points, or None if they do not fit together.
 
     Among equals, what is found first in the order of ids wins; so the answer is always the same.
+    Where memory is so scarce that the search would not end, a beam search gives a good answer.
     """
     if not slots:
         return ()
+    slots = undominated(slots)
     rest = remainders(slots)
-    heap: list[tuple[int, int, tuple[str, ...], int, tuple[DeviceFacts, ...]]] = []
-    heapq.heappush(heap, (0, 0, (), 0, ()))
-    while heap:
-        _, depth, ids, points, chosen = heapq.heappop(heap)
-        if -depth == len(slots):
-            return chosen
-        for device in _fitting(slots, chosen):
-            gained = points + _gain(slots, chosen, device)
-            bound = gained + rest[-depth][device.id]
-            entry = (-bound, depth - 1, (*ids, device.id), gained, (*chosen, device))
-            heapq.heappush(heap, entry)
-    return None
+    try:
+        return _best_first(slots, rest)
+    except _SearchTooLongError:
+        return _beam(slots, rest)
 
 
 def value_of(slots: Sequence[Slot], devices: Sequence[DeviceFacts]) -> int:
     """Return the points of a complete assignment."""
     return sum(_gain(slots, tuple(devices[:i]), d) for i, d in enumerate(devices))
+
+
+class _SearchTooLongError(Exception):
+    """The best-first search met its limit."""
+
+
+@dataclass(frozen=True, order=True)
+class _Partial:
+    """The first steps placed; orders by upper bound, then by progress, then by ids."""
+
+    minus_bound: int
+    minus_depth: int
+    ids: tuple[str, ...]
+    points: int = field(compare=False)
+    chosen: tuple[DeviceFacts, ...] = field(compare=False)
+
+
+_START = _Partial(0, 0, (), 0, ())
+
+
+def _best_first(slots: Sequence[Slot], rest: Remainders) -> tuple[DeviceFacts, ...] | None:
+    heap = [_START]
+    for _ in range(MOST_EXPANSIONS):
+        if not heap:
+            return None
+        best = heapq.heappop(heap)
+        if len(best.chosen) == len(slots):
+            return best.chosen
+        for partial in _expand(slots, rest, best):
+            heapq.heappush(heap, partial)
+    raise _SearchTooLongError
+
+
+def _beam(slots: Sequence[Slot], rest: Remainders) -> tuple[DeviceFacts, ...] | None:
+    beam = [_START]
+    for _ in slots:
+        longer = (p for partial in beam for p in _expand(slots, rest, partial))
+        beam = heapq.nsmallest(BEAM_WIDTH, longer)
+    return beam[0].chosen if beam else None
+
+
+def _expand(slots: Sequence[Slot], rest: Remainders, partial: _Partial) -> Iterator[_Partial]:
+    depth = len(partial.chosen)
+    for device in _fitting(slots, partial.chosen):
+        points = partial.points + _gain(slots, partial.chosen, device)
+        bound = points + rest[depth][device.id]
+        ids, chosen = (*partial.ids, device.id), (*partial.chosen, device)
+        yield _Partial(-bound, -depth - 1, ids, points, chosen)
 
 
 def _best_next(before: Slot, after: Slot, value: Mapping[str, int]) -> dict[str, int]:
@@ -99,7 +133,8 @@ def _best_next(before: Slot, after: Slot, value: Mapping[str, int]) -> dict[str,
         options = [anywhere]
         if device.zone in by_zone:
             options.append(by_zone[device.zone] + near)
-        if device.id in value:
+        together = before.memory_bytes + after.memory_bytes
+        if device.id in value and together <= device.free_bytes:
             options.append(value[device.id] + same)
         result[device.id] = max(options)
     return result

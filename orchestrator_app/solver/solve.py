@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from orchestrator_app.solver.assignment import Slot, assign, points_of
+from orchestrator_app.solver.assignment import assign
 from orchestrator_app.solver.compatibility import check_edges
 from orchestrator_app.solver.errors import NoAssignment
 from orchestrator_app.solver.scorers import LOCALITY_WEIGHT, locality, scores_of
 from orchestrator_app.solver.sifting import Sifted, sift
+from orchestrator_app.solver.slot import Slot, points_of
 from orchestrator_app.solver.solution import Candidate, Placement, Score, Solution
 from orchestrator_app.solver.view import DeviceFacts, Step, View
 
