@@ -1,0 +1,92 @@
+"""The layout that the README promises: READMEs, import contracts, commands that exist."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("wasmiot_td", "orchestrator_app", "supervisor_app")
+FOLDERS = (*PACKAGES, "ontology", "shapes", "examples", "tests", "benchmarks")
+README_LINES = 50
+
+# Foreign system: the modules that may import it (a folder stands for all below it).
+IMPORTERS = {
+    "pyld": {"wasmiot_td/jsonld.py", "wasmiot_td/contexts.py"},
+    "pyshacl": {"wasmiot_td/shacl.py"},
+    "requests": {"wasmiot_td/consumed_thing.py"},
+    "granian": {"wasmiot_td/serving.py"},
+    "pyoxigraph": {"orchestrator_app/store.py"},
+    "cv2": {"supervisor_app/host_functions"},
+}
+
+
+def python_files(*folders: str) -> Iterator[Path]:
+    """Yield every Python file below some folders."""
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def imported_names(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_folder_has_a_readme_of_a_screen(folder: str) -> None:
+    """A folder says on one screen what lives there, what may not, and why."""
+    lines = (ROOT / folder / "README.md").read_text().splitlines()
+    assert len(lines) <= README_LINES
+    text = " ".join(lines).lower()
+    assert "why" in text
+    assert "not" in text
+
+
+@pytest.mark.parametrize("foreign", sorted(IMPORTERS))
+def test_each_foreign_system_has_its_importing_module(foreign: str) -> None:
+    """What a library is used for can be changed in one place."""
+    allowed = tuple(IMPORTERS[foreign])
+    files = (path.relative_to(ROOT).as_posix() for path in python_files(*PACKAGES))
+    importers = {name for name in files if foreign in imported_names(ROOT / name)}
+    assert [name for name in sorted(importers) if not name.startswith(allowed)] == []
+
+
+def test_import_contracts_hold() -> None:
+    """The one-way imports written in pyproject.toml are true."""
+    outcome = subprocess.run(
+        ["lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def test_constraints_are_exact_and_name_no_host() -> None:
+    """Every dependency has one version, and none says where it comes from."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[A-Za-z0-9.+]+", line)] == []
+
+
+def test_readme_links_lead_somewhere() -> None:
+    """Each relative link of a README names a file of the repository."""
+    readmes = [ROOT / "README.md", *(ROOT / folder / "README.md" for folder in FOLDERS)]
+    links = [
+        (readme, target)
+        for readme in readmes
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", readme.read_text())
+    ]
+    broken = [f"{r.relative_to(ROOT)}: {t}" for r, t in links if not (r.parent / t).exists()]
+    assert broken == []
+
+
+def test_continuous_integration_runs_what_a_newcomer_runs() -> None:
+    """`.ci/run` ends in `make test`, which is a target of the Makefile."""
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
+    assert re.search(r"^test:", (ROOT / "Makefile").read_text(), re.MULTILINE)
