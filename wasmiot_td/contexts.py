@@ -48,7 +48,7 @@ CONTEXT_NAMES: Mapping[str, str] = MappingProxyType(
         "wasmiot": WASMIOT_CONTEXT,
         **{
             name: f"{WASMIOT_CONTEXT}/contexts/{name}"
-            for name in ("data_schema", "form", "security", *WASMIOT_PARTS)
+            for name in ("data_schema", "form", "security", "requirement", *WASMIOT_PARTS)
         },
     }
 )
