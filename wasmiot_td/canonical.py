@@ -1,0 +1,260 @@
+"""The canonical form: TD's own JSON form, in the context `[TD 1.1, wasmiot, *the document's own]`.
+
+A document in a TD context has the right keys already, so only its context changes. Any other
+JSON-LD (other prefixes, expanded, flattened) is compacted and given TD's form again. Either way
+the law is that the graph stays the same; where a change of context would break it, the document
+keeps its own context.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from wasmiot_td.contexts import ContextRegistry
+from wasmiot_td.errors import JsonLdError, ValidationError
+from wasmiot_td.expanded import as_tree, is_same_graph, roots
+from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
+from wasmiot_td.namespaces import (
+    CANONICAL_CONTEXT,
+    HCTL,
+    JSONSCHEMA,
+    TD,
+    TD_1_0_CONTEXT,
+    TD_CONTEXT,
+    WASMIOT,
+    WASMIOT_CONTEXT,
+    WOTSEC,
+)
+from wasmiot_td.report import Finding, Report, Severity
+from wasmiot_td.td_form import restored
+
+_TD_CONTEXTS = (TD_CONTEXT, TD_1_0_CONTEXT)
+_REPLACED = frozenset((*_TD_CONTEXTS, WASMIOT_CONTEXT))
+_TD_NAMESPACES = tuple(str(namespace) for namespace in (TD, JSONSCHEMA, HCTL, WOTSEC))
+_VALUE_KEYWORDS = ("@value", "@list", "@set", "@graph", "@included", "@reverse", "@nest")
+
+#: Prefixes that the wasmiot context binds and the TD contexts do not.
+_ADDED_PREFIXES = ("prov", "qudt", "saref", "sosa", "ssn", "wasmiot")
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """A document in canonical form, its expansion, and what was changed on the way."""
+
+    document: dict[str, Any]
+    expansion: Expansion
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to expand: the contexts, the base IRI, and whether all contexts must be there."""
+
+    registry: ContextRegistry
+    base: str
+    strict: bool = False
+
+    def expand(self, document: Any) -> Expansion:
+        """Expand a document."""
+        return expand(document, self.registry, base=self.base, strict=self.strict)
+
+
+def is_canonical(document: Any) -> bool:
+    """Return whether a document's context is in canonical form already."""
+    return isinstance(document, dict) and canonical_context(document.get("@context")) == [
+        *_contexts(document.get("@context"))
+    ]
+
+
+def has_td_context(document: Any) -> bool:
+    """Return whether a document is in a TD context, so that its keys are TD's own."""
+    return (
+        isinstance(document, dict)
+        and "@graph" not in document
+        and any(
+            context in _REPLACED
+            for context in _contexts(document.get("@context"))
+            if _is_iri(context)
+        )
+    )
+
+
+def canonical_context(context: Any) -> list[Any]:
+    """Return a context with TD 1.1 and wasmiot first and all that is neither after them."""
+    others = [each for each in _contexts(context) if not (_is_iri(each) and each in _REPLACED)]
+    return [*CANONICAL_CONTEXT, *mend_context([each for each in others if each != {}])]
+
+
+def with_canonical_context(document: Mapping[str, Any], reading: Reading) -> Canonical:
+    """Return a document that is in a TD context in canonical form.
+
+    Raises:
+        ContextNotAvailable: `reading` is strict.
+        JsonLdError: it is not JSON-LD.
+    """
+    context = document["@context"]
+    changed = {"@context": canonical_context(context), **_body(document)}
+    expansion = reading.expand(changed)
+    if not _keeps_meaning(document):
+        before = reading.expand(document)
+        if not is_same_graph(before.nodes, expansion.nodes):
+            return Canonical(dict(document), before)
+    return Canonical(changed, expansion, tuple(_mended(context)))
+
+
+def compacted(document: Any, reading: Reading) -> Canonical:
+    """Return a document in any JSON-LD form in canonical form.
+
+    Raises:
+        ContextNotAvailable: `reading` is strict.
+        JsonLdError: it is not JSON-LD.
+        ValidationError: it does not describe one thing.
+    """
+    source = reading.expand(document)
+    tree = as_tree(source.nodes)
+    _require_one_root(tree)
+    findings = tuple(f for f in source.findings if f.severity is Severity.WARNING)
+    canonical: Canonical | None = None
+    for context in _target_contexts(document):
+        try:
+            flat = compact(tree, context, reading.registry, base=reading.base)
+        except JsonLdError:
+            continue
+        for form in (restored(flat), flat):
+            ordered = {"@context": form.get("@context", context), **_body(form)}
+            expansion = reading.expand(ordered)
+            canonical = canonical or Canonical(ordered, expansion, findings)
+            if is_same_graph(expansion.nodes, tree):
+                return Canonical(ordered, expansion, findings)
+    if canonical is None:
+        raise _not_one("cannot be written in the context of Thing Descriptions")
+    return replace(canonical, findings=(*findings, _changed()))
+
+
+def is_spelled_otherwise(document: Any) -> bool:
+    """Return whether some of a document's keys are JSON-LD's spelling and not TD's."""
+    if not isinstance(document, dict):
+        return True
+    names = _td_prefixes(document.get("@context"))
+    return any(key in _VALUE_KEYWORDS or key.startswith(names) for key in _keys(_body(document)))
+
+
+def _contexts(context: Any) -> Sequence[Any]:
+    if context is None:
+        return ()
+    return context if isinstance(context, list) else (context,)
+
+
+def _is_iri(context: Any) -> bool:
+    return isinstance(context, str)
+
+
+def _body(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without its context, named by `id` and not by `@id`."""
+    body = {name: value for name, value in document.items() if name != "@context"}
+    if "@id" in body and "id" not in body:
+        body = {"id" if name == "@id" else name: value for name, value in body.items()}
+    return body
+
+
+def _keeps_meaning(document: Mapping[str, Any]) -> bool:
+    """Return whether it is plain that the canonical context changes nothing.
+
+    So it is if TD contexts come first, only prefixes follow, and no prefix is used that the
+    wasmiot context would now define. A document that binds the wasmiot namespace asks for it.
+    """
+    own: dict[str, Any] = {}
+    for index, context in enumerate(contexts := _contexts(document["@context"])):
+        if isinstance(context, dict):
+            own.update(context)
+        elif context not in _REPLACED or any(isinstance(c, dict) for c in contexts[:index]):
+            return False
+    if not all(isinstance(each, str) for each in own.values()):
+        return False
+    if WASMIOT_CONTEXT in contexts or str(WASMIOT) in own.values():
+        return True
+    if WASMIOT_CONTEXT in own.values():
+        return True
+    text = json.dumps(document, ensure_ascii=False)
+    return not any(f'"{name}:' in text for name in _ADDED_PREFIXES if name not in own)
+
+
+def _mended(context: Any) -> Iterator[Finding]:
+    for index, each in enumerate(_contexts(context)):
+        if isinstance(each, dict) and mend_context(each) != each:
+            pointer = f"/@context/{index}" if isinstance(context, list) else "/@context"
+            message = (
+                f"a prefix is bound to {WASMIOT_CONTEXT} without '#', "
+                f"which JSON-LD 1.1 does not use; it is read as {WASMIOT}"
+            )
+            source = "JSON-LD 1.1, clause 4.2.2"
+            yield Finding(pointer, message, Severity.WARNING, WASMIOT_CONTEXT, source)
+
+
+def _target_contexts(document: Any) -> Iterator[list[Any]]:
+    """Yield the contexts to compact to: with the document's own prefixes, and without."""
+    prefixes = _own_prefixes(document)
+    if prefixes:
+        yield [*CANONICAL_CONTEXT, prefixes]
+    yield list(CANONICAL_CONTEXT)
+
+
+def _own_prefixes(document: Any) -> dict[str, str]:
+    """Return the prefixes that a document binds to other vocabularies than TD's."""
+    found: dict[str, str] = {}
+    for context in _contexts(document.get("@context")) if isinstance(document, dict) else ():
+        for name, value in context.items() if isinstance(context, dict) else ():
+            iri = value.get("@id") if isinstance(value, dict) else value
+            if _is_prefix(name, iri):
+                found[name] = iri
+    return found
+
+
+def _is_prefix(name: str, iri: Any) -> bool:
+    return (
+        isinstance(iri, str)
+        and not name.startswith("@")
+        and ":" not in name
+        and iri.endswith(("#", "/", ":", "?", "="))
+        and ":" in iri[:-1]
+        and iri not in (*_TD_NAMESPACES, str(WASMIOT))
+    )
+
+
+def _td_prefixes(context: Any) -> tuple[str, ...]:
+    bound = [
+        f"{name}:"
+        for each in _contexts(context)
+        if isinstance(each, dict)
+        for name, iri in each.items()
+        if iri in _TD_NAMESPACES
+    ]
+    return ("td:", "jsonschema:", "hctl:", "wotsec:", *_TD_NAMESPACES, *bound)
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _keys(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _keys(item)
+
+
+def _require_one_root(tree: Sequence[dict[str, Any]]) -> None:
+    if not tree:
+        raise _not_one("says nothing as JSON-LD; its '@context' is missing or unknown", "/@context")
+    if len(tree) > 1 and len(roots(tree)) > 1:
+        raise _not_one(f"describes {len(roots(tree))} Things; give them one by one")
+
+
+def _not_one(message: str, pointer: str = "") -> ValidationError:
+    source = "https://www.w3.org/TR/wot-thing-description11/#thing"
+    return ValidationError(Report((Finding(pointer, f"the document {message}", source=source),)))
+
+
+def _changed() -> Finding:
+    message = "not all that the document says can be said in the form of a Thing Description"
+    return Finding("", message, Severity.WARNING, source="JSON-LD 1.1 API, clause 6.1")

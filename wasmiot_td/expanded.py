@@ -1,0 +1,132 @@
+"""Expanded JSON-LD as a value: are two of them the same graph, and can one be made a tree again.
+
+A document in flattened form, or with a `@graph`, holds its nodes side by side. A Thing Description
+is one tree: `as_tree` puts each node where it is referred to.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from wasmiot_td.namespaces import TD, TM
+
+Node = dict[str, Any]
+
+#: Properties and classes that only the root of a Thing Description or Thing Model has.
+_ROOT_PROPERTIES = tuple(
+    str(TD[name])
+    for name in (
+        "definesSecurityScheme",
+        "hasPropertyAffordance",
+        "hasActionAffordance",
+        "hasEventAffordance",
+    )
+)
+_ROOT_CLASSES = frozenset((str(TD.Thing), str(TM.ThingModel)))
+_NO_GRAPH = frozenset(("@index",))
+
+
+def is_same_graph(first: Sequence[Node], second: Sequence[Node]) -> bool:
+    """Return whether two expanded trees say the same in RDF.
+
+    Order counts in lists alone, indexes and empty sets say nothing.
+    """
+    return _key(list(first)) == _key(list(second))
+
+
+def _key(value: Any) -> Any:
+    if isinstance(value, list):
+        return frozenset(Counter(map(_key, value)).items())
+    if not isinstance(value, dict):
+        return (type(value) is bool, value)
+    if "@list" in value:
+        return ("@list", tuple(map(_key, value["@list"])))
+    return frozenset(
+        (name, _key(item)) for name, item in value.items() if name not in _NO_GRAPH and item != []
+    )
+
+
+def roots(nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes that are a Thing or a Thing Model by what they say."""
+    return [node for node in nodes if _is_root(node)]
+
+
+def _is_root(node: Mapping[str, Any]) -> bool:
+    return bool(_ROOT_CLASSES.intersection(node.get("@type", ()))) or any(
+        name in node for name in _ROOT_PROPERTIES
+    )
+
+
+def as_tree(nodes: Sequence[Node]) -> list[Node]:
+    """Return a document's nodes with each one inside of the node that refers to it.
+
+    Where several nodes refer to it, it goes to the first one in depth-first order.
+    """
+    by_id: dict[str, Node] = {}
+    for node in nodes:
+        _collect(node, by_id)
+    if len(nodes) == 1 and not _dangling(nodes[0], by_id):
+        return list(nodes)
+    referred = Counter(_references(nodes))
+    placed: set[str] = set()
+    tree = []
+    for node in sorted(nodes, key=lambda node: (not _is_root(node), node.get("@id") in referred)):
+        name = node.get("@id")
+        if name is None or name not in placed:
+            placed.add(name or "")
+            tree.append(_place(node, by_id, placed, referred))
+    return tree
+
+
+def _collect(node: Any, by_id: dict[str, Node]) -> None:
+    """Gather what is said about each identified node at the top level."""
+    name = node.get("@id")
+    if name is None or len(node) == 1:
+        return
+    known = by_id.setdefault(name, {"@id": name})
+    for key, value in node.items():
+        if key != "@id":
+            known[key] = _union(known.get(key), value)
+
+
+def _union(known: Any, value: Any) -> Any:
+    if known is None:
+        return value
+    if isinstance(known, list) and isinstance(value, list):
+        return known + [item for item in value if item not in known]
+    return known
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Yield the id of each bare reference to a node."""
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        if value.keys() == {"@id"}:
+            yield value["@id"]
+        for item in value.values():
+            if isinstance(item, (list, dict)):
+                yield from _references(item)
+
+
+def _dangling(node: Node, by_id: Mapping[str, Node]) -> bool:
+    return any(name in by_id and name != node.get("@id") for name in _references(node))
+
+
+def _place(
+    value: Any, by_id: Mapping[str, Node], placed: set[str], referred: Mapping[str, int]
+) -> Any:
+    """Return a copy with references replaced by what they refer to, each node once."""
+    if isinstance(value, list):
+        return [_place(item, by_id, placed, referred) for item in value]
+    if not isinstance(value, dict):
+        return value
+    name = value.get("@id")
+    if value.keys() == {"@id"} and name in by_id and name not in placed:
+        placed.add(name)
+        return _place(by_id[name], by_id, placed, referred)
+    copied = {key: _place(item, by_id, placed, referred) for key, item in value.items()}
+    if isinstance(name, str) and name.startswith("_:") and referred.get(name, 0) <= 1 < len(copied):
+        del copied["@id"]
+    return copied

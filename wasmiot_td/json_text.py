@@ -1,0 +1,200 @@
+"""JSON text to values, strictly and within bounds.
+
+Strict means RFC 8259 and, where that leaves room, I-JSON (RFC 7493): UTF-8, no `NaN`, no numbers
+that a double cannot hold, no lone surrogates. Repeated member names are collected, not fatal:
+they are one more fault in the report of the document.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from wasmiot_td.errors import JsonSyntaxError, ValidationError
+from wasmiot_td.report import Finding, Report
+
+MAX_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 64
+
+I_JSON = "RFC 7493, clause 2"
+
+
+@dataclass(frozen=True)
+class ParsedJson:
+    """A JSON text that was read.
+
+    Attributes:
+        value: what it says; of a repeated member the last one.
+        findings: repeated members, texts and numbers that cannot be interchanged.
+    """
+
+    value: Any
+    findings: tuple[Finding, ...]
+
+
+def parse(source: bytes | str) -> ParsedJson:
+    """Read a JSON text.
+
+    Raises:
+        JsonSyntaxError: it is not JSON; names the line and the column, counted from one.
+        ValidationError: it is larger or nested deeper than `MAX_BYTES`, `MAX_DEPTH`.
+    """
+    if len(source) > MAX_BYTES:
+        raise _too_large()
+    text = source if isinstance(source, str) else _decode(source)
+    repeated: dict[int, tuple[Mapping[str, Any], list[str]]] = {}
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        if len(members) != len(pairs):
+            names = [
+                name for name, count in Counter(name for name, _ in pairs).items() if count > 1
+            ]
+            repeated[id(members)] = (members, names)
+        return members
+
+    value = _loads(text, collect)
+    return ParsedJson(value, tuple(_findings(value, repeated)))
+
+
+def check_value(value: Any) -> tuple[Finding, ...]:
+    """Return what a value that was never text (a mapping of a caller) could not carry as JSON.
+
+    Raises:
+        ValidationError: it is nested deeper than `MAX_DEPTH`.
+    """
+    return tuple(_findings(value, {}))
+
+
+def dumps(value: Any) -> bytes:
+    """Return the JSON text of a value, UTF-8, readable, members in their order."""
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def escape_pointer(name: str) -> str:
+    """Return a member's name as a token of a JSON pointer (RFC 6901, clause 3)."""
+    if "~" in name or "/" in name:
+        return name.replace("~", "~0").replace("/", "~1")
+    return name
+
+
+def _decode(source: bytes) -> str:
+    try:
+        return source.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = source[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise JsonSyntaxError("these bytes are not UTF-8", line, column) from error
+
+
+def _loads(text: str, object_pairs_hook: Any) -> Any:
+    if text.startswith("\ufeff"):
+        text = text[1:]
+    try:
+        return json.loads(
+            text, object_pairs_hook=object_pairs_hook, parse_constant=_Constant, parse_int=_integer
+        )
+    except json.JSONDecodeError as error:
+        raise JsonSyntaxError(error.msg, error.lineno, error.colno) from error
+    except _UnknownConstant as error:
+        line, column = _place_of(text, str(error))
+        raise JsonSyntaxError(f"{error} is no JSON value", line, column) from error
+    except RecursionError as error:
+        raise _too_deep("") from error
+
+
+class _UnknownConstant(ValueError):
+    """`NaN` or an infinity, which Python's reader would let pass."""
+
+
+def _Constant(name: str) -> NoReturn:  # noqa: N802
+    raise _UnknownConstant(name)
+
+
+def _integer(digits: str) -> int | float:
+    """Return an integer; of a thousand digits only the magnitude, so that reading stays linear."""
+    return int(digits) if len(digits) <= 1000 else math.inf
+
+
+def _place_of(text: str, word: str) -> tuple[int, int]:
+    """Return line and column of the first such word outside of a string."""
+    index = 0
+    while index < len(text) and not text.startswith(word, index):
+        if text[index] == '"':
+            index = json.decoder.scanstring(text, index + 1)[1]  # type: ignore[attr-defined]
+        else:
+            index += 1
+    return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def _findings(value: Any, repeated: Mapping[int, Any]) -> Iterator[Finding]:
+    stack: list[tuple[str, Any, int]] = [("", value, 0)]
+    while stack:
+        pointer, item, depth = stack.pop()
+        if isinstance(item, (dict, list, tuple)):
+            if depth >= MAX_DEPTH:
+                raise _too_deep(pointer)
+            if id(item) in repeated:
+                yield from _repetitions(pointer, repeated[id(item)][1])
+            stack.extend(_children(pointer, item, depth + 1))
+            if isinstance(item, dict):
+                yield from _broken_names(pointer, item)
+        else:
+            yield from _unfit(pointer, item)
+
+
+def _children(pointer: str, item: Any, depth: int) -> Iterator[tuple[str, Any, int]]:
+    if isinstance(item, dict):
+        for name, child in item.items():
+            yield f"{pointer}/{escape_pointer(str(name))}", child, depth
+    else:
+        for index, child in enumerate(item):
+            yield f"{pointer}/{index}", child, depth
+
+
+def _repetitions(pointer: str, names: list[str]) -> Iterator[Finding]:
+    for name in names:
+        message = f"the member {name!r} is given more than once; keep one of them"
+        yield Finding(f"{pointer}/{escape_pointer(name)}", message, source="RFC 7493, clause 2.3")
+
+
+def _broken_names(pointer: str, item: Mapping[Any, Any]) -> Iterator[Finding]:
+    for name in item:
+        if not isinstance(name, str):
+            yield Finding(pointer, f"the member name {name!r} is not text", source=I_JSON)
+        elif not _is_encodable(name):
+            yield Finding(pointer, "a member name holds half of a surrogate pair", source=I_JSON)
+
+
+def _unfit(pointer: str, item: Any) -> Iterator[Finding]:
+    if item is None or isinstance(item, (bool, int)):
+        return
+    if isinstance(item, str):
+        if not _is_encodable(item):
+            yield Finding(pointer, "the text holds half of a surrogate pair", source=I_JSON)
+    elif not isinstance(item, float):
+        yield Finding(pointer, f"a {type(item).__name__} is no JSON value", source="RFC 8259")
+    elif not math.isfinite(item):
+        yield Finding(pointer, "the number is too large", source="RFC 7493, clause 2.2")
+
+
+def _is_encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _too_large() -> ValidationError:
+    message = f"the document is larger than {MAX_BYTES} bytes"
+    return ValidationError(Report((Finding("", message),)))
+
+
+def _too_deep(pointer: str) -> ValidationError:
+    message = f"the document is nested deeper than {MAX_DEPTH} levels"
+    return ValidationError(Report((Finding(pointer, message),)))

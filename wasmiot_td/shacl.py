@@ -1,0 +1,148 @@
+"""Check a graph against the shapes; the only module that imports pyshacl.
+
+The shapes of a kind of document are parsed once. `pyshacl.validate` would parse them at each call;
+what it does after that (`ShapesGraph`, `Shape.validate`) is used directly, and a test compares the
+two. Focus nodes are named by JSON pointers (`wasmiot_td.n_triples`), so a result is a finding.
+"""
+
+import logging
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from functools import cache
+from typing import Any
+
+from pyshacl.graph_abstraction import DataGraph
+from pyshacl.pytypes import SHACLExecutor
+from pyshacl.shape import Shape
+from pyshacl.shapes_graph import ShapesGraph
+from rdflib import RDF, RDFS, SH, Graph, Literal, URIRef
+
+from wasmiot_td.document_kind import is_model, kind_of_types
+from wasmiot_td.iri import pointer_of
+from wasmiot_td.namespaces import TD, TM
+from wasmiot_td.report import Finding, Severity
+from wasmiot_td.resources import resource_directory
+
+#: The shapes (`shapes/{name}.ttl`) of each kind of document.
+SHAPES_OF_KIND: dict[str, tuple[str, ...]] = {
+    "Thing": (
+        "thing",
+        "affordance",
+        "form",
+        "link",
+        "security",
+        "data_schema",
+        "supervisor",
+        "module",
+        "deployment",
+    ),
+    "ThingModel": ("thing_model", "affordance", "module"),
+    "Manifest": ("manifest",),
+    "Solution": ("solution",),
+}
+_ROOT_CLASS = {"Thing": TD.Thing, "ThingModel": TM.ThingModel}
+_LOGGER = logging.getLogger(__name__)
+_LOCK = threading.Lock()
+
+
+def validate(n_triples: bytes, document_id: str, types: Collection[str]) -> list[Finding]:
+    """Return what the shapes find in a document's graph.
+
+    Args:
+        n_triples: the graph, nodes named by JSON pointers.
+        document_id: the IRI of the document.
+        types: the `@type`s of the root as they are written; they choose the shapes.
+    """
+    kind = "ThingModel" if is_model(types) else kind_of_types(types)
+    graph = Graph().parse(data=n_triples, format="nt")
+    if kind in _ROOT_CLASS:
+        graph.add((URIRef(document_id), RDF.type, _ROOT_CLASS[kind]))
+    with _LOCK:
+        results = list(_results(graph, kind))
+    return [_finding(result, graph, document_id, _sources(kind)) for result in results]
+
+
+def shapes_graph(names: Iterable[str]) -> Graph:
+    """Return the union of shapes files."""
+    graph = Graph()
+    for name in names:
+        graph.parse(resource_directory("shapes") / f"{name}.ttl", format="turtle")
+    return graph
+
+
+def _results(graph: Graph, kind: str) -> Iterator[dict[Any, Any]]:
+    """Yield the properties of each validation result."""
+    data, executor = DataGraph.from_rdflib(graph), _executor()
+    for shape in _shapes(kind):
+        _, reports = shape.validate(executor, data)
+        for _, node, statements in reports:
+            yield {
+                predicate: value[1] if isinstance(value, tuple) else value
+                for subject, predicate, value in statements
+                if subject == node
+            }
+
+
+def _executor() -> SHACLExecutor:
+    return SHACLExecutor(
+        validator=None,
+        advanced_mode=False,
+        abort_on_first=False,
+        allow_infos=False,
+        allow_warnings=False,
+        iterate_rules=False,
+        sparql_mode=False,
+        max_validation_depth=30,
+        focus_nodes=None,
+        debug=False,
+    )
+
+
+@cache
+def _shapes(kind: str) -> list[Shape]:
+    shapes: list[Shape] = ShapesGraph(_graph(kind), False, _LOGGER).shapes
+    return shapes
+
+
+@cache
+def _graph(kind: str) -> Graph:
+    return shapes_graph(SHAPES_OF_KIND[kind])
+
+
+@cache
+def _sources(kind: str) -> dict[Any, str]:
+    """Return the clause behind each shape: its own, or that of the shape it is a part of."""
+    graph = _graph(kind)
+    sources: dict[Any, str] = {}
+    for parent, predicate, child in graph.triples((None, None, None)):
+        if predicate in (SH.property, SH.node):
+            clause = graph.value(child, RDFS.seeAlso) or graph.value(parent, RDFS.seeAlso)
+            sources[child] = str(clause or parent)
+    for shape in graph.subjects(RDF.type, SH.NodeShape):
+        sources[shape] = str(graph.value(shape, RDFS.seeAlso) or shape)
+    return sources
+
+
+def _finding(
+    result: dict[Any, Any], graph: Graph, document_id: str, sources: dict[Any, str]
+) -> Finding:
+    focus = result[SH.focusNode]
+    value = result.get(SH.value)
+    is_warning = result.get(SH.resultSeverity) in (SH.Warning, SH.Info)
+    return Finding(
+        _pointer(focus, graph, document_id),
+        str(result.get(SH.resultMessage, "breaks a shape")),
+        Severity.WARNING if is_warning else Severity.VIOLATION,
+        value.toPython() if isinstance(value, Literal) else value and str(value),
+        sources.get(result.get(SH.sourceShape), ""),
+    )
+
+
+def _pointer(focus: Any, graph: Graph, document_id: str) -> str:
+    """Return the JSON pointer of a node; of one with an IRI of its own, that of its owner."""
+    for _ in range(3):
+        pointer = pointer_of(document_id, str(focus))
+        if pointer is not None:
+            return pointer
+        focus = next(iter(graph.subjects(None, focus)), None)
+    return ""

@@ -1,0 +1,211 @@
+"""Load a document: parse, canonical form, checks, graph, shapes, model. Start reading here.
+
+    bytes -> JSON -> canonical form + expansion -> checks of the JSON -> N-Triples -> SHACL
+
+The JSON text is the truth that is given back; the graph is for asking. Each step adds findings to
+one report. Only a document that is no JSON or no JSON-LD at all ends the load early.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from rdflib import Graph
+
+from wasmiot_td import json_text
+from wasmiot_td.canonical import (
+    Canonical,
+    Reading,
+    compacted,
+    has_td_context,
+    is_spelled_otherwise,
+    with_canonical_context,
+)
+from wasmiot_td.checks import CheckedDocument, check
+from wasmiot_td.contexts import ContextRegistry, default_registry
+from wasmiot_td.document_kind import (
+    is_model,
+    is_own_kind,
+    kind_of_types,
+    root_types,
+    terms_of_contexts,
+)
+from wasmiot_td.errors import DocumentError, JsonLdError, ValidationError
+from wasmiot_td.jsonld import document_base
+from wasmiot_td.n_triples import triples
+from wasmiot_td.report import Finding, Report, Severity
+from wasmiot_td.shacl import validate
+
+_ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
+
+
+@dataclass(frozen=True)
+class LoadedDocument:
+    """A document without violations.
+
+    Attributes:
+        id: its IRI, which also names its graph; of an anonymous document one made of its content.
+        document: its canonical JSON form.
+        types: the classes of its root, as IRIs.
+        report: the warnings.
+        n_triples: its graph; nodes without an id are named `<id#/json/pointer>`.
+    """
+
+    id: str
+    document: dict[str, Any]
+    types: frozenset[str]
+    report: Report
+    n_triples: bytes = field(repr=False)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The same triples as an rdflib graph."""
+        graph = Graph(identifier=self.id)
+        return graph.parse(data=self.n_triples, format="nt")
+
+    def dumps(self) -> bytes:
+        """Return the canonical JSON text."""
+        return json_text.dumps(self.document)
+
+
+def load(
+    source: bytes | str | Mapping[str, Any],
+    *,
+    id: str | None = None,
+    strict: bool = False,
+    contexts: ContextRegistry | None = None,
+) -> LoadedDocument:
+    """Load a Thing Description, a Thing Model, a manifest or a solution.
+
+    Args:
+        source: the JSON text, or what was parsed from it.
+        id: the document's IRI if it has none; becomes its `id`.
+        strict: a context that is not available is an error and not a warning.
+        contexts: where contexts come from; the bundled ones if None.
+
+    Raises:
+        JsonSyntaxError: the source is not JSON.
+        ContextNotAvailable: a context is not available; in strict mode, and for this system's own
+            kinds of documents.
+        JsonLdError: the source is not JSON-LD.
+        ValidationError: the source breaks rules; its report lists every violation.
+    """
+    value, findings = _parse(source)
+    value = _identified(value, id)
+    base = document_base(_written_id(value) or json_text.dumps(value).decode())
+    is_strict = strict or is_own_kind(root_types(value))
+    reading = Reading(contexts or default_registry(), base, is_strict)
+    canonical, checked = _canonical(value, reading, findings)
+    return _loaded(canonical, [*findings, *canonical.findings, *checked], id)
+
+
+def _parse(source: bytes | str | Mapping[str, Any]) -> tuple[Any, tuple[Finding, ...]]:
+    if isinstance(source, (bytes, str)):
+        parsed = json_text.parse(source)
+        return parsed.value, parsed.findings
+    value = dict(source)
+    return value, json_text.check_value(value)
+
+
+def _written_id(value: Any) -> str | None:
+    """Return the id that a document gives itself, as far as its JSON shows it."""
+    node = value[0] if isinstance(value, list) and len(value) == 1 else value
+    name = (node.get("id") or node.get("@id")) if isinstance(node, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _identified(value: Any, id: str | None) -> Any:
+    """Return the document with an id, where it is in a form in which `id` means one."""
+    if id is None or _written_id(value) or not has_td_context(value):
+        return value
+    return {"@context": value["@context"], "id": id, **value}
+
+
+def _canonical(
+    value: Any, reading: Reading, findings: tuple[Finding, ...]
+) -> tuple[Canonical, list[Finding]]:
+    """Return the canonical form and the faults of its JSON.
+
+    A document in a TD context that has faults, and that is spelled in JSON-LD's ways and not in
+    TD's, is read as JSON-LD.
+    """
+    try:
+        if not has_td_context(value):
+            return _checked(compacted(value, reading), reading)
+        canonical, faults = _checked(with_canonical_context(value, reading), reading)
+        if _violations(faults) and is_spelled_otherwise(value):
+            again, others = _checked(compacted(value, reading), reading)
+            if len(_violations(others)) < len(_violations(faults)):
+                return again, others
+    except JsonLdError as error:
+        raise _explained(error, value, reading, findings) from error
+    return canonical, faults
+
+
+def _checked(canonical: Canonical, reading: Reading) -> tuple[Canonical, list[Finding]]:
+    return canonical, _check(canonical.document, reading)
+
+
+def _check(document: Mapping[str, Any], reading: Reading) -> list[Finding]:
+    types = root_types(document)
+    terms, is_complete = terms_of_contexts(document.get("@context"), reading.registry)
+    return check(
+        CheckedDocument(
+            document,
+            kind=kind_of_types(types),
+            is_model=is_model(types),
+            defined_terms=terms,
+            are_terms_known=is_complete,
+        )
+    )
+
+
+def _explained(
+    error: JsonLdError, value: Any, reading: Reading, findings: tuple[Finding, ...]
+) -> DocumentError:
+    """Return the error of a document that cannot be expanded, with all faults of its JSON."""
+    if not isinstance(value, dict):
+        return JsonLdError(Report.of([*findings, *error.report.findings]))
+    faults = [*findings, *_check(value, reading)]
+    if not _violations(faults):
+        return JsonLdError(Report.of([*faults, *error.report.findings]))
+    return ValidationError(Report.of([*faults, *error.report.findings]))
+
+
+def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> LoadedDocument:
+    """Make the graph, check it, and give the document if there is no violation."""
+    document, expansion = canonical.document, canonical.expansion
+    name = _name(canonical, id)
+    if id and "id" not in document and name == id:
+        document = {"@context": document["@context"], "id": id, **document}
+    written = triples(expansion, name)
+    findings += [*expansion.findings, *written.findings]
+    types = frozenset(expansion.nodes[0].get("@type", ())) if expansion.nodes else frozenset()
+    findings += _without_repetition(
+        validate(written.n_triples, name, root_types(document)), findings
+    )
+    report = Report.of(findings)
+    if not report.conforms:
+        raise ValidationError(report)
+    return LoadedDocument(name, document, types, report, written.n_triples)
+
+
+def _name(canonical: Canonical, id: str | None) -> str:
+    nodes = canonical.expansion.nodes
+    own = nodes[0].get("@id") if nodes else None
+    if isinstance(own, str) and not own.startswith("_:"):
+        return own
+    return id or f"urn:uuid:{uuid.uuid5(_ANONYMOUS, json_text.dumps(canonical.document).decode())}"
+
+
+def _without_repetition(found: list[Finding], known: list[Finding]) -> list[Finding]:
+    """Return what the shapes found where the checks of the JSON found nothing."""
+    places = {finding.pointer for finding in _violations(known)}
+    parents = {pointer.rpartition("/")[0] for pointer in places}
+    return [finding for finding in found if finding.pointer not in places | parents]
+
+
+def _violations(findings: list[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.VIOLATION]

@@ -1,0 +1,209 @@
+"""The JSON form of the wasmiot terms: where they may stand and what they may hold.
+
+Manifests and solutions are written by and for this system alone: they are closed, which means
+that a member nobody knows is a mistake and not an extension.
+"""
+
+from collections.abc import Mapping
+
+from wasmiot_td.members import (
+    Anything,
+    Boolean,
+    Kind,
+    Member,
+    Node,
+    NodeList,
+    Number,
+    OneOf,
+    Text,
+    Texts,
+)
+
+STAGES = ("deployment", "execution", "output")
+DIGEST = Text(r"^sha256:[0-9a-f]{64}$", "a digest sha256: followed by 64 hexadecimal digits")
+
+_TEXT = Text()
+_IRI = Text(r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", "an absolute IRI")
+_BOOLEAN = Boolean()
+_NUMBER = Number()
+_COUNT = Number(is_whole=True, minimum=0)
+_PATH = Text(
+    r"^(?![/~])(?!(.*/)?\.\.?(/|$))(?!.*//)[^\\\x00-\x1f]+(?<!/)$",
+    "a relative path without empty, . or .. segments",
+)
+_NODE: Mapping[str, Member] = {
+    "id": _TEXT,
+    "@id": _TEXT,
+    "@type": Texts(),
+    "type": Texts(),
+}
+
+THING_TERMS: Mapping[str, Member] = {
+    "wasmiot:provides": Texts(),
+    "wasmiot:memoryBytes": _COUNT,
+    "wasmiot:cpuCores": Number(above=0),
+    "wasmiot:architecture": _TEXT,
+    "wasmiot:zone": _TEXT,
+    "wasmiot:cpuLoad": _NUMBER,
+    "wasmiot:memoryLoad": _NUMBER,
+    "wasmiot:capabilityProfile": Anything(),
+    "wasmiot:digest": DIGEST,
+    "wasmiot:binary": _TEXT,
+    "wasmiot:imports": Texts(),
+    "wasmiot:exports": Texts(),
+    "wasmiot:requiredMemoryBytes": _COUNT,
+    "wasmiot:stateful": _BOOLEAN,
+    "wasmiot:dataFile": Node("DataFile", or_many=True),
+    "wasmiot:mount": Node("Mount", or_many=True),
+    "wasmiot:device": _TEXT,
+    "wasmiot:deployment": _TEXT,
+    "wasmiot:manifest": _TEXT,
+    "wasmiot:solution": _TEXT,
+    "wasmiot:revision": _COUNT,
+    "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
+    "wasmiot:installation": Node("InstallationReference", or_many=True, or_iri=True),
+}
+
+AFFORDANCE_TERMS: Mapping[str, Member] = {
+    "wasmiot:entrypoint": Text(r"\S", "the name of a function"),
+    "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
+    "wasmiot:mount": Node("Mount", or_many=True),
+    "wasmiot:dataFile": Node("DataFile", or_many=True),
+    "wasmiot:dependsOn": Node("Dependency", or_many=True, or_iri=True),
+    "wasmiot:feeds": Node("Feed", or_many=True, or_iri=True),
+}
+
+_FEED: Mapping[str, Member] = {
+    **_NODE,
+    "thing": _TEXT,
+    "affordance": _TEXT,
+    "input": _TEXT,
+    "alternatives": Node("Feed", or_many=True, or_iri=True),
+}
+_NAME = Text(r"\S", "a name")
+
+WASMIOT_KINDS: tuple[Kind, ...] = (
+    Kind(
+        "Mount",
+        "wasmiot:Mount",
+        {
+            **_NODE,
+            "path": _PATH,
+            "stage": OneOf(STAGES),
+            "mediaType": _TEXT,
+            "required": _BOOLEAN,
+        },
+        required=("path", "stage"),
+        is_closed=True,
+    ),
+    Kind(
+        "DataFile",
+        "wasmiot:dataFile",
+        {
+            **_NODE,
+            "path": _PATH,
+            "digest": DIGEST,
+            "href": _TEXT,
+            "mediaType": _TEXT,
+            "byteLength": _COUNT,
+        },
+        required=("path", "digest"),
+        is_closed=True,
+    ),
+    Kind(
+        "ModuleReference",
+        "wasmiot:module",
+        {
+            **_NODE,
+            "name": _TEXT,
+            "digest": DIGEST,
+            "binary": _TEXT,
+            "stateful": _BOOLEAN,
+        },
+        is_closed=True,
+    ),
+    Kind("Dependency", "wasmiot:dependsOn", _FEED, is_closed=True),
+    Kind("Feed", "wasmiot:feeds", _FEED, is_closed=True),
+    Kind(
+        "InstallationReference",
+        "wasmiot:installation",
+        {**_NODE, "device": _TEXT, "thing": _TEXT},
+        is_closed=True,
+    ),
+    Kind(
+        "Manifest",
+        "wasmiot:Manifest",
+        {
+            **_NODE,
+            "@context": Anything(),
+            "name": _NAME,
+            "description": _TEXT,
+            "sequence": NodeList("Step", min_items=1),
+        },
+        required=("name", "sequence"),
+        is_closed=True,
+    ),
+    Kind(
+        "Step",
+        "wasmiot:Step",
+        {
+            **_NODE,
+            "module": _NAME,
+            "entrypoint": _NAME,
+            "device": _IRI,
+        },
+        required=("module", "entrypoint"),
+        is_closed=True,
+    ),
+    Kind(
+        "Solution",
+        "wasmiot:Solution",
+        {
+            **_NODE,
+            "@context": Anything(),
+            "manifest": _TEXT,
+            "generatedAtTime": _TEXT,
+            "placements": NodeList("Placement"),
+        },
+        is_closed=True,
+    ),
+    Kind(
+        "Placement",
+        "wasmiot:placement",
+        {
+            **_NODE,
+            "step": _COUNT,
+            "module": _TEXT,
+            "entrypoint": _TEXT,
+            "device": _TEXT,
+            "candidates": NodeList("Candidate"),
+            "rejections": NodeList("Rejection"),
+        },
+        is_closed=True,
+    ),
+    Kind(
+        "Candidate",
+        "wasmiot:Candidate",
+        {**_NODE, "device": _TEXT, "total": _NUMBER, "scores": NodeList("Score")},
+        is_closed=True,
+    ),
+    Kind(
+        "Score",
+        "wasmiot:Score",
+        {**_NODE, "name": _TEXT, "value": _NUMBER, "weight": _NUMBER},
+        is_closed=True,
+    ),
+    Kind(
+        "Rejection",
+        "wasmiot:Rejection",
+        {
+            **_NODE,
+            "device": _TEXT,
+            "filter": _TEXT,
+            "requirement": _TEXT,
+            "offered": _TEXT,
+            "reason": _TEXT,
+        },
+        is_closed=True,
+    ),
+)
