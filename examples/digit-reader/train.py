@@ -25,7 +25,7 @@ IMAGE_COUNT = 20
 MAXVAL = 16
 
 
-def split() -> list[Any]:
+def split() -> Any:
     """Return train pixels, test pixels (0..16), train labels and test labels."""
     digits = load_digits()
     return train_test_split(
