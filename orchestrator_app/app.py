@@ -1,15 +1,71 @@
-"""The application: settings in, a Flask app out. Nothing is started here."""
+"""The application: settings in, a Flask app out. Nothing is started here.
+
+The way of a request: `routes/` parse it and call one function of a service (`services.py`);
+the services hold the rules; `store.py`, `packages/` and the Things themselves keep the results.
+What runs beside the requests is entered by `lifespan`.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from flask import Flask
 
-from orchestrator_app.services import Services
+from orchestrator_app.chunked_bodies import ChunkedBodies
+from orchestrator_app.directory.introduction import introduce_things
+from orchestrator_app.directory.purge import purge_expired
+from orchestrator_app.problems import register_problem_answers
+from orchestrator_app.routes import (
+    modules,
+    operations,
+    packages,
+    sparql,
+    things,
+    ui,
+    vocabulary,
+    well_known,
+)
+from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import OxigraphStore
+from wasmiot_td.consumed_thing import Transport
+
+BLUEPRINTS = (
+    modules.blueprint,
+    operations.blueprint,
+    packages.blueprint,
+    sparql.blueprint,
+    things.blueprint,
+    ui.blueprint,
+    vocabulary.blueprint,
+    well_known.blueprint,
+)
 
 
-def create_app(settings: Settings) -> Flask:
-    """Return the orchestrator as a WSGI application."""
+def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
+    """Return the orchestrator as a WSGI application.
+
+    Args:
+        settings: how it runs.
+        transport: how other Things are reached; over HTTP where not given.
+    """
     app = Flask(__name__)
-    store = OxigraphStore(settings.data_dir / "graph" if settings.data_dir else None)
-    app.extensions["wasmiot"] = Services(settings=settings, store=store)
+    app.url_map.merge_slashes = False  # an id may hold `//`
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["wasmiot"] = build_services(settings, transport)
+    register_problem_answers(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.wsgi_app = ChunkedBodies(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+@contextmanager
+def lifespan(app: Flask) -> Iterator[None]:
+    """Run what runs beside the requests, in the process that serves them."""
+    parts: Services = app.extensions["wasmiot"]
+    with ExitStack() as stack:
+        stack.callback(parts.close)
+        stack.enter_context(purge_expired(parts.directory))
+        if parts.settings.discover:
+            stack.enter_context(introduce_things(parts, parts.settings.discover_interface))
+        yield

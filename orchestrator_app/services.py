@@ -1,22 +1,86 @@
 """What the routes call, in one place; below it nothing knows of HTTP."""
 
+import uuid
 from dataclasses import dataclass
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 from flask import current_app
 
+from orchestrator_app.directory.own_description import own_description
+from orchestrator_app.directory.sparql import QueryService
+from orchestrator_app.directory.things import Directory
+from orchestrator_app.packages.modules import Modules
+from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import Store
+from orchestrator_app.store import OxigraphStore, Store
+from wasmiot_td.consumed_thing import HttpTransport, Transport
 
 
 @dataclass(frozen=True)
 class Services:
-    """The parts of one orchestrator; one instance per application."""
+    """The parts of one orchestrator; one instance per application.
+
+    Attributes:
+        description: the orchestrator's own Thing Description.
+        transport: how other Things are reached.
+    """
 
     settings: Settings
     store: Store
+    description: dict[str, Any]
+    transport: Transport
+    directory: Directory
+    packages: PackageStore
+    modules: Modules
+    queries: QueryService
+
+    def close(self) -> None:
+        """End the query processes and release the store."""
+        self.queries.close()
+        self.store.close()
+
+
+def build_services(settings: Settings, transport: Transport | None = None) -> Services:
+    """Return the parts of an orchestrator, wired together; nothing is started.
+
+    Args:
+        settings: how it runs.
+        transport: how other Things are reached; over HTTP where not given.
+    """
+    data_dir = settings.data_dir
+    store = OxigraphStore(data_dir / "graph" if data_dir else None)
+    packages = PackageStore(data_dir / "packages" if data_dir else None)
+    modules = Modules(store, packages, settings.base_url)
+    modules.rebase()
+    return Services(
+        settings=settings,
+        store=store,
+        description=own_description(_own_id(data_dir), settings.title, settings.base_url),
+        transport=transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds),
+        directory=Directory(store),
+        packages=packages,
+        modules=modules,
+        queries=QueryService(
+            store,
+            timeout_seconds=settings.query_timeout_seconds,
+            max_result_bytes=settings.query_result_bytes,
+            workers=settings.query_workers,
+            directory=data_dir / "checkpoints" if data_dir else None,
+        ),
+    )
 
 
 def services() -> Services:
     """Return the services of the current application."""
     return cast(Services, current_app.extensions["wasmiot"])
+
+
+def _own_id(data_dir: Path | None) -> str:
+    """Return an id that is made once and kept in the data directory."""
+    if data_dir is None:
+        return f"urn:uuid:{uuid.uuid4()}"
+    path = data_dir / "id"
+    if not path.exists():
+        path.write_text(f"urn:uuid:{uuid.uuid4()}\n")
+    return path.read_text().strip()

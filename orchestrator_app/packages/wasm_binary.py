@@ -125,7 +125,8 @@ class _Sections:
         while not self._reader.is_at_end:
             section = self._reader.byte()
             body = self._reader.part(self._reader.unsigned())
-            self._read.get(section, lambda _: None)(body)
+            if section in self._read:
+                self._read[section](body)
         return WasmBinary(memory_pages=sum(self._memories), **self._found)
 
     def _type(self, body: BinaryReader) -> None:

@@ -1,0 +1,66 @@
+"""The command line of the orchestrator."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator_app.settings import Settings
+from wasmiot_td.serving import serve
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve one orchestrator until SIGTERM or SIGINT."""
+    settings = settings_of(arguments)
+    serve(
+        "orchestrator_app.app:create_app",
+        settings,
+        host=settings.host,
+        port=settings.port,
+        threads=settings.threads,
+        lifespan="orchestrator_app.app:lifespan",
+    )
+
+
+def settings_of(arguments: Sequence[str] | None = None) -> Settings:
+    """Return the settings that the command line asks for."""
+    return Settings(**vars(_parser().parse_args(arguments)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="orchestrator_app", description=main.__doc__)
+    add, default = parser.add_argument, Settings()
+    add("--host", default=default.host, help="address to listen on (%(default)s)")
+    add("--port", type=int, default=default.port, help="port, 0 for a free one (%(default)s)")
+    add("--public-url", default="", help="URL under which others reach this orchestrator")
+    add(
+        "--data-dir",
+        type=Path,
+        default=Path("data/orchestrator"),
+        help="directory of the graph and the packages (%(default)s)",
+    )
+    add("--title", default=default.title, help="title of the orchestrator's own description")
+    add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
+    add(
+        "--discover",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="find Things by mDNS (_wot._tcp)",
+    )
+    add("--discover-interface", default="", metavar="ADDRESS", help="interface to browse on")
+    add(
+        "--monitor-interval",
+        dest="monitor_interval_seconds",
+        type=float,
+        default=default.monitor_interval_seconds,
+        metavar="SECONDS",
+        help="time between two looks at the devices, 0 for none (%(default)s)",
+    )
+    add(
+        "--query-timeout",
+        dest="query_timeout_seconds",
+        type=float,
+        default=default.query_timeout_seconds,
+        metavar="SECONDS",
+        help="time limit of a query at /sparql (%(default)s)",
+    )
+    return parser

@@ -1,0 +1,56 @@
+"""Devices that provide the same set of interfaces share one node in the graph.
+
+Matching goes over the few profiles first, then over their devices, so that it hardly grows
+with the number of devices. Derived when a device's TD is stored; never taken from a document.
+"""
+
+import hashlib
+from collections.abc import Collection
+
+from rdflib import RDF
+
+from wasmiot_td.namespaces import WASMIOT
+
+PROFILE_PREFIX = "urn:wasmiot:capability-profile:"
+
+_PROVIDES = WASMIOT.provides.n3()
+
+
+def profile_triples(thing_id: str, types: Collection[str], n_triples: bytes) -> bytes:
+    """Return the N-Triples that tie a device to the profile of what it provides.
+
+    Only a device that takes modules has one: a supervisor, and not an installation on it.
+
+    Args:
+        thing_id: the device.
+        types: the expanded types of the device.
+        n_triples: its graph.
+    """
+    if str(WASMIOT.Supervisor) not in types or str(WASMIOT.Installation) in types:
+        return b""
+    provided = provided_interfaces(thing_id, n_triples)
+    profile = f"<{profile_id(provided)}>"
+    lines = [
+        f"<{thing_id}> {WASMIOT.capabilityProfile.n3()} {profile} .",
+        f"{profile} {RDF.type.n3()} {WASMIOT.CapabilityProfile.n3()} .",
+        *(f"{profile} {_PROVIDES} {interface} ." for interface in provided),
+    ]
+    return "\n".join(lines).encode() + b"\n"
+
+
+def profile_id(provided: Collection[str]) -> str:
+    """Return the IRI of the profile of a set of interfaces."""
+    digest = hashlib.sha256("\n".join(sorted(provided)).encode()).hexdigest()
+    return PROFILE_PREFIX + digest[:12]
+
+
+def provided_interfaces(thing_id: str, n_triples: bytes) -> list[str]:
+    """Return the interfaces that a device says it provides, sorted, as N-Triples terms."""
+    start = f"<{thing_id}> {_PROVIDES} "
+    lines = n_triples.decode().splitlines()
+    return sorted({line[len(start) :].rstrip(" .") for line in lines if line.startswith(start)})
+
+
+def names_a_profile(n_triples: bytes) -> bool:
+    """Return whether a document speaks of profiles, which would lend others its capabilities."""
+    return f"<{PROFILE_PREFIX}".encode() in n_triples

@@ -1,0 +1,158 @@
+"""Find Things by DNS-SD, fetch their descriptions, and register them.
+
+The only import of zeroconf here. The browser's thread only takes notes; one worker fetches.
+Source: W3C WoT Discovery, clause 6.3 (DNS-based service discovery).
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from zeroconf import InterfaceChoice, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+
+from orchestrator_app.directory.registration import INTRODUCED_BY
+from orchestrator_app.directory.things import Directory
+from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.errors import WasmiotError
+from wasmiot_td.problem import ProblemError
+
+SERVICE_TYPE = "_wot._tcp.local."
+DNS_SD = "dns-sd"
+RETRY_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
+RESOLVE_MILLISECONDS = 3000
+
+_log = logging.getLogger(__name__)
+
+
+class Introducing(Protocol):
+    """What introduction needs of the services."""
+
+    @property
+    def directory(self) -> Directory:
+        """Where Things are registered."""
+
+    @property
+    def transport(self) -> Transport:
+        """How their descriptions are fetched."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A service instance that appeared, changed or said goodbye."""
+
+    name: str
+    has_gone: bool = False
+    attempt: int = 0
+
+
+@contextmanager
+def introduce_things(parts: Introducing, interface: str = "") -> Iterator[None]:
+    """Browse for Things as long as the context is entered.
+
+    Args:
+        parts: where Things are registered and how they are reached.
+        interface: the address of the interface to browse on; all where empty.
+    """
+    interfaces: Any = [interface] if interface else InterfaceChoice.All
+    zeroconf = Zeroconf(interfaces=interfaces)
+    introduction = Introduction(parts, zeroconf)
+    thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
+    thread.start()
+    browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=introduction)
+    try:
+        yield
+    finally:
+        browser.cancel()
+        introduction.stop()
+        thread.join()
+        zeroconf.close()
+
+
+class Introduction(ServiceListener):
+    """Takes note of what the browser sees, and registers it in a thread of its own."""
+
+    def __init__(self, parts: Introducing, zeroconf: Zeroconf) -> None:
+        self._parts = parts
+        self._zeroconf = zeroconf
+        self._sightings: queue.Queue[Sighting | None] = queue.Queue()
+        self._is_over = threading.Event()
+        self._ids: dict[str, str] = {}
+
+    def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """Note a new instance."""
+        self._sightings.put(Sighting(name))
+
+    def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """Note a changed instance."""
+        self._sightings.put(Sighting(name))
+
+    def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
+        """Note a goodbye."""
+        self._sightings.put(Sighting(name, has_gone=True))
+
+    def stop(self) -> None:
+        """Have `run` return."""
+        self._is_over.set()
+        self._sightings.put(None)
+
+    def run(self) -> None:
+        """Work through the sightings until stopped."""
+        while (sighting := self._sightings.get()) is not None and not self._is_over.is_set():
+            try:
+                self._forget(sighting) if sighting.has_gone else self._introduce(sighting)
+            except Exception:  # noqa: BLE001 - one odd Thing must not end the introduction of others
+                _log.exception("introduction_failed name=%s", sighting.name)
+
+    def _introduce(self, sighting: Sighting) -> None:
+        """Try a few times: a Thing may announce itself before it answers."""
+        for seconds in RETRY_SECONDS:
+            if self._is_over.wait(seconds):
+                return
+            try:
+                self._register(sighting.name)
+            except (WasmiotError, ProblemError, LookupError) as error:
+                _log.info("introduction_delayed name=%s error=%s", sighting.name, error)
+            else:
+                return
+        _log.warning("introduction_given_up name=%s", sighting.name)
+
+    def _register(self, name: str) -> None:
+        info = self._zeroconf.get_service_info(SERVICE_TYPE, name, RESOLVE_MILLISECONDS)
+        if info is None:
+            raise LookupError("the service does not resolve")
+        url = description_url(info)
+        if url is None:
+            return
+        description = ConsumedThing.fetch(url, self._parts.transport).td
+        thing, is_new = self._parts.directory.register(description, introduced_by=DNS_SD)
+        self._ids[name] = thing.id
+        _log.info("introduced id=%s url=%s is_new=%s", thing.id, url, is_new)
+
+    def _forget(self, sighting: Sighting) -> None:
+        """Drop a Thing that said goodbye, if it was introduced this way."""
+        thing_id = self._ids.pop(sighting.name, None)
+        thing = self._parts.directory.get(thing_id) if thing_id else None
+        if thing is not None and thing.registration.get(INTRODUCED_BY) == DNS_SD:
+            self._parts.directory.delete(thing.id)
+            _log.info("goodbye id=%s", thing.id)
+
+
+def description_url(info: ServiceInfo) -> str | None:
+    """Return where the Thing Description of a service is; None if the service is no Thing."""
+    if _text(info, "type", "Thing") != "Thing":
+        return None
+    addresses = info.parsed_scoped_addresses()
+    path, scheme = _text(info, "td", ""), _text(info, "scheme", "http")
+    if not addresses or not path.startswith("/") or scheme not in ("http", "https"):
+        return None
+    host = next((a for a in addresses if ":" not in a), addresses[0])
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{info.port}{path}"
+
+
+def _text(info: ServiceInfo, key: str, default: str) -> str:
+    value = info.properties.get(key.encode())
+    return default if value is None else value.decode("utf-8", "replace")

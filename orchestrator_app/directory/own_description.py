@@ -1,0 +1,119 @@
+"""The orchestrator's own Thing Description: a directory, and what else it can do.
+
+Source: W3C WoT Discovery, clause 7.3 (directory Thing Model).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wasmiot_td.namespaces import DISCOVERY_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
+
+_ID = {"id": {"type": "string", "format": "iri-reference"}}
+_TD = "application/td+json"
+_PROBLEM = {"contentType": "application/problem+json", "success": False}
+
+
+def own_description(thing_id: str, title: str, base_url: str) -> dict[str, Any]:
+    """Return the Thing Description that `/.well-known/wot` serves."""
+    return {
+        "@context": [TD_CONTEXT, WASMIOT_CONTEXT, DISCOVERY_CONTEXT],
+        "@type": ["Thing", "ThingDirectory", "wasmiot:Orchestrator"],
+        "id": thing_id,
+        "title": title,
+        "base": base_url,
+        "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
+        "security": ["nosec_sc"],
+        "properties": {"things": _things()},
+        "actions": {**_thing_actions(), "searchSPARQL": _search(), **_module_actions()},
+        "links": [
+            {"rel": "service-desc", "href": "sparql", "type": "application/sparql-results+json"},
+            {"rel": "collection", "href": "modules", "type": "application/ld+json"},
+        ],
+    }
+
+
+def _things() -> dict[str, Any]:
+    arguments = {
+        "offset": {"type": "integer", "minimum": 0, "default": 0},
+        "limit": {"type": "integer", "minimum": 1},
+        "format": {"type": "string", "enum": ["array", "collection"], "default": "array"},
+    }
+    form = {
+        "href": "things{?offset,limit,format}",
+        "op": ["readproperty"],
+        "htv:methodName": "GET",
+        "contentType": "application/ld+json",
+        "additionalResponses": [_PROBLEM],
+    }
+    return {
+        "title": "Things",
+        "description": "All Thing Descriptions, ascending by id.",
+        "type": "array",
+        "items": {"type": "object"},
+        "readOnly": True,
+        "observable": False,
+        "uriVariables": arguments,
+        "forms": [form],
+    }
+
+
+def _thing_actions() -> dict[str, Any]:
+    td = {"type": "object"}
+    return {
+        "createThing": _action("things/{id}", "PUT", _TD, variables=_ID, input_schema=td),
+        "createAnonymousThing": _action("things", "POST", _TD, input_schema=td),
+        "retrieveThing": _action("things/{id}", "GET", None, variables=_ID, safe=True, output=td),
+        "updateThing": _action("things/{id}", "PUT", _TD, variables=_ID, input_schema=td),
+        "partiallyUpdateThing": _action(
+            "things/{id}",
+            "PATCH",
+            "application/merge-patch+json",
+            variables=_ID,
+            input_schema=td,
+        ),
+        "deleteThing": _action("things/{id}", "DELETE", None, variables=_ID),
+    }
+
+
+def _search() -> dict[str, Any]:
+    variables = {"query": {"type": "string"}}
+    output = {"type": "object"}
+    action = _action(
+        "search/sparql{?query}", "GET", None, variables=variables, safe=True, output=output
+    )
+    action["forms"][0]["response"] = {"contentType": "application/sparql-results+json"}
+    return action
+
+
+def _module_actions() -> dict[str, Any]:
+    upload = _action("modules", "POST", "multipart/form-data", input_schema={"type": "object"})
+    submit = _action("manifests", "POST", "application/ld+json", input_schema={"type": "object"})
+    return {"uploadModule": upload, "submitManifest": submit}
+
+
+def _action(
+    href: str,
+    method: str,
+    content_type: str | None,
+    *,
+    variables: Mapping[str, Any] | None = None,
+    input_schema: Mapping[str, Any] | None = None,
+    output: Mapping[str, Any] | None = None,
+    safe: bool = False,
+) -> dict[str, Any]:
+    form: dict[str, Any] = {"href": href, "op": ["invokeaction"], "htv:methodName": method}
+    if content_type:
+        form["contentType"] = content_type
+    if output:
+        form["response"] = {"contentType": _TD}
+    form["additionalResponses"] = [_PROBLEM]
+    action = {
+        "uriVariables": variables,
+        "input": input_schema,
+        "output": output,
+        "synchronous": True,
+        "safe": safe,
+        "idempotent": method in ("GET", "PUT", "DELETE"),
+        "forms": [form],
+    }
+    return {name: value for name, value in action.items() if value is not None}

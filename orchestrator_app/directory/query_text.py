@@ -1,0 +1,90 @@
+"""What may be said about a query before anything parses it.
+
+A reader of tokens, cautious rather than complete: where it and the engine's parser might read a
+text differently, it assumes the worse.
+Source: SPARQL 1.1 Query Language, clause 19.8 (grammar).
+"""
+
+import re
+from collections.abc import Iterator
+
+from wasmiot_td.problem import ProblemError
+
+MAX_DEPTH = 100
+
+_TOKEN = re.compile(
+    r"""
+      (?P<comment>\#[^\n\r]*)
+    | (?P<string>'''(?:'{0,2}(?:[^'\\]|\\.))*''' | \"""(?:"{0,2}(?:[^"\\]|\\.))*\"""
+        | '(?:[^'\\\n\r]|\\.)*' | "(?:[^"\\\n\r]|\\.)*")
+    | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
+    | (?P<variable>[?$]\w+)
+    | (?P<name>[\w.-]*:(?:[\w:%-]|\\.)*)
+    | (?P<word>\w+)
+    | (?P<other>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_UPDATES = frozenset(
+    ("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH")
+)
+_SILENT = frozenset({"comment", "string", "iri", "variable"})
+
+
+def check_query(text: str) -> None:
+    """Refuse what a read-only endpoint does not do.
+
+    Raises:
+        ProblemError: 403 for an update or a federated query, 400 for one nested too deep.
+    """
+    tokens = [(kind, token) for kind, token in _tokens(text) if kind != "comment"]
+    if _is_update(tokens):
+        raise refused_update()
+    if _has_service(tokens):
+        detail = "This endpoint asks no other endpoint: SERVICE is refused."
+        raise ProblemError(403, "Federated queries are refused", detail)
+    if _depth(tokens) > MAX_DEPTH:
+        detail = f"The query is nested deeper than {MAX_DEPTH} levels."
+        raise ProblemError(400, "Query nested too deep", detail)
+
+
+def refused_update() -> ProblemError:
+    """Return the problem of an update."""
+    detail = "This endpoint is read-only: send documents to /things, /modules or /manifests."
+    return ProblemError(403, "Updates are refused", detail)
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    for match in _TOKEN.finditer(text):
+        if not match[0].isspace():
+            yield str(match.lastgroup), match[0]
+
+
+def _is_update(tokens: list[tuple[str, str]]) -> bool:
+    """Return whether the first word after the prologue begins an update."""
+    words = (token.upper() for kind, token in tokens if kind == "word")
+    first = next((word for word in words if word not in ("BASE", "PREFIX")), "")
+    return first in _UPDATES
+
+
+def _has_service(tokens: list[tuple[str, str]]) -> bool:
+    """Return whether SERVICE may stand anywhere, even glued to what is before or after it."""
+    for index, (kind, token) in enumerate(tokens):
+        if kind in _SILENT or "service" not in token.lower():
+            continue
+        following = tokens[index + 1][1] if index + 1 < len(tokens) else ""
+        is_in_prefix = "service" in token.partition(":")[0].lower()
+        if kind != "name" or (is_in_prefix and following == "{"):
+            return True
+    return False
+
+
+def _depth(tokens: list[tuple[str, str]]) -> int:
+    depth = deepest = 0
+    for kind, token in tokens:
+        if kind == "other" and token in "({[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif kind == "other" and token in ")}]":
+            depth -= 1
+    return deepest

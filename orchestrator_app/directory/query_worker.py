@@ -1,0 +1,139 @@
+"""The process that parses and answers strangers' queries, over a copy of the graph.
+
+A program of its own: it reads one request a line from its input, and writes one line of JSON
+and then the bytes of the result. It has no network, and may be killed at any time; a query that
+overflows the parser's stack, or never ends, takes only this process with it.
+Beside `store.py`, the only import of pyoxigraph.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from io import BytesIO
+from typing import Any, NoReturn
+
+import pyoxigraph as ox
+
+RESULT_FORMATS = {
+    "application/sparql-results+json": ox.QueryResultsFormat.JSON,
+    "application/json": ox.QueryResultsFormat.JSON,
+    "application/sparql-results+xml": ox.QueryResultsFormat.XML,
+    "application/xml": ox.QueryResultsFormat.XML,
+    "text/csv": ox.QueryResultsFormat.CSV,
+    "text/tab-separated-values": ox.QueryResultsFormat.TSV,
+}
+GRAPH_FORMATS = {
+    "text/turtle": ox.RdfFormat.TURTLE,
+    "application/n-triples": ox.RdfFormat.N_TRIPLES,
+    "application/ld+json": ox.RdfFormat.JSON_LD,
+    "application/rdf+xml": ox.RdfFormat.RDF_XML,
+}
+
+_MAX_MEMORY_BYTES = 4 * 1024**3
+_NEW_USER_AND_NETWORK = 0x10000000 | 0x40000000
+_PARENT_LOOK_SECONDS = 1.0
+
+
+class _TooLargeError(Exception):
+    """The result has more bytes than it may have."""
+
+
+class _NotAcceptableError(Exception):
+    """The client accepts no format that such a result has."""
+
+
+class _Bounded(BytesIO):
+    """Bytes in memory, up to a limit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._left = max_bytes
+
+    def write(self, data: Any) -> int:
+        """Write, or refuse to grow further."""
+        self._left -= len(data)
+        if self._left < 0:
+            raise _TooLargeError
+        return super().write(data)
+
+
+class Worker:
+    """One checkpoint at a time, one query at a time."""
+
+    def __init__(self) -> None:
+        self._path = ""
+        self._store = ox.Store()
+
+    def reply(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Return the header and the body of the answer to a request."""
+        try:
+            self._open(request["checkpoint"])
+            return self._answer(request)
+        except (SyntaxError, ValueError) as error:
+            return {"error": "syntax", "detail": str(error)}, b""
+        except _TooLargeError:
+            return {"error": "too-large"}, b""
+        except _NotAcceptableError as error:
+            return {"error": "not-acceptable", "detail": str(error)}, b""
+        except (OSError, RuntimeError) as error:
+            return {"error": "evaluation", "detail": str(error)}, b""
+
+    def _open(self, path: str) -> None:
+        if path != self._path:
+            self._store = ox.Store.read_only(path)
+            self._path = path
+
+    def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        result = self._store.query(request["query"], **_dataset(request))
+        is_graph = isinstance(result, ox.QueryTriples)
+        media_type = request["graph_type" if is_graph else "result_type"]
+        formats: dict[str, Any] = GRAPH_FORMATS if is_graph else RESULT_FORMATS
+        if media_type is None:
+            raise _NotAcceptableError(", ".join(formats))
+        output = _Bounded(request["max_bytes"])
+        result.serialize(output, formats[media_type])
+        return {"media_type": media_type}, output.getvalue()
+
+
+def _dataset(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the dataset of a query: what the protocol names, or the union of all graphs."""
+    default = [ox.NamedNode(iri) for iri in request["default_graphs"]]
+    named = [ox.NamedNode(iri) for iri in request["named_graphs"]]
+    if not default and not named:
+        return {"use_default_graph_as_union": True}
+    return {"default_graph": default, "named_graphs": named}
+
+
+def _confine() -> None:
+    """Give up what no query needs: the network, much memory, precedence."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(5)
+    if sys.platform == "linux":  # where the kernel forbids it, SERVICE was refused before anyway
+        ctypes.CDLL(None).unshare(_NEW_USER_AND_NETWORK)
+
+
+def _watch_parent(parent: int) -> NoReturn:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_LOOK_SECONDS)
+    os._exit(1)
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    _confine()
+    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+    worker = Worker()
+    for line in sys.stdin.buffer:
+        header, body = worker.reply(json.loads(line))
+        header["length"] = len(body)
+        sys.stdout.buffer.write(json.dumps(header).encode() + b"\n" + body)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

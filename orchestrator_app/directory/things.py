@@ -1,0 +1,196 @@
+"""The directory: Thing Descriptions registered, read, changed and removed.
+
+Source: W3C WoT Discovery, clause 7.2 (directory).
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator_app.directory.capability_profiles import names_a_profile, profile_triples
+from orchestrator_app.directory.merge_patch import merged
+from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
+from orchestrator_app.store import Store, StoredDocument
+from wasmiot_td import json_text
+from wasmiot_td.errors import ValidationError
+from wasmiot_td.namespaces import DISCOVERY_CONTEXT
+from wasmiot_td.report import Finding, Report
+from wasmiot_td.thing_description import LoadedDocument, load
+
+RESERVED_PREFIXES = (
+    "urn:wasmiot:capability-profile",
+    "urn:wasmiot:deployment:",
+    "urn:wasmiot:installation:",
+    "urn:wasmiot:manifest:",
+    "urn:wasmiot:module:",
+    "urn:wasmiot:solution:",
+    "urn:wasmiot:store",
+)
+
+
+@dataclass(frozen=True)
+class DirectoryChange:
+    """What happened to a Thing: `kind` is `thing_created`, `thing_updated` or `thing_deleted`."""
+
+    kind: str
+    id: str
+
+
+Listener = Callable[[DirectoryChange], None]
+
+
+class Directory:
+    """The Things that are known here."""
+
+    def __init__(
+        self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._lock = threading.RLock()
+        self._listeners: list[Listener] = []
+
+    def on_change(self, listener: Listener) -> None:
+        """Have a function called after each change, in the order of the changes."""
+        self._listeners.append(listener)
+
+    def register(
+        self,
+        source: bytes | Mapping[str, Any],
+        *,
+        expected_id: str | None = None,
+        introduced_by: str = "http",
+    ) -> tuple[StoredDocument, bool]:
+        """Store a description; one of the same id is replaced.
+
+        Args:
+            source: the description; an anonymous one gets an id.
+            expected_id: the id that it must have, or gets.
+            introduced_by: how it came: `http` or `dns-sd`.
+
+        Returns:
+            The Thing as it is kept, and whether it is new.
+
+        Raises:
+            DocumentError: it is no valid Thing Description, or its id is another or reserved.
+        """
+        document, findings = _parse(source)
+        given = document.pop("registration", None)
+        _drop_discovery_context(document)
+        loaded = _load(document, expected_id or f"urn:uuid:{uuid.uuid4()}", findings)
+        if expected_id not in (None, loaded.id):
+            raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
+        return self._put(loaded, given, introduced_by)
+
+    def patch(self, thing_id: str, merge_patch: bytes) -> StoredDocument | None:
+        """Change parts of a description; what comes out is checked as a whole.
+
+        Returns:
+            The Thing as it is kept, or None if there is none.
+
+        Source: RFC 7396 (JSON merge patch).
+        """
+        patch, findings = _parse(merge_patch)
+        if findings:
+            raise ValidationError(Report.of(findings))
+        with self._lock:
+            known = self.get(thing_id)
+            if known is None:
+                return None
+            source = merged(enriched(known), patch)
+            introduced_by = str(known.registration.get(INTRODUCED_BY, "http"))
+            return self.register(source, expected_id=thing_id, introduced_by=introduced_by)[0]
+
+    def get(self, thing_id: str) -> StoredDocument | None:
+        """Return a Thing, or None."""
+        found = self._store.get(thing_id)
+        return found if found is not None and found.kind == "thing" else None
+
+    def page(self, limit: int | None = None, offset: int = 0) -> list[StoredDocument]:
+        """Return Things, ascending by id."""
+        return self._store.list("thing", limit=limit, offset=offset)
+
+    def count(self) -> int:
+        """Return how many Things there are."""
+        return self._store.count("thing")
+
+    def delete(self, thing_id: str) -> bool:
+        """Remove a Thing; return whether it was there."""
+        with self._lock:
+            if self.get(thing_id) is None or not self._store.delete(thing_id):
+                return False
+            self._tell("thing_deleted", thing_id)
+        return True
+
+    def purge(self) -> int:
+        """Remove the Things whose registration has expired; return how many."""
+        now = self._now()
+        expired = [t.id for t in self.page() if is_expired(t.registration, now)]
+        return sum(self.delete(thing_id) for thing_id in expired)
+
+    def _put(
+        self, loaded: LoadedDocument, given: Any, introduced_by: str
+    ) -> tuple[StoredDocument, bool]:
+        if loaded.id.startswith(RESERVED_PREFIXES):
+            raise _refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
+        if names_a_profile(loaded.n_triples):
+            raise _refused("", "capability profiles are derived, a description cannot name one")
+        profile = profile_triples(loaded.id, loaded.types, loaded.n_triples)
+        with self._lock:
+            known = self.get(loaded.id)
+            so_far = known.registration if known else None
+            registration = registered(given, so_far, self._now(), introduced_by)
+            is_new = self._store.put(
+                loaded, kind="thing", registration=registration, extra_triples=profile
+            )
+            if known is None or known.document != loaded.document:
+                self._tell("thing_created" if is_new else "thing_updated", loaded.id)
+        return StoredDocument(loaded.id, "thing", loaded.document, registration), is_new
+
+    def _tell(self, kind: str, thing_id: str) -> None:
+        for listener in self._listeners:
+            listener(DirectoryChange(kind, thing_id))
+
+
+def enriched(thing: StoredDocument) -> dict[str, Any]:
+    """Return a description with its registration information, as the directory serves it."""
+    context = thing.document["@context"]
+    contexts = list(context) if isinstance(context, list) else [context]
+    return {
+        **thing.document,
+        "@context": [*contexts, DISCOVERY_CONTEXT],
+        "registration": thing.registration,
+    }
+
+
+def _parse(source: bytes | Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+    if isinstance(source, Mapping):
+        return dict(source), ()
+    parsed = json_text.parse(source)
+    if not isinstance(parsed.value, dict):
+        raise _refused("", "a JSON object is expected")
+    return parsed.value, parsed.findings
+
+
+def _load(document: dict[str, Any], thing_id: str, findings: tuple[Finding, ...]) -> LoadedDocument:
+    try:
+        loaded = load(document, id=thing_id)
+    except ValidationError as error:
+        raise ValidationError(Report.of([*findings, *error.report.findings])) from None
+    if findings:
+        raise ValidationError(Report.of(findings))
+    return loaded
+
+
+def _drop_discovery_context(document: dict[str, Any]) -> None:
+    """Take back what `enriched` added, for clients that send what they were given."""
+    contexts = document.get("@context")
+    if isinstance(contexts, list) and len(contexts) > 1:
+        document["@context"] = [c for c in contexts if c != DISCOVERY_CONTEXT]
+
+
+def _refused(pointer: str, message: str) -> ValidationError:
+    return ValidationError(Report((Finding(pointer, message),)))

@@ -1,0 +1,202 @@
+"""Read the solver's view from the graph: the queries stand beside the solver, the store is here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rdflib import Literal, URIRef
+
+from orchestrator_app.solver import view as facts
+from orchestrator_app.solver.errors import SolverError
+from orchestrator_app.solver.requirements import references_of, steps_of
+from orchestrator_app.solver.solution import Solution
+from orchestrator_app.solver.solve import solve
+from orchestrator_app.store import Store
+from orchestrator_app.unsolvable import problem_of
+from wasmiot_td.namespaces import HOST_INTERFACE
+
+QUERIES = Path(__file__).parent / "solver"
+MODULE_PREFIX = "urn:wasmiot:module:"
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A manifest's steps and where they go; kept if they are there already."""
+
+    steps: tuple[facts.Step, ...]
+    solution: Solution
+    is_kept: bool = False
+
+
+def read_steps(store: Store, manifest: Mapping[str, Any]) -> tuple[facts.Step, ...]:
+    """Return the steps of a manifest with the modules it means.
+
+    Raises:
+        ProblemError: 422, naming every module and entrypoint that is not here.
+    """
+    try:
+        return steps_of(manifest, find_modules(store, references_of(manifest)))
+    except SolverError as error:
+        raise problem_of(error) from error
+
+
+def place(
+    store: Store,
+    manifest: Mapping[str, Any],
+    own_deployment: str = "",
+    present: Mapping[int, str] | None = None,
+) -> Solved:
+    """Solve a manifest against the present graph.
+
+    Args:
+        store: the graph.
+        manifest: the manifest document.
+        own_deployment: the manifest's deployment, whose reservations are its own.
+        present: the devices of its steps now; they are kept where they still can be.
+
+    Raises:
+        ProblemError: 422, naming the step, the requirement and why each device fails it.
+    """
+    steps = read_steps(store, manifest)
+    view = read_view(store, steps, own_deployment)
+    try:
+        return _kept(steps, view, present or {}) or Solved(steps, solve(steps, view))
+    except SolverError as error:
+        raise problem_of(error) from error
+
+
+def _kept(
+    steps: tuple[facts.Step, ...], view: facts.View, present: Mapping[int, str]
+) -> Solved | None:
+    """Return the present placement as a solution, or None where it is none any more."""
+    if present.keys() != {step.index for step in steps}:
+        return None
+    pinned = [s if s.pinned_device else replace(s, pinned_device=present[s.index]) for s in steps]
+    try:
+        return Solved(steps, solve(pinned, view), is_kept=True)
+    except SolverError:
+        return None
+
+
+@cache
+def query(name: str) -> str:
+    """Return the text of one of the solver's queries."""
+    return (QUERIES / f"{name}.rq").read_text()
+
+
+def find_modules(store: Store, references: Sequence[str]) -> dict[str, facts.ModuleFacts]:
+    """Return the modules that a manifest means, by what it calls them; unknown ones are absent.
+
+    Args:
+        store: the graph.
+        references: `name:version`, or `name` for the newest version.
+    """
+    found = {}
+    for reference in references:
+        stored = store.get(_module_id(store, reference) or "")
+        if stored is not None and stored.kind == "module":
+            found[reference] = _module_facts(reference, stored.document)
+    return found
+
+
+def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "") -> facts.View:
+    """Return the picture on which a solution depends.
+
+    Args:
+        store: the graph.
+        steps: the steps to be placed; one match query for each of their modules.
+        own_deployment: the deployment whose present reservations do not count.
+    """
+    modules = dict.fromkeys(s.module.id for s in steps)
+    return facts.View(
+        devices=_devices(store, own_deployment),
+        matches={m: _matches(store, m) for m in modules},
+        shortfalls={m: _shortfalls(store, m) for m in modules},
+    )
+
+
+def _module_id(store: Store, reference: str) -> str | None:
+    name, _, version = reference.partition(":")
+    if version:
+        return f"{MODULE_PREFIX}{reference}"
+    rows = store.select(query("module"), prefix=Literal(f"{MODULE_PREFIX}{name}:"))
+    ids = [str(row["module"]) for row in rows]
+    return max(ids, key=_version_key, default=None)
+
+
+def _version_key(module_id: str) -> tuple[tuple[int, ...], bool, str]:
+    """Order versions by their numbers, a pre-release before its release (SemVer 2.0.0, 11)."""
+    version = module_id.rpartition(":")[2].partition("+")[0]
+    core, _, pre_release = version.partition("-")
+    numbers = tuple(int(n) if n.isdigit() else 0 for n in core.split("."))
+    return numbers, not pre_release, pre_release
+
+
+def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts:
+    actions = model.get("actions", {})
+    return facts.ModuleFacts(
+        id=model["id"],
+        reference=reference,
+        required_memory_bytes=int(model.get("wasmiot:requiredMemoryBytes", 0)),
+        actions={a.get("wasmiot:entrypoint", name): a for name, a in actions.items()},
+    )
+
+
+def _matches(store: Store, module: str) -> tuple[str, ...]:
+    rows = store.select(query("candidates"), module=URIRef(module))
+    return tuple(sorted(str(row["device"]) for row in rows))
+
+
+def _shortfalls(store: Store, module: str) -> tuple[facts.Shortfall, ...]:
+    rows = store.select(query("shortfalls"), module=URIRef(module))
+    return tuple(_shortfall(row) for row in rows)
+
+
+def _shortfall(row: Mapping[str, Any]) -> facts.Shortfall:
+    kind, requirement = str(row["filter"]), str(row["requirement"])
+    if kind == "memory":
+        needed, offered = f"{requirement} bytes", f"{row['offered']} bytes"
+        return facts.Shortfall(str(row["device"]), kind, needed, offered)
+    name = requirement.removeprefix(str(HOST_INTERFACE))
+    return facts.Shortfall(str(row["device"]), kind, name, "not provided")
+
+
+def _devices(store: Store, own_deployment: str) -> dict[str, facts.DeviceFacts]:
+    by_device: dict[str, list[Mapping[str, Any]]] = {}
+    for row in store.select(query("installed")):
+        by_device.setdefault(str(row["device"]), []).append(row)
+    rows = {str(row["device"]): row for row in store.select(query("devices"))}
+    return {
+        device: _device_facts(row, by_device.get(device, []), own_deployment)
+        for device, row in rows.items()
+    }
+
+
+def _device_facts(
+    row: Mapping[str, Any], installed: Sequence[Mapping[str, Any]], own_deployment: str
+) -> facts.DeviceFacts:
+    device = str(row["device"])
+    others = [i for i in installed if str(i["deployment"]) != own_deployment]
+    return facts.DeviceFacts(
+        id=device,
+        title=str(row.get("title", device)),
+        memory_bytes=_integer(row.get("memory")),
+        reserved_bytes=sum(_integer(i.get("required")) for i in others),
+        cpu_load=_number(row.get("cpuLoad")),
+        memory_load=_number(row.get("memoryLoad")),
+        zone=str(row["zone"]) if "zone" in row else None,
+        is_healthy=str(row.get("healthy", "true")) in ("true", "1"),
+        last_seen=str(row["lastSeen"]) if "lastSeen" in row else None,
+        n_deployments=len({str(i["deployment"]) for i in others}),
+        modules=frozenset(str(i["module"]) for i in installed),
+    )
+
+
+def _integer(term: Any) -> int:
+    return int(term) if term is not None else 0
+
+
+def _number(term: Any) -> float:
+    return float(term) if term is not None else 0.0

@@ -1,0 +1,94 @@
+"""How documents are written into responses, and read out of requests."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+from werkzeug.exceptions import PreconditionFailed, RequestEntityTooLarge
+
+from orchestrator_app.services import services
+from wasmiot_td.problem import ProblemError
+
+TD = "application/td+json"
+TM = "application/tm+json"
+JSON = "application/json"
+JSON_LD = "application/ld+json"
+
+
+def json_text(document: Any) -> bytes:
+    """Return the JSON text of a document as it is served."""
+    return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def entity_tag(document: Any) -> str:
+    """Return the strong ETag of a document's JSON text."""
+    return hashlib.sha256(json_text(document)).hexdigest()[:16]
+
+
+def represent(
+    document: Any,
+    media_type: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a response with a document; 304 where the client has it already."""
+    response = Response(json_text(document), status=status, content_type=media_type)
+    response.headers.extend(dict(headers or {}))
+    if status == 200:
+        response.set_etag(entity_tag(document))
+        response.headers["Cache-Control"] = "no-cache"
+        response.make_conditional(request)
+    return response
+
+
+def preferred(*media_types: str) -> str:
+    """Return which of the media types the client prefers; the first where it has no wish."""
+    return request.accept_mimetypes.best_match(media_types) or media_types[0]
+
+
+def body() -> bytes:
+    """Return the request's body.
+
+    Raises:
+        RequestEntityTooLarge: it is longer than a document may be.
+    """
+    limit = services().settings.max_document_bytes
+    if (request.content_length or 0) > limit:
+        raise RequestEntityTooLarge(f"A document may have at most {limit} bytes.")
+    data = request.stream.read(limit + 1)
+    if len(data) > limit:
+        raise RequestEntityTooLarge(f"A document may have at most {limit} bytes.")
+    return bytes(data)
+
+
+def check_preconditions(current: Any | None) -> None:
+    """Refuse a change if `If-Match` or `If-None-Match` say so (RFC 9110, clause 13).
+
+    Args:
+        current: the document as it is now, None if there is none.
+
+    Raises:
+        PreconditionFailed: somebody changed it in between, or it exists already.
+    """
+    tag = None if current is None else entity_tag(current)
+    if "If-Match" in request.headers and (tag is None or not request.if_match.contains(tag)):
+        raise PreconditionFailed("The document is not the one that If-Match names.")
+    if tag is not None and request.if_none_match.contains(tag):
+        raise PreconditionFailed("The document exists, and If-None-Match says it should not.")
+
+
+def non_negative(name: str, default: int | None = None) -> int | None:
+    """Return a query argument that counts something.
+
+    Raises:
+        ProblemError: 400, it is no whole number from 0.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ProblemError(400, "Bad query argument", f"{name} is a whole number from 0: {text!r}")
+    return int(text)

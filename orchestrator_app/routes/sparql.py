@@ -1,0 +1,80 @@
+"""`/sparql` and `/search/sparql`: the query operation of the SPARQL 1.1 Protocol, read-only."""
+
+from flask import Blueprint, Response, render_template, request
+
+from orchestrator_app.directory.query_formats import GRAPH_TYPES, RESULT_TYPES
+from orchestrator_app.directory.query_text import refused_update
+from orchestrator_app.directory.sparql import GraphQuery
+from orchestrator_app.routes.representations import body
+from orchestrator_app.services import services
+from wasmiot_td.problem import ProblemError
+
+_QUERY = "application/sparql-query"
+_UPDATE = "application/sparql-update"
+_FORM = "application/x-www-form-urlencoded"
+
+blueprint = Blueprint("sparql", __name__, template_folder="../ui/templates")
+
+
+@blueprint.get("/search/sparql")
+@blueprint.get("/sparql")
+def query_by_get() -> Response:
+    """Answer the query in the argument `query`; without one, describe the service."""
+    _refuse_updates()
+    if "query" not in request.args:
+        return _service_description()
+    return _answer(_only(request.args.getlist("query")))
+
+
+@blueprint.post("/search/sparql")
+@blueprint.post("/sparql")
+def query_by_post() -> Response:
+    """Answer the query in a form's field `query`, or in the body."""
+    _refuse_updates()
+    if request.mimetype == _QUERY:
+        return _answer(_decoded(body()))
+    if request.mimetype == _FORM:
+        return _answer(_only(request.form.getlist("query")))
+    detail = f"A query comes as {_FORM} or as {_QUERY}."
+    raise ProblemError(415, "Unsupported Media Type", detail)
+
+
+def _answer(text: str) -> Response:
+    answer = services().queries.answer(
+        GraphQuery(
+            text,
+            result_type=request.accept_mimetypes.best_match(RESULT_TYPES),
+            graph_type=request.accept_mimetypes.best_match(GRAPH_TYPES),
+            default_graphs=request.values.getlist("default-graph-uri"),
+            named_graphs=request.values.getlist("named-graph-uri"),
+        )
+    )
+    response = Response(answer.body, content_type=answer.media_type)
+    response.headers["Vary"] = "Accept"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _refuse_updates() -> None:
+    if request.mimetype == _UPDATE or "update" in request.values:
+        raise refused_update()
+
+
+def _only(texts: list[str]) -> str:
+    if len(texts) != 1:
+        detail = f"One argument `query` is expected, and {len(texts)} came."
+        raise ProblemError(400, "No query" if not texts else "More than one query", detail)
+    return texts[0]
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "Not UTF-8", str(error)) from None
+
+
+def _service_description() -> Response:
+    url = f"{services().settings.base_url}sparql"
+    text = render_template("service_description.ttl", url=url)
+    return Response(text, content_type="text/turtle; charset=utf-8")

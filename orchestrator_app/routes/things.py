@@ -1,0 +1,154 @@
+"""`/things`: the directory service (W3C WoT Discovery, clause 7.3.2)."""
+
+import secrets
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from flask import Blueprint, Response, request
+
+from orchestrator_app.directory.things import enriched
+from orchestrator_app.routes.representations import (
+    JSON_LD,
+    TD,
+    body,
+    check_preconditions,
+    non_negative,
+    represent,
+)
+from orchestrator_app.services import services
+from orchestrator_app.store import StoredDocument
+from wasmiot_td.errors import DocumentError
+from wasmiot_td.problem import ProblemError, problem_of_document
+
+MERGE_PATCH = "application/merge-patch+json"
+_JSON_TYPES = {"application/json", "application/ld+json", "application/td+json", ""}
+
+blueprint = Blueprint("things", __name__)
+_collection_nonce = secrets.token_hex(4)
+
+
+@blueprint.errorhandler(DocumentError)
+def _invalid(error: DocumentError) -> Response:
+    """The directory's interface says 400 for every description that is not valid."""
+    problem = problem_of_document(error)
+    raise ProblemError(
+        400, problem.title, problem.detail, validationErrors=error.report.to_validation_errors()
+    )
+
+
+@blueprint.get("/things")
+def list_things() -> Response:
+    """List descriptions, all or a page of them, as an array or a collection."""
+    directory = services().directory
+    limit, offset = non_negative("limit"), non_negative("offset", 0) or 0
+    if limit == 0:
+        raise ProblemError(400, "Bad query argument", "limit is a whole number above 0")
+    found = [enriched(thing) for thing in directory.page(limit, offset)]
+    total, next_url = directory.count(), None
+    if limit is not None and offset + limit < total:
+        next_url = _page_url(offset + limit, limit)
+    document: Any = found if not _is_collection() else _collection(found, total, next_url)
+    return represent(document, JSON_LD, headers=_link(next_url) if limit is not None else None)
+
+
+@blueprint.post("/things")
+def create_thing() -> Response:
+    """Register a description; one without an id gets one."""
+    _check_content_type(_JSON_TYPES)
+    thing, is_new = services().directory.register(body())
+    return Response(status=201 if is_new else 204, headers={"Location": _url(thing)})
+
+
+@blueprint.get("/things/<path:thing_id>")
+def read_thing(thing_id: str) -> Response:
+    """Give a description with its registration information."""
+    return represent(enriched(_existing(thing_id)), TD)
+
+
+@blueprint.put("/things/<path:thing_id>")
+def put_thing(thing_id: str) -> Response:
+    """Register or replace a description."""
+    _check_content_type(_JSON_TYPES)
+    known = services().directory.get(thing_id)
+    check_preconditions(enriched(known) if known else None)
+    thing, is_new = services().directory.register(body(), expected_id=thing_id)
+    return Response(status=201, headers={"Location": _url(thing)}) if is_new else _done()
+
+
+@blueprint.patch("/things/<path:thing_id>")
+def patch_thing(thing_id: str) -> Response:
+    """Change parts of a description."""
+    _check_content_type({MERGE_PATCH})
+    check_preconditions(enriched(_existing(thing_id)))
+    if services().directory.patch(thing_id, body()) is None:
+        raise _unknown(thing_id)
+    return _done()
+
+
+@blueprint.delete("/things/<path:thing_id>")
+def delete_thing(thing_id: str) -> Response:
+    """Remove a description."""
+    check_preconditions(enriched(_existing(thing_id)))
+    services().directory.delete(thing_id)
+    return _done()
+
+
+def _existing(thing_id: str) -> StoredDocument:
+    thing = services().directory.get(thing_id)
+    if thing is None:
+        raise _unknown(thing_id)
+    return thing
+
+
+def _unknown(thing_id: str) -> ProblemError:
+    return ProblemError(404, "No such Thing", f"The directory knows no Thing {thing_id}.")
+
+
+def _check_content_type(accepted: set[str]) -> None:
+    if request.mimetype not in accepted:
+        wanted = " or ".join(sorted(accepted - {""}))
+        raise ProblemError(415, "Unsupported Media Type", f"{wanted} is expected")
+
+
+def _done() -> Response:
+    return Response(status=204)
+
+
+def _url(thing: StoredDocument) -> str:
+    return f"{services().settings.base_url}things/{quote(thing.id, safe=':')}"
+
+
+def _is_collection() -> bool:
+    wanted = request.args.get("format", "array")
+    if wanted not in ("array", "collection"):
+        raise ProblemError(400, "Bad query argument", "format is array or collection")
+    return wanted == "collection"
+
+
+def _page_url(offset: int, limit: int) -> str:
+    arguments: dict[str, Any] = {"offset": offset, "limit": limit}
+    if _is_collection():
+        arguments["format"] = "collection"
+    return f"/things?{urlencode(arguments)}"
+
+
+def _link(next_url: str | None) -> dict[str, str]:
+    """Return the `Link` header of a page; the tag changes with anything in the store."""
+    tag = f"{_collection_nonce}-{services().store.version()}"
+    links = [f'</things>; rel="canonical"; etag="{tag}"']
+    if next_url is not None:
+        links.insert(0, f'<{next_url}>; rel="next"')
+    return {"Link": ", ".join(links)}
+
+
+def _collection(members: list[dict[str, Any]], total: int, next_url: str | None) -> dict[str, Any]:
+    collection: dict[str, Any] = {
+        "@context": "https://www.w3.org/2022/wot/discovery",
+        "@type": "ThingCollection",
+        "@id": "/things",
+        "total": total,
+        "members": members,
+    }
+    if next_url is not None:
+        collection["next"] = next_url
+    return collection

@@ -1,0 +1,14 @@
+"""`/.well-known/wot`: what this orchestrator is (W3C WoT Discovery, clause 6.2)."""
+
+from flask import Blueprint, Response
+
+from orchestrator_app.routes.representations import TD, represent
+from orchestrator_app.services import services
+
+blueprint = Blueprint("well_known", __name__)
+
+
+@blueprint.get("/.well-known/wot")
+def well_known() -> Response:
+    """Give the orchestrator's own Thing Description."""
+    return represent(services().description, TD)
