@@ -17,7 +17,7 @@ README_LINES = 50
 IMPORTERS = {
     "pyld": {"wasmiot_td/jsonld.py", "wasmiot_td/contexts.py"},
     "pyshacl": {"wasmiot_td/shacl.py"},
-    "requests": {"wasmiot_td/consumed_thing.py"},
+    "requests": {"wasmiot_td/transport.py"},
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {"orchestrator_app/store.py"},
     "cv2": {"supervisor_app/host_functions"},

@@ -241,7 +241,8 @@ def test_an_integer_is_no_object_to_be_recognised() -> None:
     assert "cannot be had from an integer" in str(found[0])
 
 
-MEMBERS = ["type", "enum", "minimum", "items", "properties", "required", "oneOf", "pattern", "@type", "contentMediaType", "maxLength", "unit", "multipleOf", "maxItems"]
+MEMBERS = ["type", "enum", "minimum", "items", "properties", "required", "oneOf", "pattern"]
+MEMBERS += ["@type", "contentMediaType", "maxLength", "unit", "multipleOf", "maxItems"]
 NUMBERS = st.integers(-4, 4) | st.sampled_from([-1.5, 0.5, 2.5])
 VALUES = st.recursive(
     st.none() | st.booleans() | NUMBERS | st.text("ab", max_size=3),

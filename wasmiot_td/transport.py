@@ -1,0 +1,349 @@
+"""Talk HTTP: the one seam through which the framework reaches other Things.
+
+`HttpTransport` uses the network; `WsgiTransport` calls applications directly, so that whole
+systems run in one process without sockets. Both bound what they take in.
+"""
+
+import io
+import json
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, BinaryIO, Self
+from urllib.parse import unquote_to_bytes, urlsplit
+
+import requests
+import urllib3
+
+from wasmiot_td.errors import ThingProblem, ThingUnreachable
+
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+MAX_REDIRECTS = 5
+DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, application/ld+json"
+
+_CHUNK_BYTES = 64 * 1024
+
+WsgiApplication = Callable[..., Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response whose body has not been read yet; header names are in lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response; header names are in lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The media type without parameters, in lower case; empty if there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says that it is JSON (RFC 6839, clause 3.1)."""
+        return is_json_type(self.content_type)
+
+    def json(self) -> Any:
+        """Return the body as a JSON value.
+
+        Raises:
+            ThingProblem: it is not JSON.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            message = f"{self.url} answered with something that is not JSON: {error}"
+            raise ThingProblem(message, self.url, self.status, {}) from error
+
+    def checked(self) -> Self:
+        """Return the response itself if it is a success.
+
+        Raises:
+            ThingProblem: with the status and the problem details of the answer.
+        """
+        if 200 <= self.status < 300:
+            return self
+        problem = self._problem()
+        what = problem.get("detail") or problem.get("title") or "an error"
+        message = f"{self.url} answered {self.status}: {what}"
+        raise ThingProblem(message, self.url, self.status, problem)
+
+    def _problem(self) -> dict[str, Any]:
+        if self.is_json:
+            try:
+                problem = self.json()
+            except ThingProblem:
+                problem = None
+            if isinstance(problem, dict):
+                return problem
+        text = self.body[:500].decode("utf-8", "replace").strip()
+        return {"title": "HTTP error", "status": self.status, **({"detail": text} if text else {})}
+
+
+class Transport(ABC):
+    """A way to send HTTP requests."""
+
+    @abstractmethod
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Answer]:
+        """Send a request, and return its response with the body unread.
+
+        Raises:
+            ThingUnreachable: no response came.
+        """
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> Response:
+        """Send a request, and return its response, whatever its status.
+
+        Raises:
+            ThingUnreachable: no response came, or it broke off.
+            ThingProblem: the response is larger than allowed.
+        """
+        content = io.BytesIO()
+        with self.open(method, url, body=body, headers=headers) as answer:
+            _copy(answer, content, max_bytes)
+        return Response(answer.url, answer.status, answer.headers, content.getvalue())
+
+    def download(self, url: str, target: BinaryIO, *, max_bytes: int) -> int:
+        """Write what a URL gives into a file as it comes, and return how many bytes it is.
+
+        Raises:
+            ThingUnreachable: no response came, or it broke off.
+            ThingProblem: the answer is an error, or larger than allowed.
+        """
+        with self.open("GET", url) as answer:
+            if not 200 <= answer.status < 300:
+                content = io.BytesIO()
+                _copy(answer, content, MAX_RESPONSE_BYTES)
+                body = content.getvalue()
+                Response(answer.url, answer.status, answer.headers, body).checked()
+            return _copy(answer, target, max_bytes)
+
+    def get_document(self, url: str, *, accept: str = DOCUMENT_TYPES) -> dict[str, Any]:
+        """Return the JSON object that a URL gives.
+
+        Raises:
+            ThingUnreachable: no response came.
+            ThingProblem: the answer is an error or not a JSON object.
+        """
+        response = self.request("GET", url, headers={"Accept": accept}).checked()
+        document = response.json()
+        if not isinstance(document, dict):
+            raise ThingProblem(f"{url} is not a JSON object", url, response.status, {})
+        return document
+
+
+def _copy(answer: Answer, target: BinaryIO, max_bytes: int) -> int:
+    size = 0
+    for chunk in answer.chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            message = f"{answer.url} answered with more than {max_bytes} bytes"
+            raise ThingProblem(message, answer.url, answer.status, {})
+        target.write(chunk)
+    return size
+
+
+def is_json_type(content_type: str) -> bool:
+    """Return whether a content type is JSON or built on it."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or essence.endswith("+json")
+
+
+class HttpTransport(Transport):
+    """HTTP over the network, with connections kept open: one session for each thread.
+
+    Neither cookies nor the environment's proxies and passwords are used: what is reached are
+    devices, and they are no business of a user's `.netrc`.
+    """
+
+    def __init__(self, timeout_seconds: float = 10, total_seconds: float = 300) -> None:
+        """Set how long to wait.
+
+        Args:
+            timeout_seconds: for a connection, and for each piece of an answer.
+            total_seconds: for a whole answer, which may trickle.
+        """
+        self._timeout_seconds = timeout_seconds
+        self._total_seconds = total_seconds
+        self._local = threading.local()
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Answer]:
+        """Send a request over the network; see `Transport.open`."""
+        return self._open(method, url, body, {"Accept-Encoding": "identity", **(headers or {})})
+
+    def close(self) -> None:
+        """Close this thread's connections; another thread's are closed when it ends."""
+        session = self._local.__dict__.pop("session", None)
+        if session:
+            session.close()
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Iterator[Answer]:
+        try:
+            with self._session().request(
+                method,
+                url,
+                data=body,
+                headers=dict(headers),
+                timeout=self._timeout_seconds,
+                stream=True,
+                allow_redirects=method in ("GET", "HEAD"),
+            ) as response:
+                found = {name.lower(): value for name, value in response.headers.items()}
+                yield Answer(response.url, response.status_code, found, self._chunks(response))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        deadline = time.monotonic() + self._total_seconds
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            yield chunk
+            if time.monotonic() > deadline:
+                message = f"no complete answer within {self._total_seconds} s"
+                raise requests.Timeout(message)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            session.max_redirects = MAX_REDIRECTS
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            self._local.session = session
+        return session
+
+
+def _reason(error: Exception) -> str:
+    """Return the innermost reason, which the libraries wrap in several layers."""
+    reason: Any = error
+    while True:
+        inner = getattr(reason, "reason", None) or next(iter(getattr(reason, "args", ())), None)
+        if not isinstance(inner, Exception):
+            return str(reason)
+        reason = inner
+
+
+class WsgiTransport(Transport):
+    """Calls of applications in this process.
+
+    Args:
+        applications: one for every URL, or applications by base URL; the longest base wins.
+            The mapping is read at each request, so applications may come and go.
+    """
+
+    def __init__(self, applications: WsgiApplication | Mapping[str, WsgiApplication]) -> None:
+        self._applications = applications
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Answer]:
+        """Call the application that a URL belongs to; see `Transport.open`."""
+        return self._open(method, url, body or b"", headers or {})
+
+    @contextmanager
+    def _open(
+        self, method: str, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> Iterator[Answer]:
+        application = self._application(url)
+        said: list[Any] = []
+
+        def start_response(status: str, fields: list[tuple[str, str]], _: Any = None) -> Any:
+            said[:] = [int(status.split(" ", 1)[0]), {k.lower(): v for k, v in fields}]
+            return lambda data: None
+
+        chunks = application(_environ(method, url, body, headers), start_response)
+        try:
+            iterator = iter(chunks)
+            first = next(iterator, b"")  # an application may start its response this late
+            yield Answer(url, said[0], said[1], _chain(first, iterator))
+        finally:
+            close = getattr(chunks, "close", None)
+            if close:
+                close()
+
+    def _application(self, url: str) -> WsgiApplication:
+        if callable(self._applications):
+            return self._applications
+        bases = [b for b in self._applications if url.startswith(b)]
+        if not bases:
+            raise ThingUnreachable(f"{url} cannot be reached: no application there", url)
+        return self._applications[max(bases, key=len)]
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _environ(method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return a WSGI environment (PEP 3333)."""
+    parts = urlsplit(url)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(parts.path or "/").decode("latin-1"),
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": parts.hostname or "localhost",
+        "SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": parts.netloc or "localhost",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": parts.scheme or "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ["CONTENT_TYPE" if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    return environ
