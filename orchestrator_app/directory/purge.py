@@ -33,7 +33,7 @@ def _purge(directory: Directory, interval_seconds: float, is_over: threading.Eve
     while not is_over.wait(interval_seconds):
         try:
             purged = directory.purge()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the next round may go better
             _log.exception("purge_failed")
         else:
             if purged:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, request
 
 from orchestrator_app.directory.things import enriched
+from orchestrator_app.problems import respond
 from orchestrator_app.routes.representations import (
     JSON_LD,
     TD,
@@ -30,10 +31,7 @@ _collection_nonce = secrets.token_hex(4)
 @blueprint.errorhandler(DocumentError)
 def _invalid(error: DocumentError) -> Response:
     """The directory's interface says 400 for every description that is not valid."""
-    problem = problem_of_document(error)
-    raise ProblemError(
-        400, problem.title, problem.detail, validationErrors=error.report.to_validation_errors()
-    )
+    return respond(problem_of_document(error).model_copy(update={"status": 400}))
 
 
 @blueprint.get("/things")

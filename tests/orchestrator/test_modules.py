@@ -1,0 +1,200 @@
+"""Modules: upload, description, versions, packages."""
+
+import hashlib
+import io
+import json
+
+import pytest
+
+ADD = """(module (memory (export "memory") 1)
+  (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
+  (func (export "_initialize")) (func (export "alloc") (param i32) (result i32) i32.const 0))"""
+OTHER = ADD.replace("i32.add", "i32.sub")
+TWO_NUMBERS = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+}
+
+
+def description(version="1.0.0", title="adder", **action):
+    """Return a Thing Model of the module `ADD`."""
+    given = {"wasmiot:entrypoint": "add", "input": TWO_NUMBERS, "output": {"type": "integer"}}
+    return {
+        "@context": [
+            "https://www.w3.org/2022/wot/td/v1.1",
+            "https://wetware.fi/2023/wasmiot/v1.0",
+        ],
+        "@type": ["tm:ThingModel", "wasmiot:Module"],
+        "title": title,
+        "version": {"model": version},
+        "actions": {"add": {**given, **action}},
+    }
+
+
+@pytest.fixture
+def upload(client):
+    """Return a function that uploads a module as multipart."""
+
+    def post(binary, model=None, **files):
+        data = {"binary": (io.BytesIO(binary), "adder.wasm", "application/wasm")}
+        if model is not None:
+            text = io.BytesIO(json.dumps(model).encode())
+            data["description"] = (text, "adder.tm.json", "application/tm+json")
+        for path, content in files.items():
+            data[path] = (io.BytesIO(content), f"{path}.bin", "application/octet-stream")
+        return client.post("/modules", data=data)
+
+    return post
+
+
+def stored_files(app):
+    """Return the names of all files that are kept."""
+    root = app.extensions["wasmiot"].settings.data_dir / "packages"
+    return {path.name for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_bare_binary_is_usable_at_once(client, wasm):
+    """From the binary alone: a name, actions with their schemas, imports and exports."""
+    body = {"data": wasm(ADD), "content_type": "application/wasm"}
+    response = client.post("/modules?name=adder", **body)
+    assert response.status_code == 201
+    assert response.headers["Location"].endswith("/modules/adder:1.0.0")
+    assert list(response.json["actions"]) == ["add"]
+    assert response.json["actions"]["add"]["input"]["required"] == ["p0", "p1"]
+    assert response.json["wasmiot:requiredMemoryBytes"] == 65536
+
+
+def test_a_given_description_is_completed(client, wasm, upload):
+    """What only the binary and the orchestrator know is filled in."""
+    model = upload(wasm(ADD), description()).json
+    assert model["id"] == "urn:wasmiot:module:adder:1.0.0"
+    assert model["wasmiot:digest"] == "sha256:" + hashlib.sha256(wasm(ADD)).hexdigest()
+    assert client.get(model["wasmiot:binary"]).data == wasm(ADD)
+    assert client.get("/modules/adder").json == model
+
+
+def test_every_contradiction_is_listed_and_nothing_kept(app, client, wasm, upload):
+    """A missing function, a missing file, a file too many, an unknown import: all at once."""
+    text = ADD.replace("(memory", '(import "magic" "wand" (func)) (memory', 1)
+    model = description(
+        **{
+            "wasmiot:entrypoint": "subtract",
+            "wasmiot:mount": [{"path": "a.bin", "stage": "deployment", "mediaType": "x/y"}],
+        }
+    )
+    response = upload(wasm(text), model, b=b"bytes")
+    fields = {error["field"] for error in response.json["validationErrors"]}
+    assert response.status_code == 422
+    assert fields == {
+        "/actions/add/wasmiot:entrypoint",
+        "/actions/add/wasmiot:mount/0",
+        "/wasmiot:dataFile",
+        "/wasmiot:imports",
+    }
+    assert (client.get("/modules").json, stored_files(app)) == ([], set())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"input": {"type": "integer"}}, {"input": {"type": "string"}, "output": None}],
+    ids=["one-number-too-few", "text-fits-but-null-does-not"],
+)
+def test_a_wrong_arity_is_refused(wasm, upload, given):
+    """The input must make as many parameters as the function has."""
+    assert upload(wasm(ADD), description(**given)).status_code == 422
+
+
+def test_a_data_file_becomes_a_package(client, wasm, upload):
+    """It is listed with digest and length, and can be fetched."""
+    mount = {"path": "data.bin", "stage": "deployment", "mediaType": "x/y", "required": True}
+    model = upload(wasm(ADD), description(**{"wasmiot:mount": [mount]}), data=b"weights").json
+    [file] = model["wasmiot:dataFile"]
+    assert (file["path"], file["byteLength"]) == ("data.bin", 7)
+    assert model["wasmiot:requiredMemoryBytes"] == 65536 + 7
+    assert client.get(file["href"]).data == b"weights"
+
+
+def test_a_version_does_not_change(wasm, upload):
+    """The same upload again is fine, other bytes are a conflict, a new version is new."""
+    assert upload(wasm(ADD), description()).status_code == 201
+    assert upload(wasm(ADD), description()).status_code == 200
+    assert upload(wasm(OTHER), description()).status_code == 409
+    assert upload(wasm(OTHER), description("1.1.0")).status_code == 201
+
+
+def test_a_name_alone_means_the_newest_version(client, wasm, upload):
+    """Versions are compared as numbers, and a pre-release comes before its release."""
+    for version in ("1.9.0", "1.10.0-rc.1", "1.10.0", "1.2.0"):
+        upload(wasm(ADD), description(version))
+    assert client.get("/modules/adder").json["version"]["model"] == "1.10.0"
+    assert client.get("/modules/adder:1.9.0").json["version"]["model"] == "1.9.0"
+
+
+def test_a_deleted_module_takes_its_packages_along(app, client, wasm, upload):
+    """Unless another version has the same bytes."""
+    upload(wasm(ADD), description("1.0.0"))
+    upload(wasm(ADD), description("2.0.0"))
+    assert client.delete("/modules/adder:1.0.0").status_code == 204
+    assert len(stored_files(app)) == 1
+    assert client.delete("/modules/adder").status_code == 204
+    assert stored_files(app) == set()
+    assert client.get("/modules/adder").status_code == 404
+
+
+def test_a_deployed_module_is_not_deleted(app, client, wasm, upload, make_document):
+    """The refusal names the deployment."""
+    upload(wasm(ADD), description())
+    term = "https://wetware.fi/2023/wasmiot/v1.0#"
+    triples = (
+        f"<urn:i> <{term}deployment> <urn:wasmiot:deployment:d> .\n"
+        f"<urn:i> <{term}module> <urn:wasmiot:module:adder:1.0.0> ."
+    )
+    document = make_document("urn:i", triples.encode())
+    app.extensions["wasmiot"].store.put(document, kind="deployment")
+    response = client.delete("/modules/adder")
+    assert response.status_code == 409
+    assert "urn:wasmiot:deployment:d" in response.json["detail"]
+
+
+def test_what_is_no_module_is_named(app, client, upload):
+    """Text instead of wasm is a 422 that says what it begins with."""
+    response = upload(b"#include <stdio.h>")
+    assert response.status_code == 422
+    assert "at byte 0" in response.json["detail"]
+    assert stored_files(app) == set()
+    assert client.post("/modules", data={"x": "y"}).status_code == 415
+    assert client.post("/modules", data={"x": (io.BytesIO(b""), "x")}).status_code == 400
+
+
+def test_a_description_that_is_no_json_is_named(client, wasm):
+    """The line and column of the fault are given."""
+    data = {
+        "binary": (io.BytesIO(wasm(ADD)), "a.wasm"),
+        "description": (io.BytesIO(b'{"title": }'), "a.json"),
+    }
+    response = client.post("/modules", data=data)
+    assert response.status_code == 400
+    assert "line 1 column 11" in response.json["detail"]
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", "a\\b", "a/../b"])
+def test_a_data_file_stays_inside_its_mount(client, wasm, path):
+    """A file name that leads out of the directory is refused."""
+    data = {
+        "binary": (io.BytesIO(wasm(ADD)), "a.wasm"),
+        "data": (io.BytesIO(b"x"), path),
+    }
+    assert client.post("/modules", data=data).status_code == 422
+
+
+def test_packages_are_cached_and_cut(client, wasm, upload):
+    """An ETag saves the transfer, a range gives a part, an unknown digest is a 404."""
+    url = upload(wasm(ADD), description()).json["wasmiot:binary"]
+    with client.get(url) as whole:
+        tag = whole.headers["ETag"]
+        assert whole.mimetype == "application/wasm"
+    assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+    with client.get(url, headers={"Range": "bytes=0-3"}) as part:
+        assert (part.status_code, part.data) == (206, b"\0asm")
+    assert client.get("/packages/sha256:" + "0" * 64).status_code == 404
+    assert client.get("/packages/..%2Fid").status_code == 404

@@ -1,0 +1,184 @@
+"""The directory service: registration, reading, changes, pages."""
+
+import pytest
+
+LAMP = "/things/urn:ex:lamp"
+
+
+def test_an_anonymous_description_gets_an_id(client, thing):
+    """POST answers 201 with the URL, and the description says its new id."""
+    response = client.post("/things", json=thing())
+    assert response.status_code == 201
+    read = client.get(response.headers["Location"])
+    assert read.json["id"].startswith("urn:uuid:")
+    assert read.json["registration"]["wasmiot:introducedBy"] == "http"
+
+
+def test_a_description_with_an_id_is_put_and_replaced(client, thing):
+    """The first PUT creates, the second replaces, and there is one Thing."""
+    document = thing(id="urn:ex:lamp")
+    assert client.put(LAMP, json=document).status_code == 201
+    assert client.put(LAMP, json={**document, "title": "light"}).status_code == 204
+    assert [t["title"] for t in client.get("/things").json] == ["light"]
+
+
+def test_the_id_of_the_path_must_be_the_documents(client, thing):
+    """A description cannot be put at another's place."""
+    response = client.put(LAMP, json=thing(id="urn:ex:other"))
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    assert response.json["validationErrors"][0]["field"] == "/id"
+    assert client.get("/things").json == []
+
+
+@pytest.mark.parametrize("name", ["http://example.com//a?b=c#d", "urn:ex:ä", "urn:ex:100%25"])
+def test_any_iri_can_be_an_id(client, thing, name):
+    """Percent-encoded in the path, an id comes back as it is."""
+    location = client.post("/things", json=thing(id=name)).headers["Location"]
+    assert client.get(location).json["id"] == name
+
+
+def test_head_answers_like_get_without_a_body(client, thing):
+    """HEAD gives the same headers as GET."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    head, get = client.head(LAMP), client.get(LAMP)
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["ETag"] == get.headers["ETag"]
+
+
+def test_a_merge_patch_is_checked_after_the_merge(client, thing):
+    """A change is kept; one that breaks the description is refused and nothing is changed."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp", description="old"))
+    patch = {"content_type": "application/merge-patch+json"}
+    assert (
+        client.patch(LAMP, data='{"title": "b", "description": null}', **patch).status_code == 204
+    )
+    assert client.patch(LAMP, data='{"security": null}', **patch).status_code == 400
+    document = client.get(LAMP).json
+    assert (document["title"], "description" in document) == ("b", False)
+    assert document["security"] == ["nosec_sc"]
+
+
+def test_a_deleted_thing_is_gone(client, thing):
+    """After DELETE the Thing is unknown to every method."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    assert client.delete(LAMP).status_code == 204
+    patch = {"data": "{}", "content_type": "application/merge-patch+json"}
+    answers = [client.get(LAMP), client.delete(LAMP), client.patch(LAMP, **patch)]
+    assert {a.status_code for a in answers} == {404}
+
+
+def test_pages_follow_each_other_by_their_links(client, thing):
+    """The next links lead through all Things in the order of their ids."""
+    for name in "cab":
+        client.post("/things", json=thing(id=f"urn:ex:{name}"))
+    first = client.get("/things?limit=2")
+    assert [t["id"] for t in first.json] == ["urn:ex:a", "urn:ex:b"]
+    assert "<offset" not in first.headers["Link"]
+    second = client.get("/things?offset=2&limit=2")
+    assert '</things?offset=2&limit=2>; rel="next"' in first.headers["Link"]
+    assert [t["id"] for t in second.json] == ["urn:ex:c"]
+    assert 'rel="next"' not in second.headers["Link"]
+    assert 'rel="canonical"; etag=' in second.headers["Link"]
+
+
+def test_a_collection_says_how_many_there_are(client, thing):
+    """The verbose format counts the Things and names the next page."""
+    for name in "ab":
+        client.post("/things", json=thing(id=f"urn:ex:{name}"))
+    collection = client.get("/things?format=collection&limit=1").json
+    assert (collection["total"], len(collection["members"])) == (2, 1)
+    assert collection["next"] == "/things?offset=1&limit=1&format=collection"
+
+
+@pytest.mark.parametrize("arguments", ["limit=0", "limit=-1", "limit=x", "offset=x", "format=x"])
+def test_bad_arguments_are_named(client, arguments):
+    """A query argument that cannot be used is a 400 with its name."""
+    response = client.get(f"/things?{arguments}")
+    assert response.status_code == 400
+    assert arguments.partition("=")[0] in response.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (b'{"title": "x",}', "line 1 column 15"),
+        (b"[]", "object"),
+        (b"\xff", "UTF-8"),
+        (b'{"@context": "https://www.w3.org/2022/wot/td/v1.1"}', "/title"),
+        (b'{"title": "a", "title": "b"}', "/title"),
+    ],
+    ids=["trailing-comma", "an-array", "not-utf-8", "nothing-in-it", "repeated-member"],
+)
+def test_what_is_no_description_is_refused_with_its_place(client, body, place):
+    """Each fault is a 400 that says what and where, and nothing is stored."""
+    response = client.post("/things", data=body, content_type="application/td+json")
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    assert place in response.text
+    assert client.get("/things").json == []
+
+
+def test_ids_of_the_orchestrator_cannot_be_taken(client, thing):
+    """A stranger's Thing cannot pass for a module or for the store itself."""
+    for name in ("urn:wasmiot:module:camera:1.0.0", "urn:wasmiot:store"):
+        assert client.post("/things", json=thing(id=name)).status_code == 400
+
+
+def test_the_registration_counts_from_the_last_write(client, thing):
+    """A relative expiry wins over an absolute one, and a broken one is refused."""
+    registration = {"ttl": 60, "expires": "2001-01-01T00:00:00Z"}
+    client.put(LAMP, json=thing(id="urn:ex:lamp", registration=registration))
+    kept = client.get(LAMP).json["registration"]
+    assert (kept["ttl"], kept["expires"] > kept["modified"]) == (60, True)
+    bad = thing(id="urn:ex:lamp", registration={"ttl": -1})
+    assert client.put(LAMP, json=bad).json["validationErrors"][0]["field"] == "/registration/ttl"
+
+
+def test_an_enriched_description_can_be_sent_back(client, thing):
+    """What the directory gives, it takes again."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    assert client.put(LAMP, json=client.get(LAMP).json).status_code == 204
+
+
+def test_preconditions_protect_from_lost_updates(client, thing):
+    """Who names an outdated ETag does not overwrite."""
+    document = thing(id="urn:ex:lamp")
+    assert client.put(LAMP, json=document, headers={"If-Match": '"x"'}).status_code == 412
+    assert client.put(LAMP, json=document, headers={"If-None-Match": "*"}).status_code == 201
+    assert client.put(LAMP, json=document, headers={"If-None-Match": "*"}).status_code == 412
+    tag = client.get(LAMP).headers["ETag"]
+    assert client.get(LAMP, headers={"If-None-Match": tag}).status_code == 304
+    assert client.delete(LAMP, headers={"If-Match": tag}).status_code == 204
+
+
+def test_another_content_type_is_refused(client):
+    """A body that is announced as something else is a 415."""
+    assert client.post("/things", data="x", content_type="text/plain").status_code == 415
+    assert client.get("/nothing").mimetype == "application/problem+json"
+    assert "GET" in client.post("/healthz").headers["Allow"]
+
+
+def test_devices_with_the_same_interfaces_share_a_profile(app, client, supervisor):
+    """Two devices, one set of interfaces, one profile node; another set is another node."""
+    for name, provides in {"a": ["x.f", "y.g"], "b": ["y.g", "x.f"], "c": ["x.f"]}.items():
+        client.post("/things", json=supervisor(name, *provides))
+    query = (
+        "PREFIX w: <https://wetware.fi/2023/wasmiot/v1.0#> "
+        "SELECT ?d ?p { ?d w:capabilityProfile ?p . ?p a w:CapabilityProfile } ORDER BY ?d"
+    )
+    first, second, third = [str(row["p"]) for row in app.extensions["wasmiot"].store.select(query)]
+    assert first == second != third
+
+
+def test_no_description_lends_others_its_capabilities(client, supervisor):
+    """A description that names a profile is refused."""
+    document = supervisor("a", "x.f")
+    document["wasmiot:capabilityProfile"] = "urn:wasmiot:capability-profile:000000000000"
+    assert client.post("/things", json=document).status_code == 400
+
+
+def test_its_own_description_is_a_directorys(client):
+    """The well-known description has the types and the property that clients look for."""
+    document = client.get("/.well-known/wot")
+    assert document.mimetype == "application/td+json"
+    assert set(document.json["@type"]) == {"Thing", "ThingDirectory", "wasmiot:Orchestrator"}
+    assert "things" in document.json["properties"]
