@@ -15,6 +15,8 @@ from orchestrator_app.directory.introduction import introduce_things
 from orchestrator_app.directory.purge import purge_expired
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
+    deployments,
+    manifests,
     modules,
     operations,
     packages,
@@ -29,6 +31,8 @@ from orchestrator_app.settings import Settings
 from wasmiot_td.consumed_thing import Transport
 
 BLUEPRINTS = (
+    deployments.blueprint,
+    manifests.blueprint,
     modules.blueprint,
     operations.blueprint,
     packages.blueprint,

@@ -7,9 +7,13 @@ from typing import Any, cast
 
 from flask import current_app
 
+from orchestrator_app.deployment.devices import Devices
+from orchestrator_app.deployment.execution import Executions
+from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
+from orchestrator_app.manifests import Manifests
 from orchestrator_app.packages.modules import Modules
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
@@ -34,9 +38,14 @@ class Services:
     packages: PackageStore
     modules: Modules
     queries: QueryService
+    devices: Devices
+    manifests: Manifests
+    deployments: Deployments
+    executions: Executions
 
     def close(self) -> None:
-        """End the query processes and release the store."""
+        """End the executions and the query processes, and release the store."""
+        self.executions.close()
         self.queries.close()
         self.store.close()
 
@@ -53,11 +62,14 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
     modules.rebase()
+    transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
+    devices, manifests = Devices(transport), Manifests(store)
+    deployments = Deployments(store, manifests, devices, settings.base_url)
     return Services(
         settings=settings,
         store=store,
         description=own_description(_own_id(data_dir), settings.title, settings.base_url),
-        transport=transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds),
+        transport=transport,
         directory=Directory(store),
         packages=packages,
         modules=modules,
@@ -68,6 +80,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
             workers=settings.query_workers,
             directory=data_dir / "checkpoints" if data_dir else None,
         ),
+        devices=devices,
+        manifests=manifests,
+        deployments=deployments,
+        executions=Executions(store, deployments, devices),
     )
 
 

@@ -1,0 +1,77 @@
+"""The way to the devices: what is asked of a supervisor, in the words of its description."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator_app.deployment.device import installation_url
+from orchestrator_app.deployment.installation import TD_MEDIA_TYPE
+from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.errors import ThingProblem
+from wasmiot_td.models.action_status import ActionStatus
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What an action is given: a JSON value, or a body in a media type of its own."""
+
+    value: Any = None
+    body: bytes | None = None
+    content_type: str | None = None
+
+
+class Devices:
+    """Supervisors, each used through its Thing Description.
+
+    Every method raises `InteractionError` if the device could not be used.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._anything = ConsumedThing({}, transport)
+
+    def deploy(self, device: Document, slug: str, installation: Document) -> None:
+        """Give a device its share of a deployment."""
+        body = json.dumps(installation, ensure_ascii=False).encode()
+        thing = ConsumedThing(device, self._transport)
+        thing.invoke_action("deploy", body=body, content_type=TD_MEDIA_TYPE, id=slug)
+
+    def undeploy(self, device: Document, slug: str) -> None:
+        """Take a device's share of a deployment from it; it need not have it."""
+        response = self._transport.request("DELETE", installation_url(device, slug))
+        if response.status != 404:
+            response.checked()
+
+    def installed(self, device: Document, slug: str) -> dict[str, Any] | None:
+        """Return the installation that a device serves, or None."""
+        try:
+            return dict(self._transport.get_document(f"{installation_url(device, slug)}/td"))
+        except ThingProblem as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def health(self, device: Document) -> dict[str, Any]:
+        """Return the value of a device's health property."""
+        value = ConsumedThing(device, self._transport).read_property("health")
+        return value if isinstance(value, dict) else {}
+
+    def invoke(
+        self, device: Document, slug: str, installation: Document, action: str, given: Input
+    ) -> ActionStatus:
+        """Invoke an action of an installation, at the address where its device is now."""
+        here = {**installation, "base": installation_url(device, slug) + "/"}
+        thing = ConsumedThing(here, self._transport)
+        outcome = thing.invoke_action(
+            action, given.value, body=given.body, content_type=given.content_type
+        )
+        if isinstance(outcome, ActionStatus):
+            return outcome
+        raise ThingProblem(f"{action} answered without a status", here["base"], 200, {})
+
+    def query(self, href: str) -> ActionStatus:
+        """Return the status of an invocation by its absolute URL."""
+        return self._anything.query_action(href)

@@ -1,0 +1,164 @@
+"""Execute a deployment: begin at the first step, follow the trace, keep the result.
+
+Source: W3C WoT Profile, HTTP Basic Profile, clause 6.3.2 (asynchronous actions).
+"""
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator_app.deployment.devices import Devices, Input
+from orchestrator_app.deployment.execution_log import ExecutionLog, Status
+from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.deployment.trace import EXECUTION_SECONDS, StepFailedError, Trace
+from orchestrator_app.store import Store
+from wasmiot_td.errors import InteractionError
+from wasmiot_td.models.action_status import ActionStatus
+from wasmiot_td.problem import ProblemError
+
+MOST_PARALLEL_EXECUTIONS = 32
+LONGEST_WAIT_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class Executions:
+    """The executions of all deployments of one orchestrator.
+
+    Args:
+        store: where results are kept, and devices are looked up.
+        deployments: what can be executed.
+        devices: the way to the devices.
+    """
+
+    def __init__(self, store: Store, deployments: Deployments, devices: Devices) -> None:
+        self._store = store
+        self._deployments = deployments
+        self._devices = devices
+        self._is_closing = threading.Event()
+        self._log = ExecutionLog(store)
+        self._live: dict[tuple[str, str], Status] = {}
+        self._changed = threading.Condition()
+        self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
+        for slug, invocation, status in self._log.unfinished():
+            self._log.write(slug, invocation, _failed(status, _restarted()))
+
+    def start(self, slug: str, given: Input) -> tuple[str, Status]:
+        """Begin an execution and return its id and its first status.
+
+        Raises:
+            ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed.
+        """
+        deployed = self._deployments.require(slug)
+        if deployed.state == "undeploying":
+            raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
+        invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
+        status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
+        self._log.write(slug, invocation, status)
+        self._live[slug, invocation] = status
+        self._pool.submit(self._run, deployed, invocation, given)
+        return invocation, status
+
+    def status(self, slug: str, invocation: str, wait_seconds: float = 0.0) -> Status:
+        """Return the status of an execution, waiting a little for its end if asked to.
+
+        Raises:
+            ProblemError: 404.
+        """
+        key, limit = (slug, invocation), min(wait_seconds, LONGEST_WAIT_SECONDS)
+        with self._changed:
+            if limit > 0:
+                self._changed.wait_for(lambda: key not in self._live, limit)
+            live = self._live.get(key)
+        status = live or self._log.read(slug, invocation)
+        if status is None:
+            detail = f"{slug} has no execution {invocation!r}; old ones are dropped"
+            raise ProblemError(404, "Unknown execution", detail)
+        return status
+
+    def statuses(self, slug: str) -> list[tuple[str, Status]]:
+        """Return the executions of a deployment that are kept, newest first.
+
+        Raises:
+            ProblemError: 404.
+        """
+        self._deployments.require(slug)
+        return [(i, self.status(slug, i)) for i in self._log.invocations(slug)]
+
+    def close(self) -> None:
+        """End the executions that are under way, with a reason."""
+        self._is_closing.set()
+        self._pool.shutdown(wait=True)
+
+    def _run(self, deployed: Deployed, invocation: str, given: Input) -> None:
+        key = (deployed.slug, invocation)
+        trace = Trace(deployed.actions, self._devices.query, self._is_closing.wait, _time_limit())
+        self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
+        try:
+            last = trace.follow(self._invoke_first(deployed, given))
+            ended = self._live[key] | _result(last)
+        except StepFailedError as error:
+            ended = _failed(self._live[key], error.problem)
+        except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
+            _log.exception("execution_failed slug=%s invocation=%s", *key)
+            ended = _failed(self._live[key], _own_error(error))
+        self._finish(key, ended)
+
+    def _finish(self, key: tuple[str, str], ended: Status) -> None:
+        status = ended | {"timeEnded": _now()}
+        try:
+            self._log.write(*key, status)
+        finally:
+            with self._changed:
+                self._live.pop(key, None)
+                self._changed.notify_all()
+
+    def _invoke_first(self, deployed: Deployed, given: Input) -> ActionStatus:
+        action = deployed.actions[0]
+        device = self._store.get(action.device)
+        if device is None:
+            raise StepFailedError(0, action, "its device is not in the directory any more")
+        installation = deployed.installations[action.device]
+        try:
+            return self._devices.invoke(
+                device.document, deployed.slug, installation, action.name, given
+            )
+        except InteractionError as error:
+            cause = getattr(error, "problem", None)
+            raise StepFailedError(0, action, str(error), cause) from error
+
+
+def _result(last: ActionStatus) -> Status:
+    result: Status = {"status": "completed"}
+    if last.output_url:
+        return result | {"outputUrl": last.output_url}
+    return result | {"output": last.output}
+
+
+def _failed(status: Status, problem: dict[str, Any]) -> Status:
+    return status | {"status": "failed", "error": problem, "timeEnded": _now()}
+
+
+def _restarted() -> dict[str, Any]:
+    detail = "the orchestrator was restarted before the result was known"
+    return {"type": "about:blank", "title": "Interrupted", "status": 503, "detail": detail}
+
+
+def _own_error(error: Exception) -> dict[str, Any]:
+    detail = f"the orchestrator met an error of its own ({type(error).__name__})"
+    return {"type": "about:blank", "title": "Internal error", "status": 500, "detail": detail}
+
+
+def _time_limit() -> Callable[[], bool]:
+    end = time.monotonic() + EXECUTION_SECONDS
+    return lambda: time.monotonic() > end
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,47 @@
+"""From a solution and what is deployed now to what shall be deployed, with revisions; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator_app.deployment.installation import Deployment
+
+Documents = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Revised:
+    """Installations with their revisions.
+
+    Attributes:
+        revision: that of the deployment.
+        installations: by device; one that did not change keeps its old revision.
+        changed: those that the devices do not have yet.
+        dropped: the devices that are no longer part of it.
+    """
+
+    revision: int
+    installations: Documents
+    changed: Documents
+    dropped: tuple[str, ...]
+
+
+def revise(deployment: Deployment, old: Documents, old_revision: int) -> Revised:
+    """Return what changes.
+
+    Args:
+        deployment: the installations that are wanted.
+        old: the installations that the devices have, by device.
+        old_revision: the present revision of the deployment; 0 if there is none.
+    """
+    wanted = deployment.installations
+    changed = {d: doc for d, doc in wanted.items() if doc != _unrevised(old.get(d, {}))}
+    dropped = tuple(sorted(old.keys() - wanted.keys()))
+    revision = old_revision + 1 if changed or dropped or not old_revision else old_revision
+    revised = {d: {**doc, "wasmiot:revision": revision} for d, doc in changed.items()}
+    installations = {d: revised.get(d) or old[d] for d in wanted}
+    return Revised(revision, installations, revised, dropped)
+
+
+def _unrevised(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in document.items() if key != "wasmiot:revision"}

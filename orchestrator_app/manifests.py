@@ -1,0 +1,99 @@
+"""Manifests in the store: taken in only if every module and entrypoint they name is here."""
+
+import re
+import unicodedata
+from typing import Any
+
+from orchestrator_app.deployment.deployment_thing import deployment_id
+from orchestrator_app.placement import read_steps
+from orchestrator_app.store import Store, StoredDocument
+from wasmiot_td import json_text
+from wasmiot_td.errors import ValidationError
+from wasmiot_td.namespaces import CANONICAL_CONTEXT
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.report import Report
+from wasmiot_td.thing_description import load
+
+MOST_SLUG_CHARACTERS = 64
+MOST_STEPS = 100
+PREFIX = "urn:wasmiot:manifest:"
+
+
+def slug_of(name: str) -> str:
+    """Return what a manifest is called in URLs: its name in lower case, dashes between words."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:MOST_SLUG_CHARACTERS].strip("-")
+
+
+class Manifests:
+    """The manifests of one orchestrator."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def submit(self, source: bytes) -> tuple[str, dict[str, Any], bool]:
+        """Take in a manifest, replacing one of the same name.
+
+        Returns:
+            The slug, the canonical document, and whether it is new.
+
+        Raises:
+            DocumentError: it is no JSON, or no manifest.
+            ProblemError: 422, naming every unknown module and entrypoint.
+        """
+        loaded = load(_completed(_parsed(source)), strict=True)
+        slug = slug_of(loaded.document["name"])
+        if len(loaded.document["sequence"]) > MOST_STEPS:
+            raise ProblemError(422, "Too many steps", f"a sequence has at most {MOST_STEPS} steps")
+        read_steps(self._store, loaded.document)
+        is_new = self._store.put(loaded, kind="manifest")
+        return slug, loaded.document, is_new
+
+    def list(self, limit: int | None = None, offset: int = 0) -> "list[StoredDocument]":
+        """Return manifests, ordered by slug."""
+        return self._store.list("manifest", limit=limit, offset=offset)
+
+    def require(self, slug: str) -> dict[str, Any]:
+        """Return a manifest.
+
+        Raises:
+            ProblemError: 404.
+        """
+        stored = self._store.get(PREFIX + slug)
+        if stored is None or stored.kind != "manifest":
+            raise ProblemError(404, "Unknown manifest", f"no manifest is called {slug!r}")
+        return stored.document
+
+    def delete(self, slug: str) -> None:
+        """Remove a manifest and its solution.
+
+        Raises:
+            ProblemError: 404, or 409 if it is deployed.
+        """
+        self.require(slug)
+        if self._store.get(deployment_id(slug)) is not None:
+            raise ProblemError(409, "Deployed", f"undeploy {slug} first")
+        self._store.delete(f"urn:wasmiot:solution:{slug}")
+        self._store.delete(PREFIX + slug)
+
+
+def _parsed(source: bytes) -> Any:
+    parsed = json_text.parse(source)
+    report = Report.of(parsed.findings)
+    if not report.conforms:
+        raise ValidationError(report)
+    return parsed.value
+
+
+def _completed(value: Any) -> Any:
+    """Add what a person may leave out: context, type; and the id, which the name decides."""
+    if not isinstance(value, dict):
+        return value
+    document = {"@context": list(CANONICAL_CONTEXT), "@type": "wasmiot:Manifest", **value}
+    name = value.get("name")
+    if isinstance(name, str):
+        if not slug_of(name):
+            detail = f"{name[:100]!r} has no letter or digit of which a URL could be made"
+            raise ProblemError(422, "Name not usable", detail)
+        document["id"] = PREFIX + slug_of(name)
+    return document

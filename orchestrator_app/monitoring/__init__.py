@@ -1,0 +1,1 @@
+"""Observe the devices, compare with what is wanted, and mend."""

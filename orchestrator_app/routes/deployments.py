@@ -1,0 +1,117 @@
+"""`/deployments`: composed applications as Things, by the HTTP Basic Profile."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from orchestrator_app.deployment.devices import Input
+from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
+from orchestrator_app.services import services
+from wasmiot_td import json_text
+from wasmiot_td.data_schema import check_value
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.report import Report
+
+JSON = "application/json"
+_WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
+
+blueprint = Blueprint("deployments", __name__)
+
+
+@blueprint.get("/deployments")
+def list_deployments() -> Response:
+    """List the Thing Descriptions of all deployments."""
+    records = services().deployments.records
+    offset, limit = non_negative("offset", 0) or 0, non_negative("limit")
+    found = records.list()[offset : None if limit is None else offset + limit]
+    return represent([records.thing(d) for d in found], JSON_LD)
+
+
+@blueprint.get("/deployments/<slug>")
+def read_deployment(slug: str) -> Response:
+    """Give the Thing Description of a deployment."""
+    deployments = services().deployments
+    return represent(deployments.records.thing(deployments.require(slug)), TD)
+
+
+@blueprint.delete("/deployments/<slug>")
+def undeploy(slug: str) -> Response:
+    """Take a deployment from its devices; 202 if some are away, and will be told later."""
+    away = services().deployments.undeploy(slug)
+    if not away:
+        return Response(status=204)
+    return represent({"state": "undeploying", "away": away}, JSON, status=202)
+
+
+@blueprint.get("/deployments/<slug>/properties/state")
+def read_state(slug: str) -> Response:
+    """Give the state of a deployment."""
+    return represent(services().deployments.require(slug).state, JSON)
+
+
+@blueprint.get("/deployments/<slug>/properties/revision")
+def read_revision(slug: str) -> Response:
+    """Give the revision of a deployment."""
+    return represent(services().deployments.require(slug).revision, JSON)
+
+
+@blueprint.post("/deployments/<slug>/actions/execute")
+def execute(slug: str) -> Response:
+    """Begin an execution."""
+    schema = _execute_input(slug)
+    invocation, status = services().executions.start(slug, _given(schema))
+    document = _with_href(slug, invocation, status)
+    return represent(document, JSON, status=201, headers={"Location": document["href"]})
+
+
+@blueprint.get("/deployments/<slug>/actions/execute/<invocation>")
+def read_execution(slug: str, invocation: str) -> Response:
+    """Give the status of an execution; with `Prefer: wait=N` when it ends, or after N seconds."""
+    wait = _WAIT.search(request.headers.get("Prefer", ""))
+    seconds = float(wait[1][:6]) if wait else 0.0
+    status = services().executions.status(slug, invocation, seconds)
+    return represent(_with_href(slug, invocation, status), JSON)
+
+
+@blueprint.get("/deployments/<slug>/actions/execute")
+def list_executions(slug: str) -> Response:
+    """List the executions that are kept, newest first."""
+    return represent(_all(slug), JSON)
+
+
+@blueprint.get("/deployments/<slug>/actions")
+def list_all_actions(slug: str) -> Response:
+    """List the executions that are kept, by the name of the action."""
+    return represent({"execute": _all(slug)}, JSON)
+
+
+def _all(slug: str) -> list[dict[str, Any]]:
+    found = services().executions.statuses(slug)
+    return [_with_href(slug, invocation, status) for invocation, status in found]
+
+
+def _with_href(slug: str, invocation: str, status: dict[str, Any]) -> dict[str, Any]:
+    base = services().deployments.records.base(slug)
+    return {"href": f"{base}actions/execute/{invocation}", **status}
+
+
+def _execute_input(slug: str) -> dict[str, Any] | None:
+    action = services().deployments.require(slug).thing.document["actions"]["execute"]
+    schema: dict[str, Any] | None = action.get("input")
+    return schema
+
+
+def _given(schema: dict[str, Any] | None) -> Input:
+    """Return the input, JSON checked against its schema; a file goes on as it came."""
+    content = request.get_data()
+    if content and request.mimetype not in (JSON, ""):
+        return Input(body=content, content_type=request.content_type)
+    value = json_text.parse(content).value if content else None
+    if schema is not None and "contentMediaType" not in schema:
+        findings = check_value(value, schema)
+        if findings:
+            errors = Report.of(findings).to_validation_errors()
+            detail = "; ".join(str(f) for f in findings)[:2000]
+            raise ProblemError(422, "Input not acceptable", detail, validationErrors=errors)
+    return Input(value=value)
