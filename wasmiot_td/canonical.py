@@ -13,7 +13,7 @@ from typing import Any
 
 from wasmiot_td.contexts import ContextRegistry
 from wasmiot_td.errors import JsonLdError, ValidationError
-from wasmiot_td.expanded import as_tree, is_same_graph, roots
+from wasmiot_td.expanded import as_tree, defaults_of_texts, is_same_graph, rebased, roots
 from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
 from wasmiot_td.namespaces import (
     CANONICAL_CONTEXT,
@@ -103,6 +103,28 @@ def with_canonical_context(document: Mapping[str, Any], reading: Reading) -> Can
     return Canonical(changed, expansion, tuple(_mended(context)))
 
 
+def with_partial_graph(
+    document: Mapping[str, Any], said: Mapping[str, Any], reading: Reading
+) -> Canonical:
+    """Return a document in canonical form, of which only a part can be expanded.
+
+    Args:
+        document: the whole document, in a TD context.
+        said: the same document without what is no JSON-LD.
+        reading: how to expand.
+
+    Raises:
+        JsonLdError: the part is no JSON-LD either.
+    """
+    canonical = with_canonical_context(said, reading)
+    whole = {"@context": canonical.document["@context"], **_body(document)}
+    message = (
+        "what stands under terms that no context defines is no JSON-LD: it is not in the graph"
+    )
+    left_out = Finding("", message, Severity.WARNING, source="JSON-LD 1.1 API, clause 5.1")
+    return Canonical(whole, canonical.expansion, (*canonical.findings, left_out))
+
+
 def compacted(document: Any, reading: Reading) -> Canonical:
     """Return a document in any JSON-LD form in canonical form.
 
@@ -112,11 +134,11 @@ def compacted(document: Any, reading: Reading) -> Canonical:
         ValidationError: it does not describe one thing.
     """
     source = reading.expand(document)
-    tree = as_tree(source.nodes)
+    tree = rebased(as_tree(source.nodes), reading.base)
     _require_one_root(tree)
     findings = tuple(f for f in source.findings if f.severity is Severity.WARNING)
     canonical: Canonical | None = None
-    for context in _target_contexts(document):
+    for context in _target_contexts(document, defaults_of_texts(tree)):
         try:
             flat = compact(tree, context, reading.registry, base=reading.base)
         except JsonLdError:
@@ -192,12 +214,12 @@ def _mended(context: Any) -> Iterator[Finding]:
             yield Finding(pointer, message, Severity.WARNING, WASMIOT_CONTEXT, source)
 
 
-def _target_contexts(document: Any) -> Iterator[list[Any]]:
+def _target_contexts(document: Any, spoken: dict[str, str]) -> Iterator[list[Any]]:
     """Yield the contexts to compact to: with the document's own prefixes, and without."""
-    prefixes = _own_prefixes(document)
-    if prefixes:
-        yield [*CANONICAL_CONTEXT, prefixes]
-    yield list(CANONICAL_CONTEXT)
+    own = _own_prefixes(document)
+    if own:
+        yield [*CANONICAL_CONTEXT, {**spoken, **own}]
+    yield [*CANONICAL_CONTEXT, spoken] if spoken else list(CANONICAL_CONTEXT)
 
 
 def _own_prefixes(document: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ the document and what is known about the whole, and yields findings. `CHECKS` li
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -112,6 +112,31 @@ def check_terms(place: Place, document: CheckedDocument) -> Iterator[Finding]:
             yield Finding(pointer, "a name may not be a placeholder", source="TD 1.1, 10.3.2")
         elif not is_known_term(name, kind, document):
             yield _unknown(pointer, name, kind)
+
+
+def without_unknown_terms(document: CheckedDocument) -> dict[str, Any]:
+    """Return a document without the objects and arrays under terms that nobody defined."""
+    unknown = {
+        (place.pointer, name)
+        for place in document.places
+        for name, value in place.value.items()
+        if isinstance(value, (dict, list))
+        and not is_known_term(name, kind_of(place.kind, place.value), document)
+    }
+    pruned: dict[str, Any] = _pruned("", document.root, unknown)
+    return pruned
+
+
+def _pruned(pointer: str, value: Any, unknown: Collection[tuple[str, str]]) -> Any:
+    if isinstance(value, list):
+        return [_pruned(f"{pointer}/{i}", item, unknown) for i, item in enumerate(value)]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: _pruned(f"{pointer}/{escape_pointer(name)}", item, unknown)
+        for name, item in value.items()
+        if (pointer, name) not in unknown
+    }
 
 
 def is_known_term(name: str, kind: Kind, document: CheckedDocument) -> bool:

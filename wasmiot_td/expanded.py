@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wasmiot_td.namespaces import TD, TM
+from wasmiot_td.namespaces import HCTL, JSONSCHEMA, TD, TM, WOTSEC
 
 Node = dict[str, Any]
 
@@ -23,6 +23,24 @@ _ROOT_PROPERTIES = tuple(
     )
 )
 _ROOT_CLASSES = frozenset((str(TD.Thing), str(TM.ThingModel)))
+#: Properties whose values are names of definitions in the same document.
+_REFERENCES = frozenset(
+    (
+        str(TD.hasInstanceConfiguration),
+        str(TD.hasSecurityConfiguration),
+        str(HCTL.hasAdditionalOutputSchema),
+    )
+)
+_WITHOUT_LANGUAGE = frozenset(
+    (
+        str(TD.name),
+        str(JSONSCHEMA.propertyName),
+        str(HCTL.forContentType),
+        str(TD.baseURI),
+        str(WOTSEC.name),
+        str(WOTSEC["in"]),
+    )
+)
 _NO_GRAPH = frozenset(("@index",))
 
 
@@ -44,6 +62,76 @@ def _key(value: Any) -> Any:
     return frozenset(
         (name, _key(item)) for name, item in value.items() if name not in _NO_GRAPH and item != []
     )
+
+
+def rebased(value: Any, base: str) -> Any:
+    """Return an expanded tree in which names of definitions are relative to another base.
+
+    Forms name security and schema definitions by references relative to the document. What
+    expanded the document has resolved them against a base of its own, which is told by the
+    security definitions: the Thing names them by texts.
+    """
+    old = next(_bases(value), None)
+    return value if old in (None, base) else _rebased(value, old or "", base)
+
+
+def defaults_of_texts(tree: Any) -> dict[str, str]:
+    """Return the default language and direction that an expanded document was written with.
+
+    Names and media types have no language of their own: one that they carry is the default.
+    """
+    found: dict[str, str] = {}
+    for name, items in _properties(tree):
+        for item in items:
+            if isinstance(item, dict) and "@value" in item:
+                if name in _WITHOUT_LANGUAGE and "@language" in item:
+                    found.setdefault("@language", item["@language"])
+                if "@direction" in item:
+                    found.setdefault("@direction", item["@direction"])
+    return found
+
+
+def _properties(value: Any) -> Iterator[tuple[str, list[Any]]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _properties(item)
+    elif isinstance(value, dict) and "@value" not in value:
+        for name, items in value.items():
+            if isinstance(items, list):
+                yield name, items
+                yield from _properties(items)
+
+
+def _bases(tree: Any) -> Iterator[str]:
+    """Yield what stands before the name in the IRI of each security definition that is used."""
+    for node in tree:
+        used = {each.get("@value") for each in node.get(str(TD.hasSecurityConfiguration), ())}
+        for definition in node.get(str(TD.definesSecurityScheme), ()):
+            for reference in definition.get(str(TD.hasInstanceConfiguration), ()):
+                iri = reference.get("@id", "")
+                head, slash, name = iri.rpartition("/")
+                if name in used and slash:
+                    yield head + slash
+
+
+def _rebased(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, list):
+        return [_rebased(item, old, new) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [_moved(item, old, new) for item in items]
+        if name in _REFERENCES
+        else _rebased(items, old, new)
+        for name, items in value.items()
+    }
+
+
+def _moved(item: Any, old: str, new: str) -> Any:
+    iri = item.get("@id") if isinstance(item, dict) else None
+    if isinstance(iri, str) and iri.startswith(old) and len(item) == 1:
+        return {"@id": new + iri[len(old) :]}
+    return item
 
 
 def roots(nodes: Sequence[Node]) -> list[Node]:
@@ -127,6 +215,6 @@ def _place(
         placed.add(name)
         return _place(by_id[name], by_id, placed, referred)
     copied = {key: _place(item, by_id, placed, referred) for key, item in value.items()}
-    if isinstance(name, str) and name.startswith("_:") and referred.get(name, 0) <= 1 < len(copied):
+    if isinstance(name, str) and name.startswith("_:") and referred.get(name, 0) <= 1:
         del copied["@id"]
     return copied

@@ -8,7 +8,7 @@ one report. Only a document that is no JSON or no JSON-LD at all ends the load e
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +18,14 @@ from wasmiot_td import json_text
 from wasmiot_td.canonical import (
     Canonical,
     Reading,
+    canonical_context,
     compacted,
     has_td_context,
     is_spelled_otherwise,
     with_canonical_context,
+    with_partial_graph,
 )
-from wasmiot_td.checks import CheckedDocument, check
+from wasmiot_td.checks import CheckedDocument, check, without_unknown_terms
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_kind import (
     is_model,
@@ -32,7 +34,7 @@ from wasmiot_td.document_kind import (
     root_types,
     terms_of_contexts,
 )
-from wasmiot_td.errors import DocumentError, JsonLdError, ValidationError
+from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.jsonld import document_base
 from wasmiot_td.n_triples import triples
 from wasmiot_td.report import Finding, Report, Severity
@@ -94,10 +96,13 @@ def load(
     """
     value, findings = _parse(source)
     value = _identified(value, id)
-    base = document_base(_written_id(value) or json_text.dumps(value).decode())
     is_strict = strict or is_own_kind(root_types(value))
-    reading = Reading(contexts or default_registry(), base, is_strict)
+    reading = Reading(contexts or default_registry(), _base(value, id), is_strict)
     canonical, checked = _canonical(value, reading, findings)
+    if id is None and _name(canonical) is None and not has_td_context(value):
+        reading = replace(reading, base=_base(canonical.document, None))
+        again = with_canonical_context(canonical.document, reading)
+        canonical = replace(again, findings=(*canonical.findings, *again.findings))
     return _loaded(canonical, [*findings, *canonical.findings, *checked], id)
 
 
@@ -114,6 +119,14 @@ def _written_id(value: Any) -> str | None:
     node = value[0] if isinstance(value, list) and len(value) == 1 else value
     name = (node.get("id") or node.get("@id")) if isinstance(node, dict) else None
     return name if isinstance(name, str) else None
+
+
+def _base(value: Any, id: str | None) -> str:
+    """Return the base IRI of a document; of an anonymous one, by its canonical text."""
+    name = _written_id(value) or id
+    if name is None and has_td_context(value):
+        value = {**value, "@context": canonical_context(value["@context"])}
+    return document_base(name or json_text.dumps(value).decode())
 
 
 def _identified(value: Any, id: str | None) -> Any:
@@ -140,45 +153,52 @@ def _canonical(
             if len(_violations(others)) < len(_violations(faults)):
                 return again, others
     except JsonLdError as error:
-        raise _explained(error, value, reading, findings) from error
+        return _partly(error, value, reading, findings)
     return canonical, faults
 
 
 def _checked(canonical: Canonical, reading: Reading) -> tuple[Canonical, list[Finding]]:
-    return canonical, _check(canonical.document, reading)
+    return canonical, check(_to_check(canonical.document, reading))
 
 
-def _check(document: Mapping[str, Any], reading: Reading) -> list[Finding]:
+def _to_check(document: Mapping[str, Any], reading: Reading) -> CheckedDocument:
     types = root_types(document)
     terms, is_complete = terms_of_contexts(document.get("@context"), reading.registry)
-    return check(
-        CheckedDocument(
-            document,
-            kind=kind_of_types(types),
-            is_model=is_model(types),
-            defined_terms=terms,
-            are_terms_known=is_complete,
-        )
+    return CheckedDocument(
+        document,
+        kind=kind_of_types(types),
+        is_model=is_model(types),
+        defined_terms=terms,
+        are_terms_known=is_complete,
     )
 
 
-def _explained(
+def _partly(
     error: JsonLdError, value: Any, reading: Reading, findings: tuple[Finding, ...]
-) -> DocumentError:
-    """Return the error of a document that cannot be expanded, with all faults of its JSON."""
-    if not isinstance(value, dict):
-        return JsonLdError(Report.of([*findings, *error.report.findings]))
-    faults = [*findings, *_check(value, reading)]
-    if not _violations(faults):
-        return JsonLdError(Report.of([*faults, *error.report.findings]))
-    return ValidationError(Report.of([*faults, *error.report.findings]))
+) -> tuple[Canonical, list[Finding]]:
+    """Return a document that is no JSON-LD only where no vocabulary says what is meant.
+
+    Raises:
+        JsonLdError: the document is in no TD context, or it is no JSON-LD for another reason.
+        ValidationError: it also has faults of its JSON; all are in the report.
+    """
+    if not has_td_context(value):
+        raise JsonLdError(Report.of([*findings, *error.report.findings])) from error
+    document = _to_check(value, reading)
+    faults = check(document)
+    if _violations(faults):
+        raise ValidationError(Report.of([*findings, *faults])) from error
+    try:
+        return with_partial_graph(value, without_unknown_terms(document), reading), faults
+    except JsonLdError:
+        raise JsonLdError(Report.of([*findings, *faults, *error.report.findings])) from error
 
 
 def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> LoadedDocument:
     """Make the graph, check it, and give the document if there is no violation."""
     document, expansion = canonical.document, canonical.expansion
-    name = _name(canonical, id)
-    if id and "id" not in document and name == id:
+    name = _name(canonical) or id or _anonymous_name(document)
+    if name == id and "id" not in document:
         document = {"@context": document["@context"], "id": id, **document}
     written = triples(expansion, name)
     findings += [*expansion.findings, *written.findings]
@@ -192,12 +212,15 @@ def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> Lo
     return LoadedDocument(name, document, types, report, written.n_triples)
 
 
-def _name(canonical: Canonical, id: str | None) -> str:
+def _name(canonical: Canonical) -> str | None:
+    """Return the IRI that a document gives itself."""
     nodes = canonical.expansion.nodes
     own = nodes[0].get("@id") if nodes else None
-    if isinstance(own, str) and not own.startswith("_:"):
-        return own
-    return id or f"urn:uuid:{uuid.uuid5(_ANONYMOUS, json_text.dumps(canonical.document).decode())}"
+    return own if isinstance(own, str) and not own.startswith("_:") else None
+
+
+def _anonymous_name(document: Mapping[str, Any]) -> str:
+    return f"urn:uuid:{uuid.uuid5(_ANONYMOUS, json_text.dumps(document).decode())}"
 
 
 def _without_repetition(found: list[Finding], known: list[Finding]) -> list[Finding]:
