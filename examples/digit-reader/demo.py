@@ -20,13 +20,16 @@ import requests
 from display import MEBIBYTE, module_line, solution_lines, thing_line
 from fleet import Fleet, FleetError, Server
 from orchestrator_client import OrchestratorClient, RefusedError, execute
+
 from wasmiot_td.consumed_thing import ConsumedThing
+from wasmiot_td.errors import WasmiotError
 
 HERE = Path(__file__).resolve().parent
 # The network needs 2 MiB of linear memory and its weights: only `mid` can hold it.
 CAMERA_BYTES = 3 * MEBIBYTE // 2
 MID_BYTES = 64 * MEBIBYTE
 TINY_BYTES = MEBIBYTE
+FAILURES = (FleetError, RefusedError, TimeoutError, WasmiotError, requests.RequestException)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,13 @@ def main() -> int:
             keep_up(fleet)
     except KeyboardInterrupt:
         return 130
-    except (FleetError, RefusedError, TimeoutError, requests.RequestException) as error:
+    except (
+        FleetError,
+        RefusedError,
+        TimeoutError,
+        WasmiotError,
+        requests.RequestException,
+    ) as error:
         print(f"the demo failed: {error}", file=sys.stderr)
         return 1
     return 0

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import requests
+
 from wasmiot_td.consumed_thing import ConsumedThing
 
 TIMEOUT_SECONDS = 60.0
-POLL_SECONDS = 0.02
 
 
 class RefusedError(Exception):
@@ -104,15 +104,6 @@ def execute(deployment: ConsumedThing, value: Any = None) -> dict[str, Any]:
 
     Returns:
         The final ActionStatus, `trace` included.
-
-    Raises:
-        TimeoutError: it did not end in time.
     """
     status = deployment.invoke_action("execute", value)
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while status.status in {"pending", "running"}:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"execute did not end: {status.href}")
-        time.sleep(POLL_SECONDS)
-        status = deployment.query_action(status.href)
-    return dict(status.to_document())
+    return dict(deployment.wait_for_action(status, TIMEOUT_SECONDS).to_document())

@@ -62,7 +62,13 @@ def start_demo(folder: Path, *options: str, **environment: str) -> DemoRun:
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLE / "demo.py"), *options],
         cwd=ROOT,
-        env={**os.environ, MARK: mark, "TMPDIR": str(folder), **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(folder),
+            MARK: mark,
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
