@@ -80,6 +80,7 @@ class Store(Protocol):
         kind: str,
         registration: Mapping[str, Any] | None = None,
         extra_triples: bytes = b"",
+        shared_graphs: Mapping[str, bytes] | None = None,
     ) -> bool:
         """Write a document in one atomic update, replacing one of the same id.
 
@@ -88,6 +89,9 @@ class Store(Protocol):
             kind: `thing`, `module`, `manifest`, `solution` or `deployment`.
             registration: what the directory notes about it.
             extra_triples: derived N-Triples that go into the document's graph.
+            shared_graphs: derived N-Triples by the name of a graph that documents share,
+                added if they are not there. (The union of all graphs repeats a triple that is
+                in several of them, so what is shared is written once.)
 
         Returns:
             Whether the id is new.
@@ -147,11 +151,14 @@ class OxigraphStore:
         kind: str,
         registration: Mapping[str, Any] | None = None,
         extra_triples: bytes = b"",
+        shared_graphs: Mapping[str, bytes] | None = None,
     ) -> bool:
         """See `Store.put`."""
         graph = _graph_name(document.id)
         new = set(_parse(document.n_triples + b"\n" + extra_triples, graph))
         new |= set(_bookkeeping(graph, kind, document.document, registration or {}))
+        for name, triples in (shared_graphs or {}).items():
+            new |= set(_parse(triples, _graph_name(name)))
         with self._write_lock:
             known_kind = self._kind(graph)
             if known_kind not in (None, kind):

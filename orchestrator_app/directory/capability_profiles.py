@@ -6,6 +6,7 @@ with the number of devices. Derived when a device's TD is stored; never taken fr
 
 import hashlib
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from rdflib import RDF
 
@@ -16,8 +17,23 @@ PROFILE_PREFIX = "urn:wasmiot:capability-profile:"
 _PROVIDES = WASMIOT.provides.n3()
 
 
-def profile_triples(thing_id: str, types: Collection[str], n_triples: bytes) -> bytes:
-    """Return the N-Triples that tie a device to the profile of what it provides.
+@dataclass(frozen=True)
+class CapabilityProfile:
+    """The profile of a device, as N-Triples.
+
+    Attributes:
+        id: its IRI, made of what is provided; also the name of its graph.
+        triples: what it says, the same for all devices that have it.
+        link: what ties the device to it.
+    """
+
+    id: str
+    triples: bytes
+    link: bytes
+
+
+def profile_of(thing_id: str, types: Collection[str], n_triples: bytes) -> CapabilityProfile | None:
+    """Return the profile of a device, None for a Thing that is none.
 
     Only a device that takes modules has one: a supervisor, and not an installation on it.
 
@@ -27,15 +43,15 @@ def profile_triples(thing_id: str, types: Collection[str], n_triples: bytes) -> 
         n_triples: its graph.
     """
     if str(WASMIOT.Supervisor) not in types or str(WASMIOT.Installation) in types:
-        return b""
+        return None
     provided = provided_interfaces(thing_id, n_triples)
-    profile = f"<{profile_id(provided)}>"
+    iri = profile_id(provided)
     lines = [
-        f"<{thing_id}> {WASMIOT.capabilityProfile.n3()} {profile} .",
-        f"{profile} {RDF.type.n3()} {WASMIOT.CapabilityProfile.n3()} .",
-        *(f"{profile} {_PROVIDES} {interface} ." for interface in provided),
+        f"<{iri}> {RDF.type.n3()} {WASMIOT.CapabilityProfile.n3()} .\n",
+        *(f"<{iri}> {_PROVIDES} {interface} .\n" for interface in provided),
     ]
-    return "\n".join(lines).encode() + b"\n"
+    link = f"<{thing_id}> {WASMIOT.capabilityProfile.n3()} <{iri}> .\n"
+    return CapabilityProfile(iri, "".join(lines).encode(), link.encode())
 
 
 def profile_id(provided: Collection[str]) -> str:

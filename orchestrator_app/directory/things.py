@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator_app.directory.capability_profiles import names_a_profile, profile_triples
+from orchestrator_app.directory.capability_profiles import names_a_profile, profile_of
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
 from orchestrator_app.store import Store, StoredDocument
@@ -138,13 +138,17 @@ class Directory:
             raise _refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
         if names_a_profile(loaded.n_triples):
             raise _refused("", "capability profiles are derived, a description cannot name one")
-        profile = profile_triples(loaded.id, loaded.types, loaded.n_triples)
+        profile = profile_of(loaded.id, loaded.types, loaded.n_triples)
         with self._lock:
             known = self.get(loaded.id)
             so_far = known.registration if known else None
             registration = registered(given, so_far, self._now(), introduced_by)
             is_new = self._store.put(
-                loaded, kind="thing", registration=registration, extra_triples=profile
+                loaded,
+                kind="thing",
+                registration=registration,
+                extra_triples=profile.link if profile else b"",
+                shared_graphs={profile.id: profile.triples} if profile else None,
             )
             if known is None or known.document != loaded.document:
                 self._tell("thing_created" if is_new else "thing_updated", loaded.id)

@@ -104,7 +104,7 @@ def test_bad_arguments_are_named(client, arguments):
         (b'{"title": "x",}', "line 1 column 15"),
         (b"[]", "object"),
         (b"\xff", "UTF-8"),
-        (b'{"@context": "https://www.w3.org/2022/wot/td/v1.1"}', "/title"),
+        (b'{"@context": "https://www.w3.org/2022/wot/td/v1.1"}', "'title' is missing"),
         (b'{"title": "a", "title": "b"}', "/title"),
     ],
     ids=["trailing-comma", "an-array", "not-utf-8", "nothing-in-it", "repeated-member"],
