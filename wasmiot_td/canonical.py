@@ -9,9 +9,10 @@ keeps its own context.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
-from wasmiot_td.contexts import ContextRegistry
+from wasmiot_td.contexts import ContextRegistry, bundled_documents
 from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.expanded import as_tree, defaults_of_texts, is_same_graph, rebased, roots
 from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
@@ -27,15 +28,12 @@ from wasmiot_td.namespaces import (
     WOTSEC,
 )
 from wasmiot_td.report import Finding, Report, Severity
-from wasmiot_td.td_form import restored
+from wasmiot_td.td_form import restored, with_plain_texts
 
 _TD_CONTEXTS = (TD_CONTEXT, TD_1_0_CONTEXT)
 _REPLACED = frozenset((*_TD_CONTEXTS, WASMIOT_CONTEXT))
 _TD_NAMESPACES = tuple(str(namespace) for namespace in (TD, JSONSCHEMA, HCTL, WOTSEC))
 _VALUE_KEYWORDS = ("@value", "@list", "@set", "@graph", "@included", "@reverse", "@nest")
-
-#: Prefixes that the wasmiot context binds and the TD contexts do not.
-_ADDED_PREFIXES = ("prov", "qudt", "saref", "sosa", "ssn", "wasmiot")
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,14 @@ def canonical_context(context: Any) -> list[Any]:
     return [*CANONICAL_CONTEXT, *mend_context([each for each in others if each != {}])]
 
 
+def without_context(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without its context, named by `id` and not by `@id`."""
+    body = {name: value for name, value in document.items() if name != "@context"}
+    if "@id" in body and "id" not in body:
+        body = {"id" if name == "@id" else name: value for name, value in body.items()}
+    return body
+
+
 def with_canonical_context(document: Mapping[str, Any], reading: Reading) -> Canonical:
     """Return a document that is in a TD context in canonical form.
 
@@ -94,7 +100,7 @@ def with_canonical_context(document: Mapping[str, Any], reading: Reading) -> Can
         JsonLdError: it is not JSON-LD.
     """
     context = document["@context"]
-    changed = {"@context": canonical_context(context), **_body(document)}
+    changed = {"@context": canonical_context(context), **without_context(document)}
     expansion = reading.expand(changed)
     if not _keeps_meaning(document):
         before = reading.expand(document)
@@ -117,7 +123,7 @@ def with_partial_graph(
         JsonLdError: the part is no JSON-LD either.
     """
     canonical = with_canonical_context(said, reading)
-    whole = {"@context": canonical.document["@context"], **_body(document)}
+    whole = {"@context": canonical.document["@context"], **without_context(document)}
     message = (
         "what stands under terms that no context defines is no JSON-LD: it is not in the graph"
     )
@@ -143,8 +149,8 @@ def compacted(document: Any, reading: Reading) -> Canonical:
             flat = compact(tree, context, reading.registry, base=reading.base)
         except JsonLdError:
             continue
-        for form in (restored(flat), flat):
-            ordered = {"@context": form.get("@context", context), **_body(form)}
+        for form in (with_plain_texts(restored(flat)), restored(flat), flat):
+            ordered = {"@context": form.get("@context", context), **without_context(form)}
             expansion = reading.expand(ordered)
             canonical = canonical or Canonical(ordered, expansion, findings)
             if is_same_graph(expansion.nodes, tree):
@@ -159,7 +165,9 @@ def is_spelled_otherwise(document: Any) -> bool:
     if not isinstance(document, dict):
         return True
     names = _td_prefixes(document.get("@context"))
-    return any(key in _VALUE_KEYWORDS or key.startswith(names) for key in _keys(_body(document)))
+    return any(
+        key in _VALUE_KEYWORDS or key.startswith(names) for key in _keys(without_context(document))
+    )
 
 
 def _contexts(context: Any) -> Sequence[Any]:
@@ -170,14 +178,6 @@ def _contexts(context: Any) -> Sequence[Any]:
 
 def _is_iri(context: Any) -> bool:
     return isinstance(context, str)
-
-
-def _body(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document without its context, named by `id` and not by `@id`."""
-    body = {name: value for name, value in document.items() if name != "@context"}
-    if "@id" in body and "id" not in body:
-        body = {"id" if name == "@id" else name: value for name, value in body.items()}
-    return body
 
 
 def _keeps_meaning(document: Mapping[str, Any]) -> bool:
@@ -199,7 +199,15 @@ def _keeps_meaning(document: Mapping[str, Any]) -> bool:
     if WASMIOT_CONTEXT in own.values():
         return True
     text = json.dumps(document, ensure_ascii=False)
-    return not any(f'"{name}:' in text for name in _ADDED_PREFIXES if name not in own)
+    return not any(f'"{name}:' in text for name in _added_prefixes() if name not in own)
+
+
+@cache
+def _added_prefixes() -> frozenset[str]:
+    """Return the terms that the wasmiot context defines and the TD context does not."""
+    documents = bundled_documents()
+    terms, known = (documents[iri]["@context"] for iri in (WASMIOT_CONTEXT, TD_CONTEXT))
+    return frozenset(name for name in terms if name not in known and ":" not in name)
 
 
 def _mended(context: Any) -> Iterator[Finding]:
@@ -215,11 +223,15 @@ def _mended(context: Any) -> Iterator[Finding]:
 
 
 def _target_contexts(document: Any, spoken: dict[str, str]) -> Iterator[list[Any]]:
-    """Yield the contexts to compact to: with the document's own prefixes, and without."""
+    """Yield the contexts to compact to: with the document's own prefixes, and without.
+
+    The last one is for a document that uses a prefix of the wasmiot context as the scheme of IRIs.
+    """
     own = _own_prefixes(document)
     if own:
         yield [*CANONICAL_CONTEXT, {**spoken, **own}]
     yield [*CANONICAL_CONTEXT, spoken] if spoken else list(CANONICAL_CONTEXT)
+    yield [TD_CONTEXT, {**spoken, **own}]
 
 
 def _own_prefixes(document: Any) -> dict[str, str]:

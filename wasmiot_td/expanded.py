@@ -41,13 +41,14 @@ _WITHOUT_LANGUAGE = frozenset(
         str(WOTSEC["in"]),
     )
 )
-_NO_GRAPH = frozenset(("@index",))
+#: What RDF does not hold (JSON-LD 1.1 API, clause 8.6: no direction unless it is asked for).
+_NO_GRAPH = frozenset(("@index", "@direction"))
 
 
 def is_same_graph(first: Sequence[Node], second: Sequence[Node]) -> bool:
     """Return whether two expanded trees say the same in RDF.
 
-    Order counts in lists alone, indexes and empty sets say nothing.
+    Order counts in lists alone; indexes, text directions and empty sets say nothing.
     """
     return _key(list(first)) == _key(list(second))
 

@@ -42,6 +42,24 @@ def restored(compacted: Mapping[str, Any], kind: str = "Thing") -> dict[str, Any
     return _object(compacted, kind)
 
 
+def with_plain_texts(form: Any) -> Any:
+    """Return the form with titles and descriptions as TD's own terms, where they are texts.
+
+    Where a document has a default direction, compaction does not choose terms that name only a
+    language, though they would expand to the same.
+    """
+    if isinstance(form, list):
+        return [with_plain_texts(item) for item in form]
+    if not isinstance(form, dict):
+        return form
+    return {
+        name[3:]
+        if name in ("td:title", "td:description") and isinstance(item, str)
+        else name: with_plain_texts(item)
+        for name, item in form.items()
+    }
+
+
 def _object(value: Mapping[str, Any], kind_name: str) -> dict[str, Any]:
     value = _with_type_apart(value, kind_name)
     kind = kind_of(kind_name, value)

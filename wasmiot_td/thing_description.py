@@ -24,6 +24,7 @@ from wasmiot_td.canonical import (
     is_spelled_otherwise,
     with_canonical_context,
     with_partial_graph,
+    without_context,
 )
 from wasmiot_td.checks import CheckedDocument, check, without_unknown_terms
 from wasmiot_td.contexts import ContextRegistry, default_registry
@@ -125,7 +126,10 @@ def _base(value: Any, id: str | None) -> str:
     """Return the base IRI of a document; of an anonymous one, by its canonical text."""
     name = _written_id(value) or id
     if name is None and has_td_context(value):
-        value = {**value, "@context": canonical_context(value["@context"])}
+        value = {
+            "@context": canonical_context(value["@context"]),
+            **without_context(value),
+        }
     return document_base(name or json_text.dumps(value).decode())
 
 
