@@ -43,8 +43,8 @@ def _answer(text: str) -> Response:
     answer = services().queries.answer(
         GraphQuery(
             text,
-            result_type=request.accept_mimetypes.best_match(RESULT_TYPES),
-            graph_type=request.accept_mimetypes.best_match(GRAPH_TYPES),
+            result_type=_accepted(RESULT_TYPES),
+            graph_type=_accepted(GRAPH_TYPES),
             default_graphs=request.values.getlist("default-graph-uri"),
             named_graphs=request.values.getlist("named-graph-uri"),
         )
@@ -53,6 +53,13 @@ def _answer(text: str) -> Response:
     response.headers["Vary"] = "Accept"
     response.headers["Access-Control-Allow-Origin"] = "*"
     return response
+
+
+def _accepted(media_types: tuple[str, ...]) -> str | None:
+    """Return the media type that the client likes best, None if it accepts none of them."""
+    if not request.accept_mimetypes:
+        return media_types[0]
+    return request.accept_mimetypes.best_match(media_types)
 
 
 def _refuse_updates() -> None:

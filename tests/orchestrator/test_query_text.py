@@ -1,0 +1,63 @@
+"""What is refused before anything parses a query."""
+
+import pytest
+
+from orchestrator_app.directory.query_text import check_query
+from wasmiot_td.problem import ProblemError
+
+FEDERATED = [
+    "SELECT * { SERVICE <http://x.example/> { ?s ?p ?o } }",
+    "SELECT * { sErViCe SILENT <http://x.example/> { ?s ?p ?o } }",
+    "SELECT * { ?s ?p 1SERVICE<http://x.example/>{ ?s ?p ?o } }",
+    "PREFIX : <http://x.example/> SELECT * { SERVICE:a { ?s ?p ?o } }",
+    "PREFIX a: <http://x.example/> SELECT * { ?s ?p a:b.SERVICE<http://x.example/>{ ?s ?p ?o } }",
+    "PREFIX a: <http://x.example/> SELECT * { ?s ?p a:b\\#c . SERVICE a:b # }\n { ?s ?p ?o } }",
+    "SELECT * { ?s ?p ?o FILTER(?s<?o) SERVICE ?s { ?s ?p ?o } }",
+    "SELECT * { ?s ?p '''a'b''' SERVICE ?s { ?s ?p ?o FILTER(?o = '''c''') } }",
+]
+HARMLESS = [
+    "SELECT ?service { ?service ?p 'SERVICE' } # SERVICE",
+    "PREFIX service: <urn:SERVICE:> SELECT * { ?s service:p service:service }",
+    'SELECT * { ?s ?p """SERVICE <x> {""" }',
+    "ASK { <urn:INSERT> <urn:DELETE> 'LOAD' }",
+    "PREFIX insert: <urn:x:> DESCRIBE insert:x",
+]
+UPDATES = [
+    "INSERT DATA { <urn:a> <urn:b> <urn:c> }",
+    "PREFIX a: <urn:x:> # comment\nBASE <urn:b:> delete where { ?s ?p ?o }",
+    "LOAD <http://x.example/>",
+    "WITH <urn:g> DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }",
+]
+
+
+@pytest.mark.parametrize("text", FEDERATED)
+def test_federated_queries_are_refused(text):
+    """However SERVICE is written, it is seen."""
+    with pytest.raises(ProblemError) as refused:
+        check_query(text)
+    assert refused.value.problem.status == 403
+
+
+@pytest.mark.parametrize("text", UPDATES)
+def test_updates_are_refused(text):
+    """The first word after the prologue tells."""
+    with pytest.raises(ProblemError) as refused:
+        check_query(text)
+    assert refused.value.problem.title == "Updates are refused"
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_words_in_names_and_texts_are_no_keywords(text):
+    """A variable, a prefix, a text or a comment may hold any word."""
+    check_query(text)
+
+
+def test_deep_nesting_is_refused():
+    """What would overflow a parser's stack does not get there."""
+    with pytest.raises(ProblemError, match="deeper"):
+        check_query("SELECT * " + "{" * 5000 + "}" * 5000)
+
+
+def test_brackets_in_texts_do_not_nest():
+    """Only brackets of the query itself are counted."""
+    check_query("SELECT * { ?s ?p '" + "{" * 5000 + "' }")

@@ -1,0 +1,174 @@
+"""The SPARQL endpoint: protocol, formats, and what it does not let happen."""
+
+import threading
+
+import pytest
+
+from orchestrator_app.app import create_app
+from orchestrator_app.settings import Settings
+
+ALL = "SELECT ?title { ?s <https://www.w3.org/2019/wot/td#title> ?title } ORDER BY ?title"
+CONSTRUCT = "CONSTRUCT { ?s <urn:t> ?o } { ?s <https://www.w3.org/2019/wot/td#title> ?o }"
+RUNAWAY = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n ?o }"
+
+
+@pytest.fixture
+def lamps(client, thing):
+    """A client of an orchestrator that knows two lamps."""
+    for name in "ab":
+        client.put(f"/things/urn:ex:{name}", json=thing(f"lamp {name}", id=f"urn:ex:{name}"))
+    return client
+
+
+def titles(response):
+    """Return the titles in a JSON result."""
+    return [row["title"]["value"] for row in response.json["results"]["bindings"]]
+
+
+@pytest.mark.parametrize("path", ["/sparql", "/search/sparql"])
+def test_a_query_comes_in_three_ways(lamps, path):
+    """By GET, as a form, and as the body."""
+    answers = [
+        lamps.get(path, query_string={"query": ALL}),
+        lamps.post(path, data={"query": ALL}),
+        lamps.post(path, data=ALL, content_type="application/sparql-query"),
+    ]
+    assert [titles(answer) for answer in answers] == [["lamp a", "lamp b"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("query", "media_type"),
+    [
+        (ALL, "application/sparql-results+json"),
+        (ALL, "application/sparql-results+xml"),
+        (ALL, "text/csv"),
+        (ALL, "text/tab-separated-values"),
+        ("ASK { ?s ?p ?o }", "application/sparql-results+json"),
+        (CONSTRUCT, "text/turtle"),
+        (CONSTRUCT, "application/n-triples"),
+        (CONSTRUCT, "application/ld+json"),
+        (CONSTRUCT, "application/rdf+xml"),
+    ],
+)
+def test_the_answer_has_the_asked_format(lamps, query, media_type):
+    """Content negotiation over results and graphs."""
+    headers = {"Accept": media_type}
+    response = lamps.get("/sparql", query_string={"query": query}, headers=headers)
+    assert (response.status_code, response.mimetype) == (200, media_type)
+    assert response.data
+
+
+def test_a_format_that_does_not_fit_is_not_acceptable(lamps):
+    """A table cannot come as Turtle."""
+    headers = {"Accept": "text/turtle"}
+    response = lamps.get("/sparql", query_string={"query": ALL}, headers=headers)
+    assert response.status_code == 406
+
+
+def test_the_dataset_can_be_named(lamps):
+    """Only the graphs that the protocol names are asked."""
+    arguments = {"query": ALL, "default-graph-uri": "urn:ex:b"}
+    assert titles(lamps.get("/sparql", query_string=arguments)) == ["lamp b"]
+    named = {
+        "query": ALL.replace("{ ?s", "{ GRAPH ?g { ?s").replace("?title }", "?title } }"),
+        "named-graph-uri": "urn:ex:a",
+    }
+    assert titles(lamps.post("/sparql", data=named)) == ["lamp a"]
+
+
+def test_a_later_query_sees_a_later_write(lamps):
+    """The copy that is asked is as new as the store."""
+    assert len(titles(lamps.get("/sparql", query_string={"query": ALL}))) == 2
+    lamps.delete("/things/urn:ex:a")
+    assert titles(lamps.get("/sparql", query_string={"query": ALL})) == ["lamp b"]
+
+
+def test_the_bookkeeping_is_not_seen(lamps):
+    """Neither JSON text nor registration are in the graph of strangers."""
+    query = "ASK { GRAPH <urn:wasmiot:store> { ?s ?p ?o } }"
+    assert lamps.get("/sparql", query_string={"query": query}).json["boolean"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("SELECT nonsense", 400),
+        ("SELECT * { ?s ?p ?o", 400),
+        ("DROP ALL", 403),
+        ("SELECT * { SERVICE <http://127.0.0.1:1/> { ?s ?p ?o } }", 403),
+        ("SELECT * { ?s ?p ?o FILTER(" + "!" * 200_000 + "?o) }", 400),
+    ],
+    ids=["no-query", "unclosed", "update", "federated", "overflows-the-parser"],
+)
+def test_a_query_that_cannot_be_answered_is_named(lamps, query, status):
+    """The endpoint says what is wrong, and answers the next query."""
+    response = lamps.post("/sparql", data=query, content_type="application/sparql-query")
+    assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+    assert response.json["detail"]
+    assert len(titles(lamps.get("/sparql", query_string={"query": ALL}))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ({"data": {"query": [ALL, ALL]}}, 400),
+        ({"data": {"x": "y"}}, 400),
+        ({"data": {"update": "DROP ALL"}}, 403),
+        ({"data": "DROP ALL", "content_type": "application/sparql-update"}, 403),
+        ({"data": ALL, "content_type": "text/plain"}, 415),
+        ({"data": b"\xff", "content_type": "application/sparql-query"}, 400),
+        ({"data": {"query": ALL, "default-graph-uri": "not an iri"}}, 400),
+    ],
+    ids=["two-queries", "none", "update-form", "update-body", "text", "not-utf-8", "bad-graph"],
+)
+def test_protocol_errors(lamps, options, status):
+    """Each misuse of the protocol has its status."""
+    assert lamps.post("/sparql", **options).status_code == status
+
+
+def test_without_a_query_the_service_describes_itself(lamps):
+    """GET without arguments gives the service description."""
+    response = lamps.get("/sparql")
+    assert response.mimetype == "text/turtle"
+    assert "UnionDefaultGraph" in response.text
+
+
+@pytest.fixture
+def hurried(tmp_path, thing):
+    """A client of an orchestrator with tight limits on queries."""
+    settings = Settings(data_dir=tmp_path, query_timeout_seconds=1.5, query_result_bytes=2000)
+    app = create_app(settings)
+    client = app.test_client()
+    for number in range(40):
+        client.post("/things", json=thing(f"lamp {number}"))
+    yield client
+    app.extensions["wasmiot"].close()
+
+
+def test_a_runaway_query_is_ended_and_others_go_on(hurried):
+    """While one burns its time, another is answered; then it gets a 503."""
+    late = []
+    ask = hurried.application.test_client().get
+    thread = threading.Thread(
+        target=lambda: late.append(ask("/sparql", query_string={"query": RUNAWAY}))
+    )
+    thread.start()
+    quick = hurried.get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"})
+    assert (quick.status_code, thread.is_alive()) == (200, True)
+    thread.join()
+    assert (late[0].status_code, late[0].json["title"]) == (503, "Query took too long")
+
+
+def test_a_large_result_is_refused(hurried):
+    """What is larger than the limit is a 422 that says how to ask for less."""
+    response = hurried.get("/sparql", query_string={"query": "SELECT * { ?s ?p ?o }"})
+    assert response.status_code == 422
+    assert "LIMIT" in response.json["detail"]
+
+
+def test_the_store_in_memory_can_be_asked_too():
+    """Without a data directory the copy is made all the same."""
+    app = create_app(Settings())
+    response = app.test_client().get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"})
+    assert response.json["boolean"] is False
+    app.extensions["wasmiot"].close()
