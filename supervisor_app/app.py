@@ -1,0 +1,33 @@
+"""The Flask application of a supervisor."""
+
+from flask import Flask
+
+from supervisor_app import problems
+from supervisor_app.routes import actions, deployments, properties, well_known
+from supervisor_app.settings import Settings
+from supervisor_app.supervisor import assemble
+from wasmiot_td.consumed_thing import Transport
+
+
+def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
+    """Return the application; it serves what it served before, and starts no thread.
+
+    Args:
+        settings: how the supervisor runs.
+        transport: how other Things are reached; HTTP when None.
+    """
+    app = Flask("supervisor_app", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.extensions["supervisor"] = assemble(settings, transport)
+    problems.register(app)
+    for blueprint in (
+        well_known.blueprint,
+        deployments.blueprint,
+        properties.blueprint,
+        actions.blueprint,
+    ):
+        app.register_blueprint(blueprint)
+    return app

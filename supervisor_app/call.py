@@ -1,0 +1,157 @@
+"""One call of a WebAssembly function: what it is asked to do, what it may use, how it is stopped.
+
+Nothing here knows the engine; `runtime.py` runs what is described here.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from supervisor_app.errors import CallFailed
+from supervisor_app.host_functions.guest import Guest
+
+_BLOCK_BYTES = 4096
+
+Argument = int | float | bytes
+"""A number is passed as it is; bytes are put into guest memory and passed as pointer, length."""
+
+
+@dataclass(frozen=True)
+class FunctionType:
+    """The type of a function, by the names of WebAssembly's value types."""
+
+    params: tuple[str, ...]
+    results: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(self.params)}) -> ({', '.join(self.results)})"
+
+
+@dataclass(frozen=True)
+class Import:
+    """Something that a module wants from outside; the type is None if it is no function."""
+
+    module: str
+    name: str
+    type: FunctionType | None
+
+
+@dataclass(frozen=True)
+class ModuleInterface:
+    """What a module wants and what it offers."""
+
+    imports: tuple[Import, ...]
+    functions: Mapping[str, FunctionType]
+    has_memory: bool
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one call may use."""
+
+    seconds: float
+    memory_bytes: int
+    files_bytes: int
+    table_elements: int = 100_000
+
+
+@dataclass(frozen=True)
+class CallRequest:
+    """One call to be made.
+
+    Attributes:
+        compiled: the compiled module.
+        entrypoint: the exported function.
+        arguments: what it is called with.
+        decode: makes the outcome of the returned values, while the guest is still there.
+        directory: what the guest sees as `/`; None if it needs no files.
+    """
+
+    compiled: Path
+    entrypoint: str
+    arguments: Sequence[Argument]
+    decode: Callable[[Guest, tuple[Any, ...]], Any]
+    directory: Path | None = None
+
+
+@dataclass(eq=False)
+class Call:
+    """The handle of a call: it can be stopped from another thread, once.
+
+    Attributes:
+        failure: why the call was stopped.
+        interrupted: set when the call is to end, for whoever waits on its behalf.
+    """
+
+    limits: Limits
+    failure: CallFailed | None = None
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    started: float = 0.0
+    directory: Path | None = None
+    _wake: Callable[[], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def attach(self, wake: Callable[[], None], directory: Path | None) -> None:
+        """Begin: from here on `wake` makes the engine look at its deadline.
+
+        Raises:
+            CallFailed: the call was stopped before it began.
+        """
+        with self._lock:
+            if self.failure is not None:
+                raise self.failure
+            self.started = time.monotonic()
+            self.directory = directory
+            self._wake = wake
+
+    def detach(self) -> None:
+        """End: the engine is free for another call."""
+        with self._lock:
+            self._wake = None
+
+    def interrupt(self, failure: CallFailed) -> None:
+        """Stop the call; the first reason counts."""
+        with self._lock:
+            if self.failure is None:
+                self.failure = failure
+            self.interrupted.set()
+            if self._wake is not None:
+                self._wake()
+
+    def check(self, now: float) -> None:
+        """Stop the call if it has used up its time or its room for files."""
+        if now - self.started > self.limits.seconds:
+            detail = f"the call took longer than {self.limits.seconds:g} s"
+            self.interrupt(CallFailed("interrupt", detail))
+        else:
+            self.check_files()
+
+    def check_files(self) -> None:
+        """Stop the call if its files have become too large."""
+        if self.directory is None:
+            return
+        size = directory_bytes(self.directory)
+        if size > self.limits.files_bytes:
+            detail = f"the files of the call came to more than {self.limits.files_bytes} bytes"
+            self.interrupt(CallFailed("files", detail))
+
+
+def directory_bytes(directory: Path) -> int:
+    """Return what the files below a directory come to, each counted as at least a block."""
+    total = 0
+    for root, directories, files in os.walk(directory):
+        total += _BLOCK_BYTES * len(directories)
+        total += sum(_file_bytes(Path(root, name)) for name in files)
+    return total
+
+
+def _file_bytes(path: Path) -> int:
+    try:
+        return max(path.lstat().st_size, _BLOCK_BYTES)
+    except FileNotFoundError:  # the guest removed it in between
+        return 0

@@ -1,0 +1,79 @@
+"""The directory that one call sees as `/`: fresh for each call, gone after it.
+
+Files of the installation are copied into it, not linked: what a guest writes must never reach
+another call.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from supervisor_app.errors import CallFailed
+from supervisor_app.installation import Operation
+
+
+@contextmanager
+def call_directory(
+    root: Path, operation: Operation, packages: Mapping[str, Path], inputs: Mapping[str, bytes]
+) -> Iterator[Path]:
+    """Yield the directory of a call, with everything in it that is due before the call.
+
+    Args:
+        root: where the directories of calls are.
+        operation: names the mounts.
+        packages: the file of each digest.
+        inputs: the contents of the execution mounts, by path.
+
+    Raises:
+        CallFailed: a required input is missing.
+    """
+    for mount in operation.mounts_at("execution"):
+        if mount.is_required and mount.path not in inputs:
+            raise CallFailed(
+                "files", f"the input file {mount.path} ({mount.media_type}) is missing"
+            )
+    with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        for data_file in operation.data_files:
+            shutil.copyfile(packages[data_file.package.digest], _place(directory, data_file.path))
+        for path, content in inputs.items():
+            _place(directory, path).write_bytes(content)
+        for mount in operation.mounts_at("output"):
+            _place(directory, mount.path)
+        yield directory
+
+
+def needs_directory(operation: Operation) -> bool:
+    """Say whether a call has any files at all."""
+    return bool(operation.mounts or operation.data_files)
+
+
+def output_file(directory: Path, operation: Operation) -> tuple[Path, str] | None:
+    """Return the file that a call left as its output and its media type; None without one.
+
+    A guest may leave symbolic links: only a regular file inside the directory counts.
+
+    Raises:
+        CallFailed: a required output is missing.
+    """
+    for mount in operation.mounts_at("output"):
+        path = directory / mount.path
+        if _is_own_file(directory, path):
+            return path, mount.media_type
+        if mount.is_required:
+            raise CallFailed("files", f"the function left no output file {mount.path}")
+    return None
+
+
+def _place(directory: Path, path: str) -> Path:
+    place = directory / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _is_own_file(directory: Path, path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    return path.resolve().is_relative_to(directory.resolve())

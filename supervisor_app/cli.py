@@ -1,0 +1,80 @@
+"""The command line: `python -m supervisor_app`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from supervisor_app.settings import Settings
+from wasmiot_td.serving import PortInUseError, serve
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the options, one for each setting that a person may want to change."""
+    made = argparse.ArgumentParser(
+        prog="python -m supervisor_app",
+        description="Serve WebAssembly functions of this device as Things of the Web of Things.",
+    )
+    add = made.add_argument
+    add("--name", default="supervisor", help="title of the device (%(default)s)")
+    add("--id", dest="device_id", default="", help="IRI of the device; made once by default")
+    add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    add("--port", type=int, default=5001, help="port to listen on, 0 for a free one (%(default)s)")
+    add("--public-url", default="", help="base URL that others reach the device by")
+    add("--data-dir", type=Path, default=Path("supervisor-data"), help="(%(default)s)")
+    add("--zone", default="", help="where the device stands")
+    add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
+    add("--camera", default="", help="a directory of image files, or opencv:N")
+    add("--dht", default="", help="a JSON file with `temperature` and `humidity`")
+    add("--td", type=Path, help="a TD to serve without any orchestrator")
+    add(
+        "--module",
+        dest="modules",
+        type=Path,
+        action="append",
+        default=[],
+        help="a wasm file behind --td; may be given several times",
+    )
+    add("--directory", default="", help="a directory to register with where mDNS does not reach")
+    add(
+        "--announce",
+        dest="is_announced",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="announce the device by mDNS",
+    )
+    add("--announce-interface", default="", help="address to announce on; all by default")
+    add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
+    add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
+    add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
+    return made
+
+
+def settings_of(arguments: Sequence[str]) -> Settings:
+    """Return the settings that a command line asks for."""
+    given = vars(parser().parse_args(arguments))
+    given["modules"] = tuple(path.resolve() for path in given["modules"])
+    given["data_dir"] = given["data_dir"].resolve()
+    known = {f.name for f in fields(Settings)}
+    return Settings(**{name: value for name, value in given.items() if name in known})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    settings = settings_of(sys.argv[1:] if arguments is None else arguments)
+    try:
+        serve(
+            "supervisor_app.app:create_app",
+            settings,
+            host=settings.host,
+            port=settings.port,
+            threads=settings.http_threads,
+            lifespan="supervisor_app.lifespan:live",
+        )
+    except PortInUseError as error:
+        sys.stderr.write(f"error: {error.strerror}\n")
+        return 1
+    return 0

@@ -1,0 +1,46 @@
+"""What can go wrong inside a supervisor, as one tree.
+
+SupervisorError
+├── PackageError         a module or a data file cannot be used; carries its digest
+│   └── CompileError     it is not a module this engine can run
+├── ArgumentError        the arguments do not fit the function
+└── CallFailed           a call ended without a result; carries the trap's name
+└── CallCancelled    because somebody asked for it
+"""
+
+
+class SupervisorError(Exception):
+    """The root of the tree."""
+
+
+class PackageError(SupervisorError):
+    """A module or a data file cannot be used."""
+
+    def __init__(self, message: str, digest: str = "") -> None:
+        self.digest = digest
+        super().__init__(message)
+
+
+class CompileError(PackageError):
+    """The bytes are not a module that this engine can run."""
+
+
+class ArgumentError(SupervisorError):
+    """The arguments, or the results, do not fit the type of the function."""
+
+
+class CallFailed(SupervisorError):
+    """A call ended without a result.
+
+    Attributes:
+        trap: what ended it, in one word: a wasm trap code in lower case (`unreachable`,
+            `interrupt`, …), `exit`, `host-function`, `files`, `memory`.
+    """
+
+    def __init__(self, trap: str, detail: str) -> None:
+        self.trap = trap
+        super().__init__(detail)
+
+
+class CallCancelled(CallFailed):
+    """A call was interrupted because somebody asked for it."""

@@ -1,0 +1,165 @@
+"""One operation, from checked inputs to its outcome: arguments, files, the call, the result."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from supervisor_app.call import Call, CallRequest, FunctionType, Limits, ModuleInterface
+from supervisor_app.call_directory import call_directory, needs_directory, output_file
+from supervisor_app.errors import CallFailed
+from supervisor_app.installation import Operation, Reference
+from supervisor_app.modules import Packages
+from supervisor_app.runtime import Runtime
+from supervisor_app.values import argument_schemas, decoder, lower
+from wasmiot_td.data_schema import check_value
+
+Resolve = Callable[[Reference], Any]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What an operation is given: values by name, and files by their path."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    is_write: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an operation gave: a JSON value, or a file."""
+
+    value: Any = None
+    has_value: bool = False
+    file: Path | None = None
+    media_type: str = "application/json"
+
+
+class Execution:
+    """Runs operations on the device's runtime."""
+
+    def __init__(
+        self, runtime: Runtime, packages: Packages, limits: Limits, root: Path, resolve: Resolve
+    ) -> None:
+        self._runtime = runtime
+        self._packages = packages
+        self._limits = limits
+        self._root = root
+        self._resolve = resolve
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+
+    def new_call(self) -> Call:
+        """Return the handle of a call to come."""
+        return Call(self._limits)
+
+    def run(
+        self,
+        operation: Operation,
+        inputs: Inputs,
+        call: Call,
+        *,
+        keep_as: Path,
+        wait_seconds: float | None = None,
+    ) -> Outcome:
+        """Call the function behind an operation.
+
+        Args:
+            operation: what to run.
+            inputs: checked against its schemas.
+            call: the handle by which it can be stopped.
+            keep_as: where an output file is moved to.
+            wait_seconds: how long to wait for a slot.
+
+        Raises:
+            ArgumentError: values and function do not fit.
+            CallFailed: the call ended without a result.
+            ProblemError: something that it depends on cannot be had.
+            TimeoutError: no slot became free.
+        """
+        interface = self._packages.interface(operation.module.package.digest)
+        function = function_of(operation, interface)
+        request = CallRequest(
+            compiled=self._packages.compiled_path(operation.module.package.digest),
+            entrypoint=operation.entrypoint,
+            arguments=self._arguments(operation, inputs, function),
+            decode=decoder(operation.output_schema, function, interface.has_memory),
+        )
+        with self._directory(operation, inputs, interface) as directory:
+            request = replace(request, directory=directory)
+            value = self._runtime.run(request, call, wait_seconds)
+            return _outcome(operation, inputs, value, directory, keep_as)
+
+    def _arguments(self, operation: Operation, inputs: Inputs, function: FunctionType) -> Any:
+        values = dict(inputs.values)
+        wanted = argument_schemas(operation, inputs.is_write)
+        for name, schema in wanted.items():
+            if name not in values and "default" in schema:
+                values[name] = schema["default"]
+        for reference in operation.depends_on:
+            if reference.input and reference.input not in values:
+                values[reference.input] = self._resolve(reference)
+        names = [name for name in wanted if name in values]
+        names += [name for name in values if name not in names]
+        if _room(names, values) < len(function.params):
+            unnamed = [r for r in operation.depends_on if not r.input]
+            resolved = {f"dependsOn {r.id}": self._resolve(r) for r in unnamed}
+            names += list(resolved)
+            values |= resolved
+        return lower(names, values, function)
+
+    @contextmanager
+    def _directory(
+        self, operation: Operation, inputs: Inputs, interface: ModuleInterface
+    ) -> Iterator[Path | None]:
+        if not needs_directory(operation) and not _opens_files(interface):
+            yield None
+            return
+        packages = {
+            f.package.digest: self._packages.path(f.package.digest) for f in operation.data_files
+        }
+        with call_directory(self._root, operation, packages, inputs.files) as directory:
+            yield directory
+
+
+def function_of(operation: Operation, interface: ModuleInterface) -> FunctionType:
+    """Return the type of the function behind an operation.
+
+    Raises:
+        CallFailed: its module exports no such function.
+    """
+    function = interface.functions.get(operation.entrypoint)
+    if function is None:
+        raise CallFailed("engine", f"the module exports no function {operation.entrypoint!r}")
+    return function
+
+
+def _room(names: list[str], values: Mapping[str, Any]) -> int:
+    return sum(1 if isinstance(values[name], (bool, int, float)) else 2 for name in names)
+
+
+def _opens_files(interface: ModuleInterface) -> bool:
+    return any(i.name == "path_open" for i in interface.imports)
+
+
+def _outcome(
+    operation: Operation, inputs: Inputs, value: Any, directory: Path | None, keep_as: Path
+) -> Outcome:
+    if directory is not None:
+        found = output_file(directory, operation)
+        if found is not None:
+            shutil.move(found[0], keep_as)
+            return Outcome(file=keep_as, media_type=found[1])
+    schema = operation.output_schema
+    if isinstance(value, bytes) and schema is not None:
+        keep_as.write_bytes(value)
+        return Outcome(file=keep_as, media_type=str(schema["contentMediaType"]))
+    if schema is None or inputs.is_write:
+        return Outcome(value, has_value=value is not None)
+    findings = check_value(value, schema)
+    if findings:
+        raise CallFailed("result", f"the result does not fit its description: {findings[0]}")
+    return Outcome(value, has_value=True)

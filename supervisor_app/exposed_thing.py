@@ -1,0 +1,146 @@
+"""Complete a TD into one that this device serves: forms, security, profile, base.
+
+A document may come with empty forms and without security (the source format): whoever serves
+the Thing knows them. The result is a valid TD 1.1.
+"""
+
+import copy
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wasmiot_td.namespaces import HTTP_BASIC_PROFILE, TD_CONTEXT, WASMIOT_CONTEXT
+
+JSON = "application/json"
+_INSTALLATION = "wasmiot:Installation"
+
+
+def slug_of(title: str) -> str:
+    """Return a name for URLs made of a title."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "thing"
+
+
+def installation_id(slug: str, device_id: str) -> str:
+    """Return the IRI of a deployment's share on a device."""
+    device = hashlib.sha256(device_id.encode()).hexdigest()[:12]
+    return f"urn:wasmiot:installation:{slug}:{device}"
+
+
+def complete(
+    document: Mapping[str, Any], *, slug: str, device_id: str, base: str
+) -> dict[str, Any]:
+    """Return the TD as this device serves it.
+
+    Args:
+        document: a TD, possibly without forms and security.
+        slug: the name of the installation.
+        device_id: the IRI of this device.
+        base: the address of the installation, with a slash at the end.
+    """
+    thing = copy.deepcopy(dict(document))
+    thing.setdefault("@context", [TD_CONTEXT, WASMIOT_CONTEXT])
+    thing["@type"] = _with_types(thing.get("@type"))
+    thing.setdefault("id", installation_id(slug, device_id))
+    thing.setdefault("title", slug)
+    thing.setdefault("wasmiot:device", device_id)
+    thing["base"] = base
+    thing["profile"] = HTTP_BASIC_PROFILE
+    thing["securityDefinitions"] = {"nosec_sc": {"scheme": "nosec"}}
+    thing["security"] = ["nosec_sc"]
+    for name, affordance in _members(thing, "properties"):
+        _complete_property(name, affordance)
+    for name, affordance in _members(thing, "actions"):
+        _complete_action(name, affordance)
+    thing["forms"] = _thing_forms(thing)
+    if not thing["forms"]:
+        del thing["forms"]
+    return thing
+
+
+def rebased(document: Mapping[str, Any], base: str) -> dict[str, Any]:
+    """Return a completed TD at another address."""
+    return {**document, "base": base}
+
+
+def _with_types(types: Any) -> list[str]:
+    listed = [types] if isinstance(types, str) else list(types or [])
+    for wanted in ("Thing", "wasmiot:Supervisor", _INSTALLATION):
+        if wanted not in listed:
+            listed.append(wanted)
+    return listed
+
+
+def _members(thing: Mapping[str, Any], kind: str) -> list[tuple[str, dict[str, Any]]]:
+    members = thing.get(kind)
+    if not isinstance(members, dict):
+        return []
+    return [(n, a) for n, a in members.items() if isinstance(a, dict)]
+
+
+def _complete_property(name: str, affordance: dict[str, Any]) -> None:
+    if "wasmiot:entrypoint" not in affordance and affordance.get("forms"):
+        return  # it is somebody else's to serve
+    if not _takes_value(affordance):
+        affordance["readOnly"] = True
+    ops = [
+        op
+        for op, is_closed in (("readproperty", "writeOnly"), ("writeproperty", "readOnly"))
+        if not affordance.get(is_closed)
+    ]
+    href = f"properties/{_quoted(name)}{_query(affordance)}"
+    affordance["forms"] = [{"href": href, "op": ops, "contentType": _media_type(affordance)}]
+
+
+def _takes_value(affordance: Mapping[str, Any]) -> bool:
+    return affordance.get("readOnly") is False or bool(affordance.get("writeOnly"))
+
+
+def _complete_action(name: str, affordance: dict[str, Any]) -> None:
+    if "wasmiot:entrypoint" not in affordance and affordance.get("forms"):
+        return
+    is_synchronous = affordance.setdefault("synchronous", False)
+    form: dict[str, Any] = {
+        "href": f"actions/{_quoted(name)}{_query(affordance)}",
+        "op": ["invokeaction"],
+        "htv:methodName": "POST",
+        "contentType": _input_media_type(affordance),
+    }
+    if is_synchronous:
+        answer = _media_type(affordance.get("output") or {})
+    else:
+        answer = JSON
+    if answer != form["contentType"]:
+        form["response"] = {"contentType": answer}
+    affordance["forms"] = [form]
+
+
+def _input_media_type(affordance: Mapping[str, Any]) -> str:
+    schema = affordance.get("input") or {}
+    members = schema.get("properties") or {}
+    if any(isinstance(m, Mapping) and "contentMediaType" in m for m in members.values()):
+        return "multipart/form-data"
+    return _media_type(schema)
+
+
+def _media_type(schema: Mapping[str, Any]) -> str:
+    return str(schema.get("contentMediaType", JSON))
+
+
+def _query(affordance: Mapping[str, Any]) -> str:
+    names: Sequence[str] = list(affordance.get("uriVariables") or {})
+    return "{?" + ",".join(names) + "}" if names else ""
+
+
+def _quoted(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), name)
+
+
+def _thing_forms(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    forms = []
+    if _members(thing, "properties"):
+        forms.append({"href": "properties", "op": ["readallproperties"], "contentType": JSON})
+    if _members(thing, "actions"):
+        form = {"href": "actions", "op": ["queryallactions"], "contentType": JSON}
+        forms.append({**form, "htv:methodName": "GET"})
+    return forms

@@ -1,0 +1,127 @@
+"""Use other Things: read what a call depends on, send an output to where it feeds."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from supervisor_app.execution import Outcome
+from supervisor_app.installation import Operation, Reference
+from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.errors import (
+    AffordanceNotFound,
+    InteractionError,
+    ThingProblem,
+    ThingUnreachable,
+)
+from wasmiot_td.models.action_status import ActionStatus
+from wasmiot_td.problem import ProblemError
+
+_log = logging.getLogger(__name__)
+
+
+class Neighbours:
+    """Other Things, as this device's operations use them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def fetch(self, url: str, max_bytes: int) -> bytes:
+        """Return the bytes at a URL."""
+        return ConsumedThing({}, self._transport).fetch_output(url, max_bytes)[0]
+
+    def is_there(self, url: str) -> bool:
+        """Say whether a directory has an entry at a URL."""
+        try:
+            self._transport.get_document(url)
+        except ThingProblem as error:
+            if error.status in (404, 410):
+                return False
+            raise
+        return True
+
+    def put_document(self, url: str, document: Mapping[str, Any]) -> None:
+        """Register a TD with a directory."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/td+json"}
+        self._transport.request("PUT", url, body=body, headers=headers).checked()
+
+    def call(self, url: str, action: str, value: Any) -> Any:
+        """Invoke an action of the Thing at a URL."""
+        return ConsumedThing.fetch(url, self._transport).invoke_action(action, value)
+
+    def resolve(self, reference: Reference) -> Any:
+        """Return the value that an operation depends on.
+
+        Raises:
+            ProblemError: 502, it cannot be had; says what was tried.
+        """
+        url, name = _address_of(reference)
+        if not url:
+            detail = f"{reference.id or list(reference.types)} has no address: nothing to read from"
+            raise ProblemError(502, "Dependency not resolved", detail, dependsOn=reference.id)
+        try:
+            return self._read(url, name)
+        except InteractionError as error:
+            detail = f"{reference.id or url} cannot be read: {error}"
+            raise ProblemError(
+                502, "Dependency not resolved", detail, dependsOn=reference.id
+            ) from error
+
+    def feed(self, operation: Operation, outcome: Outcome) -> dict[str, Any]:
+        """Send an outcome on, and return what that adds to the status of the call.
+
+        Raises:
+            InteractionError: a target and all of its alternatives failed.
+        """
+        members: dict[str, Any] = {}
+        for reference in operation.feeds:
+            answer = self._send(reference, outcome)
+            if isinstance(answer, ActionStatus):
+                members.setdefault("resultUrl", answer.href)
+            elif answer is not None:
+                members["output"] = answer
+        return members
+
+    def _read(self, url: str, name: str) -> Any:
+        thing = ConsumedThing.fetch(url, self._transport)
+        return thing.read_property(name or _only_property(thing, url))
+
+    def _send(self, reference: Reference, outcome: Outcome) -> Any:
+        unreachable: ThingUnreachable | None = None
+        for target in _ranked(reference):
+            try:
+                return self._send_to(target, outcome)
+            except ThingUnreachable as error:
+                _log.warning("feed_unreachable target=%s error=%s", target.thing, error)
+                unreachable = error
+        raise unreachable or AffordanceNotFound(f"{reference.id} has no address", reference.thing)
+
+    def _send_to(self, target: Reference, outcome: Outcome) -> Any:
+        url, name = _address_of(target)
+        if not url:
+            raise AffordanceNotFound(f"{target.id} has no address", target.thing)
+        thing = ConsumedThing.fetch(url, self._transport)
+        if outcome.file is None:
+            return thing.invoke_action(name, outcome.value)
+        body = outcome.file.read_bytes()
+        return thing.invoke_action(name, body=body, content_type=outcome.media_type)
+
+
+def _ranked(reference: Reference) -> Iterator[Reference]:
+    yield reference
+    yield from reference.alternatives
+
+
+def _address_of(reference: Reference) -> tuple[str, str]:
+    """Return the URL of a Thing's TD and the affordance's name; empty where unknown."""
+    iri, _, fragment = reference.id.partition("#")
+    url = reference.thing or (iri if iri.startswith(("http://", "https://")) else "")
+    return url, reference.affordance or fragment.rpartition("/")[2]
+
+
+def _only_property(thing: ConsumedThing, url: str) -> str:
+    names = list(thing.td.get("properties", {}))
+    if len(names) != 1:
+        raise AffordanceNotFound(f"which of the properties {names} is meant?", url)
+    return str(names[0])

@@ -1,0 +1,273 @@
+"""What a supervisor reads out of an installation TD: modules, and the operations on them.
+
+Source: the wasmiot vocabulary, parts `affordance` and `module`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from wasmiot_td.errors import ValidationError
+from wasmiot_td.report import Finding, Report
+
+Kind = Literal["properties", "actions"]
+Stage = Literal["deployment", "execution", "output"]
+DIGEST_PREFIX = "sha256:"
+_HEX_DIGITS = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class Package:
+    """Bytes named by their digest, and where they can be had."""
+
+    digest: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module of an installation."""
+
+    id: str
+    name: str
+    package: Package
+    is_stateful: bool = False
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file that comes with the installation."""
+
+    path: str
+    package: Package
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A file that a function finds or leaves in its directory."""
+
+    path: str
+    stage: Stage
+    media_type: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Another Thing's affordance: where a value comes from or goes to.
+
+    Attributes:
+        id: the IRI of the affordance or its Thing.
+        thing: the URL of the Thing's TD.
+        affordance: the affordance's name in it.
+        input: the name of the argument that takes the value.
+        types: semantic types, any Thing of which will do.
+        alternatives: what to use instead, the best first.
+    """
+
+    id: str
+    thing: str
+    affordance: str
+    input: str
+    types: tuple[str, ...] = ()
+    alternatives: tuple["Reference", ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An affordance that a function stands behind."""
+
+    kind: Kind
+    name: str
+    entrypoint: str
+    module: Module
+    affordance: Mapping[str, Any]
+    mounts: tuple[Mount, ...] = ()
+    data_files: tuple[DataFile, ...] = ()
+    depends_on: tuple[Reference, ...] = ()
+    feeds: tuple[Reference, ...] = ()
+
+    @property
+    def input_schema(self) -> Mapping[str, Any] | None:
+        """The schema of what is sent to it: an action's input, or a property's own."""
+        if self.kind == "properties":
+            return self.affordance
+        return self.affordance.get("input")
+
+    @property
+    def output_schema(self) -> Mapping[str, Any] | None:
+        """The schema of what it answers."""
+        if self.kind == "properties":
+            return self.affordance
+        return self.affordance.get("output")
+
+    @property
+    def uri_variables(self) -> Mapping[str, Mapping[str, Any]]:
+        """The schemas of the variables in its URL."""
+        variables: Mapping[str, Mapping[str, Any]] = self.affordance.get("uriVariables", {})
+        return variables
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether the answer carries the output."""
+        return self.kind == "properties" or bool(self.affordance.get("synchronous"))
+
+    def mounts_at(self, stage: Stage) -> tuple[Mount, ...]:
+        """Return the mounts of a stage."""
+        return tuple(m for m in self.mounts if m.stage == stage)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """One deployment's share on this device."""
+
+    slug: str
+    document: Mapping[str, Any]
+    modules: tuple[Module, ...]
+    operations: Mapping[tuple[Kind, str], Operation]
+
+    def packages(self) -> Iterator[Package]:
+        """Return everything that must be on the device."""
+        for module in self.modules:
+            yield module.package
+        for operation in self.operations.values():
+            for data_file in operation.data_files:
+                yield data_file.package
+
+
+def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
+    """Return what an installation TD asks for.
+
+    Raises:
+        ValidationError: it asks for what cannot be; every fault is reported.
+    """
+    findings: list[Finding] = []
+    modules = tuple(_modules(document, findings))
+    by_id = {m.id: m for m in modules}
+    operations: dict[tuple[Kind, str], Operation] = {}
+    kinds: tuple[Kind, ...] = ("properties", "actions")
+    for kind in kinds:
+        for name, affordance in document.get(kind, {}).items():
+            if "wasmiot:entrypoint" in affordance:
+                pointer = f"/{kind}/{_escape(name)}"
+                module = _module_of(affordance, by_id, pointer, findings)
+                operation = _operation(kind, name, affordance, module)
+                findings += _faults(operation, pointer)
+                operations[kind, name] = operation
+    if findings:
+        raise ValidationError(Report.of(findings))
+    return Installation(slug, document, modules, operations)
+
+
+def _modules(document: Mapping[str, Any], findings: list[Finding]) -> Iterator[Module]:
+    for index, entry in enumerate(_as_list(document.get("wasmiot:module"))):
+        if not isinstance(entry, Mapping) or "id" not in entry:
+            findings.append(Finding(f"/wasmiot:module/{index}", "a module needs an id"))
+            continue
+        package = Package(str(entry.get("digest", "")), str(entry.get("binary", "")))
+        if not is_digest(package.digest):
+            where = f"/wasmiot:module/{index}/digest"
+            findings.append(Finding(where, "a digest is sha256: and 64 hexadecimal digits"))
+        name = str(entry.get("name", entry["id"]))
+        yield Module(entry["id"], name, package, entry.get("stateful") is True)
+
+
+_NO_MODULE = Module("", "", Package("", ""))
+
+
+def _module_of(
+    affordance: Mapping[str, Any],
+    modules: Mapping[str, Module],
+    pointer: str,
+    findings: list[Finding],
+) -> Module:
+    named = affordance.get("wasmiot:module")
+    wanted = named.get("id") if isinstance(named, Mapping) else named
+    if wanted is None and len(modules) == 1:
+        return next(iter(modules.values()))
+    if wanted in modules:
+        return modules[str(wanted)]
+    message = f"no module {wanted!r} among those of this installation: {sorted(modules)}"
+    findings.append(Finding(f"{pointer}/wasmiot:module", message))
+    return _NO_MODULE
+
+
+def _operation(kind: Kind, name: str, affordance: Mapping[str, Any], module: Module) -> Operation:
+    return Operation(
+        kind,
+        name,
+        str(affordance["wasmiot:entrypoint"]),
+        module,
+        affordance,
+        tuple(_mount(m) for m in _as_list(affordance.get("wasmiot:mount"))),
+        tuple(_data_file(f) for f in _as_list(affordance.get("wasmiot:dataFile"))),
+        tuple(_reference(r) for r in _as_list(affordance.get("wasmiot:dependsOn"))),
+        tuple(_reference(r) for r in _as_list(affordance.get("wasmiot:feeds"))),
+    )
+
+
+def _mount(entry: Mapping[str, Any]) -> Mount:
+    path = str(entry.get("path", "")).lstrip("/")
+    media_type = str(entry.get("mediaType", "application/octet-stream"))
+    return Mount(path, entry.get("stage", "execution"), media_type, entry.get("required", True))
+
+
+def _data_file(entry: Mapping[str, Any]) -> DataFile:
+    package = Package(str(entry.get("digest", "")), str(entry.get("href", "")))
+    return DataFile(str(entry.get("path", "")).lstrip("/"), package)
+
+
+def _reference(entry: Mapping[str, Any] | str) -> Reference:
+    if isinstance(entry, str):
+        return Reference(entry, "", "", "")
+    return Reference(
+        str(entry.get("id", "")),
+        str(entry.get("thing", "")),
+        str(entry.get("affordance", "")),
+        str(entry.get("input", "")),
+        tuple(str(t) for t in _as_list(entry.get("type"))),
+        tuple(_reference(a) for a in _as_list(entry.get("alternatives"))),
+    )
+
+
+def _faults(operation: Operation, pointer: str) -> Iterator[Finding]:
+    for index, mount in enumerate(operation.mounts):
+        if not is_inside(mount.path):
+            yield Finding(f"{pointer}/wasmiot:mount/{index}/path", "a path inside the directory")
+        if mount.stage not in ("deployment", "execution", "output"):
+            yield Finding(
+                f"{pointer}/wasmiot:mount/{index}/stage", "one of deployment, execution, output"
+            )
+    for index, data_file in enumerate(operation.data_files):
+        if not is_inside(data_file.path):
+            yield Finding(f"{pointer}/wasmiot:dataFile/{index}/path", "a path inside the directory")
+        if not is_digest(data_file.package.digest):
+            yield Finding(f"{pointer}/wasmiot:dataFile/{index}/digest", "sha256: and 64 digits")
+    present = {f.path for f in operation.data_files}
+    for index, mount in enumerate(operation.mounts):
+        if mount.stage == "deployment" and mount.is_required and mount.path not in present:
+            message = f"the file {mount.path} is required at deployment and no dataFile brings it"
+            yield Finding(f"{pointer}/wasmiot:mount/{index}", message)
+
+
+def is_digest(text: str) -> bool:
+    """Say whether a text is the name of a package."""
+    digits = text.removeprefix(DIGEST_PREFIX)
+    return digits != text and len(digits) == 64 and _HEX_DIGITS.issuperset(digits)
+
+
+def is_inside(path: str) -> bool:
+    """Say whether a relative path stays inside the directory that it is taken from."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

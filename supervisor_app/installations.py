@@ -1,0 +1,185 @@
+"""What is deployed on this device: installed as a whole or not at all, kept over restarts."""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from supervisor_app.errors import PackageError, SupervisorError
+from supervisor_app.exposed_thing import complete
+from supervisor_app.installation import Installation, Module, Package, read_installation
+from supervisor_app.linking import linking_faults
+from supervisor_app.modules import Packages, write_atomically
+from supervisor_app.runtime import Runtime
+from wasmiot_td import json_text
+from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.report import Finding, Report
+from wasmiot_td.thing_description import load
+
+_log = logging.getLogger(__name__)
+
+
+class Installations:
+    """The installations of one device."""
+
+    def __init__(
+        self,
+        directory: Path,
+        packages: Packages,
+        runtime: Runtime,
+        *,
+        device_id: str,
+        memory_bytes: int,
+    ) -> None:
+        self._directory = directory / "installations"
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._packages = packages
+        self._runtime = runtime
+        self._device_id = device_id
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._installed: dict[str, Installation] = {}
+
+    def all(self) -> list[Installation]:
+        """Return every installation, by name."""
+        installed = self._installed
+        return [installed[slug] for slug in sorted(installed)]
+
+    def get(self, slug: str) -> Installation:
+        """Return an installation.
+
+        Raises:
+            ProblemError: 404, there is none of this name.
+        """
+        installation = self._installed.get(slug)
+        if installation is None:
+            raise ProblemError(404, "Not installed", f"no deployment {slug!r} is installed here")
+        return installation
+
+    def put(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> bool:
+        """Install a TD, or replace what is installed; return whether it is new.
+
+        Raises:
+            DocumentError: the TD is not acceptable.
+            ProblemError: something that it brings cannot be used; nothing is left behind.
+        """
+        accepted = self._accept(slug, document, base)
+        with self._lock:
+            before = self._installed.get(slug)
+            if before is not None and before.document == accepted:
+                return False
+            try:
+                installation = self._prepare(read_installation(slug, accepted))
+                text = json.dumps(accepted, ensure_ascii=False).encode()
+                write_atomically(self._file(slug), text)
+            except Exception:
+                self._discard_unused()
+                raise
+            self._installed = {**self._installed, slug: installation}
+            self._discard_unused()
+        _log.info("installed slug=%s modules=%d", slug, len(installation.modules))
+        return before is None
+
+    def remove(self, slug: str) -> None:
+        """Remove an installation and everything it brought.
+
+        Raises:
+            ProblemError: 404, there is none of this name.
+        """
+        with self._lock:
+            self.get(slug)
+            self._file(slug).unlink(missing_ok=True)
+            self._installed = {k: v for k, v in self._installed.items() if k != slug}
+            self._discard_unused()
+        _log.info("removed slug=%s", slug)
+
+    def restore(self) -> None:
+        """Serve again what was served before; what cannot be is left on disk and logged."""
+        for file in sorted(self._directory.glob("*.json")):
+            try:
+                document = json.loads(file.read_bytes())
+                installation = self._prepare(read_installation(file.stem, document))
+            except (SupervisorError, DocumentError, ProblemError, OSError, ValueError) as error:
+                _log.error("not_restored slug=%s error=%s", file.stem, error)
+            else:
+                self._installed = {**self._installed, file.stem: installation}
+
+    def _accept(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> dict[str, Any]:
+        source = parse_document(document) if isinstance(document, bytes) else document
+        completed = complete(source, slug=slug, device_id=self._device_id, base=base)
+        return load(completed, strict=True).document
+
+    def _prepare(self, installation: Installation) -> Installation:
+        """Have every package of an installation ready to run."""
+        for pointer, package in _packages_with_pointers(installation):
+            self._ensure(pointer, package)
+        findings: list[Finding] = []
+        for index, module in enumerate(installation.modules):
+            findings += self._linking_faults(installation, index, module)
+        if findings:
+            raise _not_installable(findings)
+        return installation
+
+    def _ensure(self, pointer: str, package: Package) -> None:
+        try:
+            self._packages.ensure(package)
+            if pointer.startswith("/wasmiot:module"):
+                self._packages.ensure_compiled(package.digest)
+        except (PackageError, InteractionError) as error:
+            message = f"{package.digest} cannot be used: {error}"
+            raise _not_installable([Finding(pointer, message)]) from error
+
+    def _linking_faults(
+        self, installation: Installation, index: int, module: Module
+    ) -> list[Finding]:
+        compiled = self._packages.compiled_path(module.package.digest)
+        interface = self._packages.interface(module.package.digest)
+        pointer = f"/wasmiot:module/{index}"
+        findings = [Finding(pointer, reason) for reason in self._runtime.check_imports(compiled)]
+        if interface.memory_bytes > self._memory_bytes:
+            message = f"needs {interface.memory_bytes} bytes, a call has {self._memory_bytes}"
+            findings.append(Finding(pointer, message))
+        mine = [o for o in installation.operations.values() if o.module == module]
+        for operation in mine:
+            findings += linking_faults(operation, interface)
+        return findings
+
+    def _discard_unused(self) -> None:
+        used = [p for i in self._installed.values() for p in i.packages()]
+        self._packages.discard_unused(used)
+
+    def _file(self, slug: str) -> Path:
+        return self._directory / f"{slug}.json"
+
+
+def parse_document(source: bytes) -> dict[str, Any]:
+    """Return the JSON object of a text.
+
+    Raises:
+        DocumentError: it is not JSON, no object, or has members twice.
+    """
+    parsed = json_text.parse(source)
+    if parsed.findings:
+        raise ValidationError(Report.of(parsed.findings))
+    if not isinstance(parsed.value, dict):
+        raise ValidationError(Report((Finding("", "a TD is a JSON object"),)))
+    return parsed.value
+
+
+def _packages_with_pointers(installation: Installation) -> list[tuple[str, Package]]:
+    found = [
+        (f"/wasmiot:module/{i}", module.package) for i, module in enumerate(installation.modules)
+    ]
+    for (kind, name), operation in installation.operations.items():
+        for index, data_file in enumerate(operation.data_files):
+            found.append((f"/{kind}/{name}/wasmiot:dataFile/{index}", data_file.package))
+    return found
+
+
+def _not_installable(findings: list[Finding]) -> ProblemError:
+    errors = [{"field": f.pointer, "description": f.message} for f in findings]
+    detail = "; ".join(str(f) for f in findings)[:2000]
+    return ProblemError(422, "Not installable", detail, validationErrors=errors)

@@ -1,0 +1,178 @@
+"""Invocations of actions: a bounded queue, worker threads, statuses, cancelling.
+
+A worker waits for other Things (what a call depends on, where its output goes) without holding a
+slot of the runtime, so that a chain over one device cannot block itself.
+"""
+
+import logging
+import queue
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from supervisor_app.call import Call
+from supervisor_app.errors import CallCancelled, SupervisorError
+from supervisor_app.execution import Execution, Inputs, Outcome
+from supervisor_app.installation import Operation
+from supervisor_app.problems import problem_of
+from supervisor_app.statuses import Status, Statuses, now
+from wasmiot_td.errors import WasmiotError
+from wasmiot_td.problem import ProblemError
+
+Feed = Callable[[Operation, Outcome], dict[str, Any]]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Invocation:
+    """An invocation that has not ended yet."""
+
+    status: Status
+    operation: Operation
+    inputs: Inputs
+    call: Call
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class Invocations:
+    """The invocations of one device."""
+
+    def __init__(
+        self, execution: Execution, statuses: Statuses, feed: Feed, *, workers: int, length: int
+    ) -> None:
+        self._execution = execution
+        self._statuses = statuses
+        self._feed = feed
+        self._worker_limit = workers
+        self._queue: queue.Queue[Invocation | None] = queue.Queue()
+        self._length = length
+        self._active: dict[str, Invocation] = {}
+        self._idle = 0
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    @property
+    def queue_length(self) -> int:
+        """How many invocations wait."""
+        return self._queue.qsize()
+
+    @property
+    def running_count(self) -> int:
+        """How many invocations are in progress."""
+        return max(len(self._active) - self._queue.qsize(), 0)
+
+    def submit(self, slug: str, operation: Operation, inputs: Inputs) -> Invocation:
+        """Accept an invocation.
+
+        Raises:
+            ProblemError: 503, too many are waiting.
+        """
+        members = {"status": "pending", "timeRequested": now()}
+        status = Status(uuid.uuid4().hex, slug, operation.name, members)
+        invocation = Invocation(status, operation, inputs, self._execution.new_call())
+        with self._lock:
+            if self._queue.qsize() >= self._length:
+                raise ProblemError(503, "Busy", f"{self._length} invocations are waiting already")
+            self._statuses.save(status)
+            self._active[status.id] = invocation
+            self._queue.put(invocation)
+            self._have_worker()
+        return invocation
+
+    def status(self, slug: str, action: str, invocation_id: str) -> Status | None:
+        """Return how an invocation stands."""
+        invocation = self._active.get(invocation_id)
+        if invocation is None:
+            return self._statuses.get(slug, action, invocation_id)
+        status = invocation.status
+        return status if (status.slug, status.action) == (slug, action) else None
+
+    def statuses_of(self, slug: str) -> list[Status]:
+        """Return how all invocations of an installation stand, the newest first."""
+        found = self._statuses.of_installation(slug)
+        active = dict(self._active)
+        return [active[s.id].status if s.id in active else s for s in found]
+
+    def cancel(self, status: Status) -> None:
+        """Stop an invocation; one that has ended is forgotten."""
+        invocation = self._active.get(status.id)
+        if invocation is None:
+            self._statuses.remove(status.id)
+        else:
+            invocation.call.interrupt(CallCancelled("cancelled", "the invocation was cancelled"))
+
+    def remove_installation(self, slug: str) -> None:
+        """Stop and forget every invocation of an installation."""
+        for invocation in list(self._active.values()):
+            if invocation.status.slug == slug:
+                self.cancel(invocation.status)
+        self._statuses.remove_installation(slug)
+
+    def close(self) -> None:
+        """Stop what runs and end the workers."""
+        for invocation in list(self._active.values()):
+            self.cancel(invocation.status)
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _have_worker(self) -> None:
+        if self._idle < self._queue.qsize() and len(self._threads) < self._worker_limit:
+            name = f"invocations-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            invocation = self._queue.get()
+            with self._lock:
+                self._idle -= 1
+            if invocation is None:
+                return
+            self._perform(invocation)
+
+    def _perform(self, invocation: Invocation) -> None:
+        status = invocation.status
+        invocation.status = status = status.with_members(status="running")
+        try:
+            status = self._run(invocation)
+        except (SupervisorError, WasmiotError, ProblemError, OSError) as error:
+            problem = problem_of(error).to_document()
+            _log.warning("invocation_failed id=%s action=%s %s", status.id, status.action, error)
+            status = status.with_members(status="failed", timeEnded=now(), error=problem)
+        except Exception as error:
+            _log.exception("invocation_broken id=%s action=%s", status.id, status.action)
+            problem = problem_of(error).to_document()
+            status = status.with_members(status="failed", timeEnded=now(), error=problem)
+        self._end(invocation, status)
+
+    def _run(self, invocation: Invocation) -> Status:
+        status = invocation.status
+        outcome = self._execution.run(
+            invocation.operation,
+            invocation.inputs,
+            invocation.call,
+            keep_as=self._statuses.output_path(status.id),
+        )
+        fed = self._feed(invocation.operation, outcome)
+        members = {**_members_of(outcome), **fed}
+        status = status.with_members(status="completed", timeEnded=now(), **members)
+        media_type = outcome.media_type if outcome.file else ""
+        return Status(status.id, status.slug, status.action, status.members, media_type)
+
+    def _end(self, invocation: Invocation, status: Status) -> None:
+        invocation.status = status
+        self._statuses.save(status)
+        with self._lock:
+            self._active.pop(status.id, None)
+        invocation.ended.set()
+
+
+def _members_of(outcome: Outcome) -> dict[str, Any]:
+    return {"output": outcome.value} if outcome.has_value else {}

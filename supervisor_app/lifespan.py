@@ -1,0 +1,56 @@
+"""What goes on beside answering requests, for as long as the server serves."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import quote
+
+from flask import Flask
+
+from supervisor_app.announce import announced, register_if_unknown
+from supervisor_app.supervisor import Supervisor
+
+DIRECTORY_SECONDS = 4.0
+"""How long a directory may take to find the device by mDNS."""
+
+
+@contextmanager
+def live(app: Flask) -> Iterator[None]:
+    """Announce the device, and close everything in the end."""
+    supervisor: Supervisor = app.extensions["supervisor"]
+    settings = supervisor.settings
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(supervisor.close)
+        stack.callback(stop.set)
+        if settings.is_announced:
+            stack.enter_context(
+                announced(
+                    settings.name,
+                    settings.device_id,
+                    settings.host,
+                    settings.port,
+                    settings.announce_interface,
+                )
+            )
+        if settings.directory:
+            _start_registration(supervisor, stop)
+        yield
+
+
+def _start_registration(supervisor: Supervisor, stop: threading.Event) -> None:
+    settings = supervisor.settings
+    url = f"{settings.directory.rstrip('/')}/things/{quote(settings.device_id, safe=':')}"
+    neighbours = supervisor.neighbours
+    thread = threading.Thread(
+        target=register_if_unknown,
+        args=(
+            lambda: neighbours.is_there(url),
+            lambda: neighbours.put_document(url, supervisor.thing(supervisor.base)),
+            stop,
+            DIRECTORY_SECONDS,
+        ),
+        name="registration",
+        daemon=True,
+    )
+    thread.start()

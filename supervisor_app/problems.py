@@ -1,0 +1,71 @@
+"""Errors as problem details, the only form in which one reaches a client (RFC 9457)."""
+
+import logging
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from supervisor_app.errors import ArgumentError, CallFailed, PackageError
+from wasmiot_td.errors import DocumentError, InteractionError, ThingProblem
+from wasmiot_td.problem import (
+    PROBLEM_MEDIA_TYPE,
+    Problem,
+    ProblemError,
+    problem_of_document,
+)
+
+RETRY_AFTER_SECONDS = 1
+_log = logging.getLogger(__name__)
+
+
+def problem_of(error: Exception) -> Problem:
+    """Return the problem details of an error."""
+    if isinstance(error, ProblemError):
+        return error.problem
+    if isinstance(error, DocumentError):
+        return problem_of_document(error)
+    if isinstance(error, HTTPException):
+        return Problem(title=error.name, status=error.code or 500, detail=error.description)
+    return _problem_of_work(error)
+
+
+def _problem_of_work(error: Exception) -> Problem:
+    detail = str(error)
+    if isinstance(error, CallFailed):
+        return Problem(
+            title=f"Call failed: {error.trap}", status=500, detail=detail, trap=error.trap
+        )
+    if isinstance(error, ArgumentError):
+        return Problem(title="Arguments do not fit", status=400, detail=detail)
+    if isinstance(error, PackageError):
+        return Problem(title="Package not usable", status=422, detail=detail, digest=error.digest)
+    if isinstance(error, ThingProblem):
+        extra = {"url": error.url, "cause": error.problem}
+        return Problem(title="Another Thing refused", status=502, detail=detail, **extra)
+    if isinstance(error, InteractionError):
+        return Problem(title="Another Thing failed", status=502, detail=detail, url=error.url)
+    if isinstance(error, TimeoutError):
+        return Problem(title="Busy", status=503, detail=detail)
+    return Problem(
+        title="Internal error", status=500, detail=f"see the log: {type(error).__name__}"
+    )
+
+
+def register(app: Flask) -> None:
+    """Have an application answer every error with problem details."""
+
+    @app.errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem.status == 500 and problem.title == "Internal error":
+            _log.exception("request_failed path=%s", request.path)
+        return problem_response(problem)
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return problem details as a response."""
+    body = problem.model_dump_json(exclude_none=True)
+    response = Response(body, problem.status, content_type=PROBLEM_MEDIA_TYPE)
+    if problem.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

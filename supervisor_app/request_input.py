@@ -1,0 +1,181 @@
+"""The body and the query of a request as the inputs of an operation, checked before anything runs.
+
+Arguments are bound by name: members of an `input` object, variables of the URL, parts of a form.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor_app.execution import Inputs
+from supervisor_app.installation import Mount, Operation
+from supervisor_app.values import is_file
+from wasmiot_td.data_schema import check_value
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.report import Finding
+
+_ANY_BYTES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+_MAX_JSON_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A file of a multipart form."""
+
+    name: str
+    file_name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class RequestBody:
+    """What came with a request."""
+
+    media_type: str
+    content: bytes
+    query: Mapping[str, str]
+    fields: Mapping[str, str]
+    files: Sequence[FilePart]
+
+
+def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False) -> Inputs:
+    """Return the inputs of an operation.
+
+    Raises:
+        ProblemError: 400 with every fault of the input, 415 for a wrong media type.
+    """
+    values = _variables(operation, body.query)
+    schema = operation.input_schema
+    if schema is None or (operation.kind == "properties" and not is_write):
+        return Inputs(values, {}, is_write)
+    if body.files or body.fields:
+        value, files = _form(operation, schema, body)
+    elif is_file(schema):
+        return _file_input(operation, schema, body, values)
+    else:
+        value, files = _json(body, schema), {}
+    _check(value, _without_provided(operation, schema))
+    if schema.get("type") == "object" and schema.get("properties"):
+        members = schema["properties"]
+        values |= {k: v for k, v in value.items() if not is_file(members.get(k))}
+    elif not is_file(schema) and not _is_absent(value, operation):
+        values[""] = value
+    return Inputs(values, files, is_write)
+
+
+def _variables(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    findings: list[Finding] = []
+    for name, schema in operation.uri_variables.items():
+        if name in query:
+            values[name] = _from_text(query[name], schema)
+            findings += _below(name, check_value(values[name], schema))
+    if findings:
+        raise _invalid(findings)
+    return values
+
+
+def _from_text(text: str, schema: Mapping[str, Any] | None) -> Any:
+    """Return what a text means where a value of a schema is expected."""
+    if schema is None or schema.get("type", "string") == "string":
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _json(body: RequestBody, schema: Mapping[str, Any]) -> Any:
+    if not body.content:
+        return {} if schema.get("type") == "object" else None
+    if len(body.content) > _MAX_JSON_BYTES:
+        raise ProblemError(413, "Input too large", f"JSON of at most {_MAX_JSON_BYTES} bytes")
+    try:
+        return json.loads(body.content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _check(value: Any, schema: Mapping[str, Any] | None) -> None:
+    if schema is not None:
+        findings = check_value(value, schema)
+        if findings:
+            raise _invalid(findings)
+
+
+def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the schema without what comes from elsewhere: other Things, and files."""
+    provided = {r.input for r in operation.depends_on if r.input}
+    members = schema.get("properties") or {}
+    if schema.get("type") != "object" or not members:
+        return schema if not operation.depends_on else None
+    provided |= {name for name, member in members.items() if is_file(member)}
+    return {
+        **schema,
+        "properties": {k: v for k, v in members.items() if not is_file(v)},
+        "required": [n for n in schema.get("required", ()) if n not in provided],
+    }
+
+
+def _is_absent(value: Any, operation: Operation) -> bool:
+    return value is None and bool(operation.depends_on)
+
+
+def _file_input(
+    operation: Operation, schema: Mapping[str, Any], body: RequestBody, values: dict[str, Any]
+) -> Inputs:
+    wanted = str(schema["contentMediaType"])
+    if body.media_type not in (*_ANY_BYTES, wanted):
+        detail = f"the input is a file of {wanted}, not {body.media_type}"
+        raise ProblemError(415, "Wrong media type", detail)
+    mounts = operation.mounts_at("execution")
+    if not mounts:
+        return Inputs({**values, "": body.content}, {})
+    if not body.content:
+        raise ProblemError(400, "Input missing", f"a file of {wanted} is expected as the body")
+    mount = next((m for m in mounts if m.media_type == wanted), mounts[0])
+    return Inputs(values, {mount.path: body.content})
+
+
+def _form(
+    operation: Operation, schema: Mapping[str, Any], body: RequestBody
+) -> tuple[Any, dict[str, bytes]]:
+    members = schema.get("properties") or {}
+    value = {name: _from_text(text, members.get(name)) for name, text in body.fields.items()}
+    files: dict[str, bytes] = {}
+    free = list(operation.mounts_at("execution"))
+    for part in body.files:
+        mount = _mount_for(part, free)
+        if mount is None:
+            detail = f"no mount takes the file {part.name!r} of {part.media_type}"
+            raise ProblemError(400, "File not expected", detail)
+        free.remove(mount)
+        files[mount.path] = part.content
+    missing = [m.path for m in free if m.is_required]
+    if missing:
+        raise ProblemError(400, "Input missing", f"files are missing: {missing}")
+    return value, files
+
+
+def _mount_for(part: FilePart, mounts: Sequence[Mount]) -> Mount | None:
+    for wanted in (part.name, part.file_name):
+        for mount in mounts:
+            if wanted == mount.path:
+                return mount
+    return next((m for m in mounts if m.media_type == part.media_type), None)
+
+
+def _below(name: str, findings: Sequence[Finding]) -> list[Finding]:
+    return [Finding(f"/uriVariables/{name}{f.pointer}", f.message) for f in findings]
+
+
+def _invalid(findings: Sequence[Finding]) -> ProblemError:
+    errors = [{"field": f.pointer, "description": f.message} for f in findings]
+    detail = "; ".join(str(f) for f in findings)[:1000]
+    return ProblemError(400, "Input not valid", detail, validationErrors=errors)

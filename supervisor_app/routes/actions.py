@@ -1,0 +1,90 @@
+"""Actions that functions stand behind (W3C WoT Profile, HTTP Basic Profile, clause 6.3)."""
+
+import re
+
+from flask import Blueprint, Response, request
+
+from supervisor_app.execution import Inputs
+from supervisor_app.installation import Operation
+from supervisor_app.request_input import inputs_of
+from supervisor_app.routes.context import (
+    installation_base,
+    json_response,
+    outcome_response,
+    request_body,
+    supervisor,
+)
+from supervisor_app.statuses import Status
+from wasmiot_td.problem import ProblemError
+
+blueprint = Blueprint("actions", __name__, url_prefix="/deployments/<slug>/actions")
+_WAIT = re.compile(r"(?:^|[,;])\s*wait=(\d{1,4})")
+
+
+@blueprint.post("/<name>")
+def invoke(slug: str, name: str) -> Response:
+    """Invoke an action: with its output at once, or with the status to ask for it later."""
+    operation = supervisor().operation(slug, "actions", name)
+    inputs = inputs_of(operation, request_body())
+    if operation.is_synchronous:
+        with supervisor().run_now(operation, inputs) as outcome:
+            return outcome_response(outcome)
+    return _accept(slug, operation, inputs)
+
+
+@blueprint.get("")
+def every(slug: str) -> Response:
+    """Return the statuses of all invocations by action, the newest first."""
+    installation = supervisor().installations.get(slug)
+    base = installation_base(slug)
+    found: dict[str, list[dict[str, object]]] = {
+        name: [] for kind, name in installation.operations if kind == "actions"
+    }
+    for status in supervisor().invocations.statuses_of(slug):
+        found.setdefault(status.action, []).append(status.to_document(base))
+    return json_response(found)
+
+
+@blueprint.get("/<name>/<invocation>")
+def query(slug: str, name: str, invocation: str) -> Response:
+    """Return the status of an invocation."""
+    return json_response(_status(slug, name, invocation).to_document(installation_base(slug)))
+
+
+@blueprint.delete("/<name>/<invocation>")
+def cancel(slug: str, name: str, invocation: str) -> Response:
+    """Stop an invocation; one that has ended is forgotten."""
+    supervisor().invocations.cancel(_status(slug, name, invocation))
+    return Response(status=204)
+
+
+@blueprint.get("/<name>/<invocation>/output")
+def output(slug: str, name: str, invocation: str) -> Response:
+    """Return the output file of an invocation."""
+    status = _status(slug, name, invocation)
+    if not status.file_media_type:
+        raise ProblemError(404, "No output file", "the invocation has no output file")
+    content = supervisor().statuses.output_path(status.id).read_bytes()
+    return Response(content, content_type=status.file_media_type)
+
+
+def _accept(slug: str, operation: Operation, inputs: Inputs) -> Response:
+    invocation = supervisor().invocations.submit(slug, operation, inputs)
+    preferred = _WAIT.search(request.headers.get("Prefer", ""))
+    if preferred:
+        limit = supervisor().settings.call_seconds
+        invocation.ended.wait(min(float(preferred[1]), limit))
+    document = invocation.status.to_document(installation_base(slug))
+    response = json_response(document, status=201)
+    response.headers["Location"] = str(document["href"])
+    if preferred:
+        response.headers["Preference-Applied"] = f"wait={preferred[1]}"
+    return response
+
+
+def _status(slug: str, name: str, invocation: str) -> Status:
+    supervisor().operation(slug, "actions", name)
+    status = supervisor().invocations.status(slug, name, invocation)
+    if status is None:
+        raise ProblemError(404, "No such invocation", f"{name} has no invocation {invocation!r}")
+    return status

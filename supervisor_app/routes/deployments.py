@@ -1,0 +1,46 @@
+"""Installations: put, list, look at, remove."""
+
+import re
+
+from flask import Blueprint, Response, request
+
+from supervisor_app.device_thing import TD_MEDIA_TYPE
+from supervisor_app.exposed_thing import rebased
+from supervisor_app.routes.context import installation_base, json_response, supervisor
+from wasmiot_td.problem import ProblemError
+
+blueprint = Blueprint("deployments", __name__, url_prefix="/deployments")
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,99})")
+
+
+@blueprint.get("")
+def every() -> Response:
+    """List the names of what is installed."""
+    return json_response([i.slug for i in supervisor().installations.all()])
+
+
+@blueprint.put("/<slug>")
+def put(slug: str) -> Response:
+    """Install a TD: 201 if it is new, 204 if it replaces or changes nothing."""
+    if not _SLUG.fullmatch(slug):
+        detail = f"{slug!r} is no name: lower-case letters, digits, '.', '_' and '-'"
+        raise ProblemError(400, "Name not valid", detail)
+    base = installation_base(slug)
+    is_new = supervisor().installations.put(slug, request.get_data(), base)
+    headers = {"Location": f"{base}td"}
+    return Response(status=201 if is_new else 204, headers=headers)
+
+
+@blueprint.delete("/<slug>")
+def delete(slug: str) -> Response:
+    """Remove an installation and everything it brought."""
+    supervisor().remove(slug)
+    return Response(status=204)
+
+
+@blueprint.get("/<slug>")
+@blueprint.get("/<slug>/td")
+def thing(slug: str) -> Response:
+    """Return the completed TD of an installation."""
+    document = supervisor().installations.get(slug).document
+    return json_response(rebased(document, installation_base(slug)), TD_MEDIA_TYPE)

@@ -1,0 +1,354 @@
+"""Compile and run WebAssembly: the only import of wasmtime.
+
+A slot is an engine of its own, so that stopping one call leaves the others alone, with the host
+functions linked once. Each call gets a fresh store and a fresh instance in it.
+
+A host function never raises through the engine: wasmtime-py keeps the exception of a host
+function in one global variable, where another thread's trap would pick it up. Instead the failure
+is noted on the call, and the store's deadline is set to now.
+"""
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import wasmtime
+
+from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
+from supervisor_app.errors import ArgumentError, CallFailed, CompileError
+from supervisor_app.host_functions import wasi_poll
+from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
+from supervisor_app.watch import Watch
+
+WASM_MAGIC = b"\0asm"
+ENGINE_TAG = f"wasmtime-{version('wasmtime')}"
+_MAX_WASM_STACK_BYTES = 512 * 1024
+_MAX_CACHED_MODULES = 64
+_PAGE_BYTES = 65536
+_WASI = "wasi_snapshot_preview1"
+
+
+def new_engine() -> wasmtime.Engine:
+    """Return an engine; all have the same configuration, so that one compilation fits all."""
+    config = wasmtime.Config()
+    config.epoch_interruption = True
+    config.max_wasm_stack = _MAX_WASM_STACK_BYTES
+    config.parallel_compilation = False
+    return wasmtime.Engine(config)
+
+
+def compile_file(source: Path, target: Path) -> None:
+    """Compile a binary and write the machine code to a file.
+
+    Raises:
+        CompileError: it is not a module, or not one this engine can run.
+    """
+    binary = source.read_bytes()
+    if not binary.startswith(WASM_MAGIC):  # the engine would take WAT text as well
+        raise CompileError("the file is not a WebAssembly binary: it does not begin with \\0asm")
+    try:
+        module = wasmtime.Module(new_engine(), binary)
+    except wasmtime.WasmtimeError as error:
+        raise CompileError(f"the module does not compile: {error}") from None
+    target.write_bytes(module.serialize())
+
+
+def inspect_file(compiled: Path) -> ModuleInterface:
+    """Return what a compiled module imports and exports.
+
+    Raises:
+        CompileError: the file was not compiled by this engine.
+    """
+    return _interface_of(_load(new_engine(), compiled))
+
+
+class Runtime:
+    """The slots of one device."""
+
+    def __init__(self, functions: Sequence[HostFunction], slots: int) -> None:
+        self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self._functions = tuple(functions)
+        self._watch = Watch()
+        for _ in range(max(slots, 1)):
+            self._free.put(Slot(self._functions))
+
+    def check_imports(self, compiled: Path) -> list[str]:
+        """Return why a module cannot be linked on this device; empty if it can."""
+        slot = Slot(self._functions)
+        module = _load(slot.engine, compiled)
+        missing = [
+            f"{i.module}.{i.name}" for i in _interface_of(module).imports if not slot.offers(i)
+        ]
+        if missing:
+            return [f"this device does not provide {name}" for name in missing]
+        try:
+            slot.linker.instantiate_pre(module)
+        except wasmtime.WasmtimeError as error:
+            return [str(error)]
+        return []
+
+    def run(self, request: CallRequest, call: Call, wait_seconds: float | None) -> Any:
+        """Make a call in the next free slot and return what its `decode` made of it.
+
+        Args:
+            request: what to call.
+            call: the handle by which it can be stopped.
+            wait_seconds: how long to wait for a slot; None waits as long as it takes.
+
+        Raises:
+            CallFailed: it trapped, was stopped, or a host function failed.
+            ArgumentError: the arguments do not fit the function.
+            TimeoutError: no slot became free.
+        """
+        try:
+            slot = self._free.get(timeout=wait_seconds)
+        except queue.Empty:
+            raise TimeoutError("every slot of this device is taken") from None
+        self._watch.add(call)
+        try:
+            return slot.run(request, call)
+        finally:
+            self._watch.remove(call)
+            self._free.put(slot)
+
+    def close(self) -> None:
+        """End what runs in the background."""
+        self._watch.close()
+
+
+class Slot:
+    """An engine with the host functions linked; runs one call at a time."""
+
+    def __init__(self, functions: Sequence[HostFunction]) -> None:
+        self.engine = new_engine()
+        self.linker = wasmtime.Linker(self.engine)
+        self.linker.allow_shadowing = True
+        self.linker.define_wasi()
+        self._offered = {(f.module, f.name) for f in functions}
+        self._ready: dict[Path, tuple[wasmtime.InstancePre, bool]] = {}
+        self._call: Call | None = None
+        self._store: wasmtime.Store | None = None
+        for function in (*functions, *wasi_poll.functions()):
+            self._link(function)
+
+    def offers(self, wanted: Import) -> bool:
+        """Say whether an import is there by name; its type is checked when it is linked."""
+        if wanted.type is None:
+            return False
+        return wanted.module == _WASI or (wanted.module, wanted.name) in self._offered
+
+    def run(self, request: CallRequest, call: Call) -> Any:
+        """Make a call in a fresh instance."""
+        pre, needs_wasi = self._instance_pre(request.compiled)
+        store = wasmtime.Store(self.engine)
+        try:
+            limits = call.limits
+            store.set_limits(
+                memory_size=limits.memory_bytes,
+                table_elements=limits.table_elements,
+                instances=1,
+                memories=1,
+            )
+            if needs_wasi:
+                store.set_wasi(_wasi_config(request.directory))
+            with self._running(store, call, request.directory), _failures(call):
+                return _enter(pre, store, request, call)
+        finally:
+            store.close()
+
+    @contextmanager
+    def _running(self, store: wasmtime.Store, call: Call, directory: Path | None) -> Iterator[None]:
+        store.set_epoch_deadline(1)
+        call.attach(self.engine.increment_epoch, directory)
+        self._call, self._store = call, store
+        try:
+            yield
+        finally:
+            call.detach()
+            self._call = self._store = None
+
+    def _instance_pre(self, compiled: Path) -> tuple[wasmtime.InstancePre, bool]:
+        ready = self._ready.get(compiled)
+        if ready is None:
+            module = _load(self.engine, compiled)
+            needs_wasi = any(i.module == _WASI for i in module.imports)
+            ready = (self.linker.instantiate_pre(module), needs_wasi)
+            while len(self._ready) >= _MAX_CACHED_MODULES:
+                del self._ready[next(iter(self._ready))]
+            self._ready[compiled] = ready
+        return ready
+
+    def _link(self, function: HostFunction) -> None:
+        def run(caller: wasmtime.Caller, *arguments: Any) -> Any:
+            call, store = self._call, self._store
+            if call is None or store is None or call.failure is not None:
+                return no_result
+            try:
+                return function.run(_InstanceGuest(caller, caller.get, call), *arguments)
+            except Exception as error:  # noqa: BLE001 - see the module's docstring
+                call.interrupt(CallFailed("host-function", f"{function.interface}: {error}"))
+                store.set_epoch_deadline(0)
+                return no_result
+
+        no_result = 0 if function.results else None
+        params = [_value_type(name) for name in function.params]
+        results = [_value_type(name) for name in function.results]
+        func_type = wasmtime.FuncType(params, results)
+        self.linker.define_func(function.module, function.name, func_type, run, access_caller=True)
+
+
+class _InstanceGuest:
+    """The guest as host functions and decoders see it."""
+
+    def __init__(self, store: Any, export: Callable[[str], Any], call: Call) -> None:
+        self._store = store
+        self._export = export
+        self._call = call
+
+    def read(self, pointer: int, length: int) -> bytes:
+        memory, start = self._checked(pointer, length)
+        return bytes(memory.read(self._store, start, start + length))
+
+    def write(self, pointer: int, data: bytes) -> None:
+        memory, start = self._checked(pointer, len(data))
+        if data:
+            memory.write(self._store, data, start)
+
+    def allocate(self, length: int) -> int:
+        alloc = self._export("alloc")
+        if not isinstance(alloc, wasmtime.Func):
+            raise HostFunctionError("the module exports no alloc(i32) -> i32")
+        address = alloc(self._store, length)
+        if not isinstance(address, int) or address == 0:
+            raise HostFunctionError(f"the module's alloc gave no room for {length} bytes")
+        return address & 0xFFFFFFFF
+
+    def sleep(self, seconds: float) -> None:
+        self._call.interrupted.wait(seconds)
+
+    def read_text(self, pointer: int) -> bytes:
+        """Return the bytes up to the next NUL, or to the end of the memory."""
+        memory, start = self._checked(pointer, 1)
+        data = bytes(memory.read(self._store, start, None))
+        return data.split(b"\0", 1)[0]
+
+    def _checked(self, pointer: int, length: int) -> tuple[wasmtime.Memory, int]:
+        memory = self._export("memory")
+        if not isinstance(memory, wasmtime.Memory):
+            raise HostFunctionError("the module exports no memory")
+        start = pointer & 0xFFFFFFFF
+        if length < 0 or start + length > memory.data_len(self._store):
+            raise HostFunctionError(f"{length} bytes at {start} are outside the guest's memory")
+        return memory, start
+
+
+def _enter(
+    pre: wasmtime.InstancePre, store: wasmtime.Store, request: CallRequest, call: Call
+) -> Any:
+    instance = pre.instantiate(store)
+    exports = instance.exports(store)
+    guest = _InstanceGuest(store, exports.get, call)
+    initialize = exports.get("_initialize")
+    if isinstance(initialize, wasmtime.Func):
+        initialize(store)
+    function = exports.get(request.entrypoint)
+    if not isinstance(function, wasmtime.Func):
+        raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
+    values = _lower(guest, request.arguments)
+    expected = len(function.type(store).params)
+    if len(values) != expected:
+        raise ArgumentError(f"{request.entrypoint} takes {expected} values, not {len(values)}")
+    returned = function(store, *values)
+    call.check_files()
+    return request.decode(guest, _as_tuple(returned))
+
+
+def _lower(guest: Guest, arguments: Sequence[Argument]) -> list[int | float]:
+    values: list[int | float] = []
+    for argument in arguments:
+        if isinstance(argument, bytes):
+            address = guest.allocate(max(len(argument), 1))
+            guest.write(address, argument)
+            values += [address, len(argument)]
+        else:
+            values.append(argument)
+    return values
+
+
+def _as_tuple(returned: Any) -> tuple[Any, ...]:
+    if returned is None:
+        return ()
+    return tuple(returned) if isinstance(returned, list) else (returned,)
+
+
+@contextmanager
+def _failures(call: Call) -> Iterator[None]:
+    """Turn whatever ends a call into `CallFailed`; a reason noted on the call goes first."""
+    try:
+        yield
+    except Exception as error:
+        if call.failure is not None:
+            raise call.failure from None
+        raise _failure_of(error) from None
+    if call.failure is not None:
+        raise call.failure
+
+
+def _failure_of(error: Exception) -> Exception:
+    if isinstance(error, wasmtime.Trap):
+        code = error.trap_code
+        name = code.name.lower().replace("_", "-") if code else "trap"
+        return CallFailed(name, str(error).split("\n\nCaused by")[0][:1000])
+    if isinstance(error, wasmtime.ExitTrap):
+        return CallFailed("exit", f"the module ended itself with exit code {error.code}")
+    if isinstance(error, wasmtime.WasmtimeError):
+        name = "memory" if "memory" in str(error) else "engine"
+        return CallFailed(name, str(error)[:1000])
+    if isinstance(error, HostFunctionError):
+        return CallFailed("host-function", str(error))
+    return error
+
+
+def _load(engine: wasmtime.Engine, compiled: Path) -> wasmtime.Module:
+    """Load machine code that this device compiled; never anything that came from elsewhere."""
+    try:
+        return wasmtime.Module.deserialize_file(engine, str(compiled))
+    except wasmtime.WasmtimeError as error:
+        raise CompileError(f"{compiled.name} is not of this engine: {error}") from None
+
+
+def _wasi_config(directory: Path | None) -> wasmtime.WasiConfig:
+    config = wasmtime.WasiConfig()
+    if directory is not None:
+        config.preopen_dir(str(directory), "/")
+    return config
+
+
+def _value_type(name: str) -> wasmtime.ValType:
+    maker: Callable[[], wasmtime.ValType] = getattr(wasmtime.ValType, name)
+    return maker()
+
+
+def _interface_of(module: wasmtime.Module) -> ModuleInterface:
+    imports = tuple(Import(i.module, i.name or "", _function_type(i.type)) for i in module.imports)
+    functions: dict[str, FunctionType] = {}
+    memory_bytes, has_memory = 0, False
+    for export in module.exports:
+        function_type = _function_type(export.type)
+        if function_type is not None:
+            functions[export.name] = function_type
+        elif isinstance(export.type, wasmtime.MemoryType):
+            has_memory = has_memory or export.name == "memory"
+            memory_bytes = max(memory_bytes, export.type.limits.min * _PAGE_BYTES)
+    return ModuleInterface(imports, functions, has_memory, memory_bytes)
+
+
+def _function_type(extern_type: Any) -> FunctionType | None:
+    if not isinstance(extern_type, wasmtime.FuncType):
+        return None
+    return FunctionType(
+        tuple(str(t) for t in extern_type.params), tuple(str(t) for t in extern_type.results)
+    )

@@ -1,0 +1,70 @@
+"""Everything a supervisor can be told, as one frozen value."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one supervisor runs; picklable, because the serving process is a child.
+
+    Attributes:
+        data_dir: where packages, installations and results are kept.
+        name: the title of the device.
+        device_id: the IRI of the device; made once and kept in `data_dir` when empty.
+        host: the address to listen on.
+        port: the port to listen on; 0 chooses a free one.
+        public_url: the base URL that others reach this device by; from host and port when empty.
+        zone: where the device stands, if that matters for placement.
+        memory_bytes: what the linear memory of one call may use, and what is advertised.
+        camera: a directory of image files, `opencv:N`, or empty for no camera.
+        dht: a JSON file with `temperature` and `humidity`, or empty for no such sensor.
+        directory: base URL of a Thing directory to register with where mDNS does not reach.
+        is_announced: whether the device announces itself by mDNS.
+        announce_interface: the address to announce on; all interfaces when empty.
+        td: a TD to install at start, without any orchestrator.
+        modules: the wasm files that stand behind `td`.
+        slots: how many calls run at once.
+        workers: how many asynchronous calls are in progress, waiting for others included.
+        queue_length: how many asynchronous calls may wait.
+        call_seconds: the longest a call may run.
+        slot_wait_seconds: the longest a synchronous call waits for its turn.
+        call_files_bytes: what the files of one call may come to, inputs included.
+        result_seconds: how long a finished call can be asked for.
+        max_body_bytes: the largest request body.
+        max_package_bytes: the largest module or data file.
+        compile_seconds: the longest a module may take to compile.
+        remote_seconds: how long another Thing may take to answer.
+        http_threads: how many requests are served at once.
+    """
+
+    data_dir: Path
+    name: str = "supervisor"
+    device_id: str = ""
+    host: str = "127.0.0.1"
+    port: int = 5001
+    public_url: str = ""
+    zone: str = ""
+    memory_bytes: int = 64 * MEBIBYTE
+    camera: str = ""
+    dht: str = ""
+    directory: str = ""
+    is_announced: bool = True
+    announce_interface: str = ""
+    td: Path | None = None
+    modules: tuple[Path, ...] = ()
+    slots: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = 8
+    queue_length: int = 32
+    call_seconds: float = 30.0
+    slot_wait_seconds: float = 10.0
+    call_files_bytes: int = 256 * MEBIBYTE
+    result_seconds: float = 3600.0
+    max_body_bytes: int = 64 * MEBIBYTE
+    max_package_bytes: int = 512 * MEBIBYTE
+    compile_seconds: float = 60.0
+    remote_seconds: float = 30.0
+    http_threads: int = 16

@@ -1,0 +1,170 @@
+"""The statuses of invocations: kept on disk for a set time, so that they survive a restart.
+
+Source: W3C WoT Profile, HTTP Basic Profile, clause 6.3.2.2 (`ActionStatus`).
+"""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS invocation (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    slug TEXT NOT NULL,
+    action TEXT NOT NULL,
+    members TEXT NOT NULL,
+    file_media_type TEXT NOT NULL,
+    is_ended INTEGER NOT NULL,
+    expires REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS invocation_of_action ON invocation (slug, action);
+CREATE INDEX IF NOT EXISTS invocation_expires ON invocation (expires);
+"""
+_RESTARTED = {
+    "type": "about:blank",
+    "title": "Interrupted",
+    "status": 500,
+    "detail": "the supervisor was restarted before the call had ended",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """One invocation of an action.
+
+    Attributes:
+        members: the members of the profile's ActionStatus, without addresses of this device.
+        file_media_type: of the output file; empty without one.
+    """
+
+    id: str
+    slug: str
+    action: str
+    members: dict[str, Any] = field(default_factory=dict)
+    file_media_type: str = ""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.members["status"] in ("completed", "failed")
+
+    def with_members(self, **members: Any) -> "Status":
+        """Return the status with other members."""
+        return replace(self, members={**self.members, **members})
+
+    def to_document(self, base: str) -> dict[str, Any]:
+        """Return the ActionStatus, with the address of the installation as `base`."""
+        href = f"{base}actions/{self.action}/{self.id}"
+        document = {"status": self.members["status"], "href": href, **self.members}
+        if self.file_media_type:
+            document["outputUrl"] = f"{href}/output"
+        return document
+
+
+class Statuses:
+    """All statuses of a device."""
+
+    def __init__(self, directory: Path, keep_seconds: float) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = directory
+        self._keep_seconds = keep_seconds
+        self._lock = threading.Lock()
+        self._database = sqlite3.connect(
+            directory / "statuses.sqlite", check_same_thread=False, isolation_level=None
+        )
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        self._database.executescript(_SCHEMA)
+        self._fail_interrupted()
+
+    def save(self, status: Status) -> None:
+        """Keep a status, new or changed."""
+        expires = time.time() + self._keep_seconds
+        row = (
+            status.id,
+            status.slug,
+            status.action,
+            json.dumps(status.members),
+            status.file_media_type,
+            status.is_ended,
+            expires,
+        )
+        with self._cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO invocation"
+                " (id, slug, action, members, file_media_type, is_ended, expires)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " members = excluded.members, file_media_type = excluded.file_media_type,"
+                " is_ended = excluded.is_ended, expires = excluded.expires",
+                row,
+            )
+        self._discard("is_ended AND expires < ?", (time.time(),))
+
+    def get(self, slug: str, action: str, invocation: str) -> Status | None:
+        """Return a status; None if there is none, or none any more."""
+        found = self._select("slug = ? AND action = ? AND id = ?", (slug, action, invocation))
+        return found[0] if found else None
+
+    def of_installation(self, slug: str) -> list[Status]:
+        """Return the statuses of an installation, the newest first."""
+        return self._select("slug = ?", (slug,))
+
+    def output_path(self, invocation: str) -> Path:
+        """Return where the output file of an invocation is kept."""
+        return self._directory / f"{invocation}.output"
+
+    def remove(self, invocation: str) -> None:
+        """Forget an invocation and its output."""
+        self._discard("id = ?", (invocation,))
+
+    def remove_installation(self, slug: str) -> None:
+        """Forget every invocation of an installation."""
+        self._discard("slug = ?", (slug,))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def _fail_interrupted(self) -> None:
+        for status in self._select("NOT is_ended", ()):
+            self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
+
+    def _select(self, where: str, values: tuple[Any, ...]) -> list[Status]:
+        with self._cursor() as cursor:
+            cursor.execute(
+                "SELECT id, slug, action, members, file_media_type FROM invocation"
+                f" WHERE {where} ORDER BY number DESC",
+                values,
+            )
+            rows = cursor.fetchall()
+        return [Status(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
+
+    def _discard(self, where: str, values: tuple[Any, ...]) -> None:
+        with self._cursor() as cursor:
+            cursor.execute(f"DELETE FROM invocation WHERE {where} RETURNING id", values)
+            rows = cursor.fetchall()
+        for row in rows:
+            self.output_path(row[0]).unlink(missing_ok=True)
+
+    @contextmanager
+    def _cursor(self) -> Iterator[sqlite3.Cursor]:
+        with self._lock:
+            cursor = self._database.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
+
+
+def now() -> str:
+    """Return the time as the profile writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

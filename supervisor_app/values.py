@@ -1,0 +1,162 @@
+"""JSON values to the arguments of a function, and its results to JSON values.
+
+Numbers and booleans are passed as they are. A string, an object or an array is passed as UTF-8
+text in guest memory (two parameters: pointer, length; room from the guest's `alloc`), and so are
+the bytes of a file that has no mount. A result is text where its schema says so: two i32 (pointer, length), or one i32 that points to text which a
+NUL ends. A module without memory can only return numbers; as a string they are decimal text.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from supervisor_app.call import Argument, FunctionType
+from supervisor_app.errors import ArgumentError, CallFailed
+from supervisor_app.host_functions.guest import Guest
+from supervisor_app.installation import Operation
+
+TEXT_TYPES = frozenset({"string", "object", "array", "null"})
+_RANGES = {"i32": (-(2**31), 2**32 - 1), "i64": (-(2**63), 2**64 - 1)}
+_BITS = {"i32": 32, "i64": 64}
+
+
+def is_file(schema: Mapping[str, Any] | None) -> bool:
+    """Say whether a schema describes a file instead of a JSON value."""
+    return schema is not None and "contentMediaType" in schema
+
+
+def argument_schemas(operation: Operation, is_write: bool) -> dict[str, Mapping[str, Any]]:
+    """Return the arguments that an operation takes by name, in the order of the parameters.
+
+    A single value that is no object has the empty string as its name.
+    """
+    schemas: dict[str, Mapping[str, Any]] = dict(operation.uri_variables)
+    schema = operation.input_schema
+    if schema is None or (operation.kind == "properties" and not is_write):
+        return schemas
+    if is_file(schema):
+        return schemas if operation.mounts_at("execution") else {"": schema, **schemas}
+    members = schema.get("properties")
+    if schema.get("type") == "object" and members:
+        return {**{k: v for k, v in members.items() if not is_file(v)}, **schemas}
+    return {"": schema, **schemas}
+
+
+def lower(
+    names: Sequence[str], values: Mapping[str, Any], function: FunctionType
+) -> list[Argument]:
+    """Return the arguments of a function.
+
+    Args:
+        names: which values, in the order of the function's parameters.
+        values: by name.
+        function: its type.
+
+    Raises:
+        ArgumentError: they do not fit.
+    """
+    params = iter(function.params)
+    arguments = [_argument(name, values[name], params, function) for name in names]
+    if next(params, None) is not None:
+        raise ArgumentError(f"the function has the type {function}, values came for {list(names)}")
+    return arguments
+
+
+def _argument(name: str, value: Any, params: Iterator[str], function: FunctionType) -> Argument:
+    param = next(params, None)
+    if param is None:
+        raise ArgumentError(f"the function has the type {function} and no place for {name!r}")
+    if isinstance(value, (bool, int, float)):
+        return _number(name, value, param)
+    if param != "i32" or next(params, None) != "i32":
+        raise ArgumentError(f"{name!r} is text: it needs two i32 parameters, not {function}")
+    if isinstance(value, bytes):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode()
+
+
+def _number(name: str, value: float, param: str) -> Argument:
+    if param not in _RANGES:
+        return float(value)
+    if int(value) != value:
+        raise ArgumentError(f"{name!r} must be a whole number, not {value!r}")
+    low, high = _RANGES[param]
+    if not low <= value <= high:
+        raise ArgumentError(f"{name!r} is {value!r}, outside of {param}")
+    number, bits = int(value), _BITS[param]
+    return number - (1 << bits) if number >= 1 << (bits - 1) else number
+
+
+Decode = Callable[[Guest, tuple[Any, ...]], Any]
+
+
+def decoder(schema: Mapping[str, Any] | None, function: FunctionType, has_memory: bool) -> Decode:
+    """Return what makes a JSON value of the returned values.
+
+    Args:
+        schema: of the output; None if none is described.
+        function: its type.
+        has_memory: whether the module exports memory, where text could be.
+    """
+    if not function.results:
+        return lambda _guest, _returned: None
+    if schema is None:
+        return lambda _guest, returned: _numbers(returned, function)
+    if is_file(schema) and function.results == ("i32", "i32"):
+        return lambda guest, returned: guest.read(returned[0], returned[1])
+    kind = schema.get("type")
+    if function.results == ("i32", "i32") and kind in TEXT_TYPES:
+        return lambda guest, returned: _text(guest.read(returned[0], returned[1]), kind)
+    if function.results == ("i32",) and kind in TEXT_TYPES and has_memory:
+        return lambda guest, returned: _text(guest.read_text(returned[0]), kind)
+    return lambda _guest, returned: _scalar(_numbers(returned, function), schema)
+
+
+def _numbers(returned: tuple[Any, ...], function: FunctionType) -> Any:
+    values = [_json_number(v, t) for v, t in zip(returned, function.results, strict=True)]
+    return values[0] if len(values) == 1 else values
+
+
+def _json_number(value: float, value_type: str) -> float:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CallFailed("result", f"the function returned {value}, which JSON cannot carry")
+    return shortest_f32(value) if value_type == "f32" else value
+
+
+def shortest_f32(value: float) -> float:
+    """Return the number with the fewest digits that is the same 32-bit float."""
+    packed = struct.pack("<f", value)
+    for digits in range(6, 9):
+        candidate = float(f"{value:.{digits}g}")
+        if _as_f32(candidate) == packed:
+            return candidate
+    return float(f"{value:.9g}")
+
+
+def _as_f32(value: float) -> bytes | None:
+    try:
+        return struct.pack("<f", value)
+    except OverflowError:
+        return None
+
+
+def _scalar(value: Any, schema: Mapping[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "boolean":
+        return bool(value)
+    if kind == "string":
+        return str(value)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def _text(data: bytes, kind: Any) -> Any:
+    try:
+        text = data.decode()
+        return text if kind == "string" else json.loads(text)
+    except ValueError as error:
+        raise CallFailed("result", f"the function's {kind} is not readable: {error}") from None

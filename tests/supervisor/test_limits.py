@@ -1,0 +1,98 @@
+"""Modules that misbehave: each ends as a failed call with a name, and the supervisor serves on."""
+
+import pytest
+
+MISBEHAVIOUR = {
+    "unreachable": '(func (export "f") unreachable)',
+    "stack-overflow": '(func $f (export "f") call $f)',
+    "integer-division-by-zero": '(func (export "f") (drop (i32.div_s (i32.const 1) (i32.const 0))))',
+    "memory-out-of-bounds": '(memory 1) (func (export "f") (drop (i32.load (i32.const -1))))',
+    "interrupt": '(func (export "f") (loop br 0))',
+}
+MEMORY_BOMB = """(module (memory 1) (func (export "f")
+  (loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable))"""
+GREEDY = '(module (memory 64) (func (export "f")))'
+SLEEPER = """(module (import "sys" "delay" (func $delay (param i32)))
+  (func (export "f") (call $delay (i32.const 3600000))))"""
+WASI_SLEEPER = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "f")
+    (i32.store (i32.const 16) (i32.const 1))
+    (i64.store (i32.const 24) (i64.const 3600000000000))
+    (drop (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)))))"""
+EXITING = """(module
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "f") (call $exit (i32.const 7))))"""
+ACTION = {"f": {"wasmiot:entrypoint": "f"}}
+
+
+def failure_of(device, wat, **request):
+    """Install a module, invoke its function, and return the problem of its failure."""
+    response = device.put("bad", wat, actions=ACTION)
+    assert response.status_code == 201, response.text
+    status = device.invoke("bad", "f", **request)
+    assert (status["status"], "output" in status) == ("failed", False)
+    return status["error"]
+
+
+@pytest.mark.parametrize("trap", MISBEHAVIOUR)
+def test_trap(make_device, trap):
+    """A trap ends as a failed status with the trap's name, and the next call is served."""
+    device = make_device(call_seconds=0.2, slots=1)
+    assert failure_of(device, f"(module {MISBEHAVIOUR[trap]})")["trap"] == trap
+    device.put("good", '(module (func (export "f")))', actions=ACTION)
+    assert device.invoke("good", "f")["status"] == "completed"
+
+
+def test_memory_bomb(make_device):
+    """A module that grows its memory without end is held at the limit."""
+    device = make_device(memory_bytes=4 * 1024 * 1024)
+    assert failure_of(device, MEMORY_BOMB)["trap"] == "unreachable"
+
+
+def test_memory_from_the_start(make_device):
+    """A module that begins with more memory than a call may use fails by that name."""
+    device = make_device(memory_bytes=1024 * 1024)
+    assert failure_of(device, GREEDY)["trap"] == "memory"
+
+
+@pytest.mark.parametrize("wat", [SLEEPER, WASI_SLEEPER], ids=["sys.delay", "wasi"])
+def test_sleeper(make_device, wat):
+    """A module that sleeps is woken and ended at its deadline."""
+    device = make_device(call_seconds=0.2)
+    assert failure_of(device, wat)["trap"] == "interrupt"
+
+
+def test_exit(device):
+    """A module that ends its process ends its call."""
+    problem = failure_of(device, EXITING)
+    assert (problem["trap"], "exit code 7" in problem["detail"]) == ("exit", True)
+
+
+def test_synchronous_failure(device):
+    """A synchronous action that traps answers with problem details."""
+    action = {"f": {"wasmiot:entrypoint": "f", "synchronous": True}}
+    device.put("bad", '(module (func (export "f") unreachable))', actions=action)
+    response = device.client.post("/deployments/bad/actions/f")
+    assert (response.status_code, response.json["trap"]) == (500, "unreachable")
+
+
+def test_cancel(device):
+    """DELETE interrupts a running call."""
+    device.put("bad", '(module (func (export "f") (loop br 0)))', actions=ACTION)
+    href = device.client.post("/deployments/bad/actions/f").json["href"]
+    assert device.client.delete(href).status_code == 204
+    assert device.ended(href)["error"]["trap"] == "cancelled"
+
+
+def test_bounded_queue(make_device):
+    """When too many calls wait the next is refused with 503 and when to come back."""
+    device = make_device(workers=1, queue_length=1)
+    device.put("bad", '(module (func (export "f") (loop br 0)))', actions=ACTION)
+    responses = [device.client.post("/deployments/bad/actions/f") for _ in range(4)]
+    refused = [r for r in responses if r.status_code == 503]
+    assert refused
+    assert all("Retry-After" in r.headers for r in refused)

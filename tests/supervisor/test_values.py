@@ -1,0 +1,110 @@
+"""Values on their way into functions and out of them."""
+
+import pytest
+
+ADDERS = """(module
+  (func (export "i32") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
+  (func (export "i64") (param i64 i64) (result i64) local.get 0 local.get 1 i64.add)
+  (func (export "f32") (param f32 f32) (result f32) local.get 0 local.get 1 f32.add)
+  (func (export "f64") (param f64 f64) (result f64) local.get 0 local.get 1 f64.add))"""
+ECHO = """(module
+  (memory (export "memory") 1)
+  (global $next (mut i32) (i32.const 1024))
+  (func (export "alloc") (param i32) (result i32)
+    global.get $next
+    (global.set $next (i32.add (global.get $next) (local.get 0))))
+  (func (export "echo") (param i32 i32) (result i32 i32) local.get 0 local.get 1))"""
+
+
+def adder(name, kind):
+    """Return an action that adds two numbers."""
+    members = {"a": {"type": kind}, "b": {"type": kind}}
+    return {
+        "wasmiot:entrypoint": name,
+        "synchronous": True,
+        "input": {"type": "object", "properties": members, "required": ["a", "b"]},
+        "output": {"type": kind},
+    }
+
+
+def echo(schema):
+    """Return an action that gives back what it was given."""
+    return {
+        "wasmiot:entrypoint": "echo",
+        "synchronous": True,
+        "input": schema,
+        "output": schema,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "a", "b", "total"),
+    [
+        ("i32", "integer", 2, -5, -3),
+        ("i64", "integer", 2**62, 1, 2**62 + 1),
+        ("f32", "number", 21.3, 0, 21.3),
+        ("f64", "number", 0.5, 0.25, 0.75),
+    ],
+)
+def test_numbers(device, name, kind, a, b, total):
+    """Each number type of WebAssembly takes and gives JSON numbers, bound by name."""
+    assert device.put("add", ADDERS, actions={"add": adder(name, kind)}).status_code == 201
+    response = device.client.post("/deployments/add/actions/add", json={"b": b, "a": a})
+    assert response.json == pytest.approx(total, abs=0)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "grüße", {"a": [1, None]}, [1, 2.5, "x"]],
+    ids=["empty", "text", "object", "array"],
+)
+def test_text_and_json(device, value):
+    """Strings, objects and arrays go through guest memory unchanged."""
+    kinds = {str: "string", dict: "object", list: "array"}
+    device.put("echo", ECHO, actions={"echo": echo({"type": kinds[type(value)]})})
+    response = device.client.post("/deployments/echo/actions/echo", json=value)
+    assert (response.status_code, response.json) == (200, value)
+
+
+def test_bytes_without_mounts(device):
+    """A file that has no mount is passed as bytes in guest memory, and comes back as them."""
+    content = bytes(range(256))
+    device.put("echo", ECHO, actions={"echo": echo({"contentMediaType": "image/png"})})
+    url = "/deployments/echo/actions/echo"
+    response = device.client.post(url, data=content, content_type="image/png")
+    assert (response.data, response.content_type) == (content, "image/png")
+
+
+@pytest.mark.parametrize(
+    "body", [{"a": 1}, {"a": 1, "b": "2"}, {"a": 1, "b": 1.5}, [1, 2], None, {"a": 1, "b": 2**40}]
+)
+def test_wrong_input(device, body):
+    """What does not fit the input's schema or the function is refused before anything runs."""
+    device.put("add", ADDERS, actions={"add": adder("i32", "integer")})
+    response = device.client.post("/deployments/add/actions/add", json=body)
+    assert (response.status_code, response.content_type) == (400, "application/problem+json")
+
+
+def test_input_that_is_no_json(device):
+    """A body that is no JSON is a client's error, and says so."""
+    device.put("add", ADDERS, actions={"add": adder("i32", "integer")})
+    response = device.client.post("/deployments/add/actions/add", data=b'{"a": 1,')
+    assert (response.status_code, response.json["title"]) == (400, "Input is not JSON")
+
+
+def test_uri_variables(device):
+    """A property's arguments come from the variables in its URL."""
+    variables = {"a": {"type": "integer"}, "b": {"type": "integer"}}
+    total = {"wasmiot:entrypoint": "i32", "type": "integer", "uriVariables": variables}
+    device.put("add", ADDERS, properties={"total": total})
+    form = device.client.get("/deployments/add/td").json["properties"]["total"]["forms"][0]
+    assert form["href"] == "properties/total{?a,b}"
+    assert device.client.get("/deployments/add/properties/total?a=2&b=3").json == 5
+
+
+def test_output_outside_its_description(device):
+    """A result that breaks the output's schema is a failure of the call, not an answer."""
+    action = {**adder("i32", "integer"), "output": {"type": "integer", "maximum": 10}}
+    device.put("add", ADDERS, actions={"add": action})
+    response = device.client.post("/deployments/add/actions/add", json={"a": 9, "b": 9})
+    assert (response.status_code, response.json["trap"]) == (500, "result")
