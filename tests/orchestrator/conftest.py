@@ -1,5 +1,6 @@
 """Real stores and applications, on disk and in memory, and documents to put into them."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,3 +95,12 @@ def supervisor(thing: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, 
 def wasm() -> Callable[[str], bytes]:
     """Return the assembler of WebAssembly text."""
     return lambda text: bytes(wat2wasm(text))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The directory of W3C's schemas and examples."""
+    directory = os.environ.get("WASMIOT_CORPUS")
+    if not directory:
+        pytest.skip("WASMIOT_CORPUS names no directory with the W3C test documents")
+    return Path(directory)
