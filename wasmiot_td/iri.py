@@ -1,7 +1,8 @@
 """Write IRIs so that no RDF parser reads anything else out of them, and name parts of a document.
 
 A part of a document without an id is named `<document id>#<JSON pointer>`; the cells of an RDF
-list, which have no JSON object of their own, `<document id>#list:<JSON pointer>`.
+list, which have no JSON object of their own, `<document id>#list:<JSON pointer>`. Where the JSON
+pointer is not known, a step goes by the property's IRI and ends in a tilde, as no pointer can.
 """
 
 import re
@@ -17,6 +18,7 @@ _TO_ENCODE = re.compile(
 )
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _HOST_AND_PORT = re.compile(r"(?:[^@\[\]]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^:@\[\]]*)(?::[0-9]*)?")
+_STEP = re.compile(r"/[^/]*~(?![01]).*", re.DOTALL)
 _KEPT_IN_POINTER = "/~!$&'()*+,;=:@?-._"
 
 
@@ -57,13 +59,21 @@ def part_iri(document_id: str, pointer: str) -> str:
 
 
 def pointer_of(document_id: str, iri: str) -> str | None:
-    """Return the JSON pointer a part's IRI stands for, None if it is not a part of the document."""
+    """Return the JSON pointer a part's IRI stands for, None if it is not a part of the document.
+
+    Of a part whose JSON pointer is not known, it is the pointer of the nearest one around it.
+    """
     if iri == document_id:
         return ""
     prefix = part_prefix(document_id)
     if not iri.startswith((f"{prefix}/", f"{prefix}list:/")):
         return None
-    return unquote(iri[len(prefix) :].removeprefix("list:"))
+    return _STEP.sub("", unquote(iri[len(prefix) :].removeprefix("list:")))
+
+
+def step_to(key: str) -> str:
+    """Return the step from a node to the values of a property, where no JSON pointer is known."""
+    return "/" + key.replace("~", "~0").replace("/", "~1") + "~"
 
 
 @lru_cache(maxsize=8192)

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wasmiot_td.iri import encode_pointer, has_dangerous_characters, part_prefix, well_formed
+from wasmiot_td.iri import (
+    encode_pointer,
+    has_dangerous_characters,
+    part_prefix,
+    step_to,
+    well_formed,
+)
 from wasmiot_td.jsonld import Expansion
 from wasmiot_td.report import Finding, Severity
 
@@ -130,8 +136,7 @@ class _Writer:
     def property(self, subject: str | None, key: str, values: Any, path: str) -> None:
         predicate = None if key.startswith("_:") else self.term(key, path)
         for index, value in enumerate(values):
-            term = self.value(value, path, f"/{_local(key)}", index)
-            self.write(subject, predicate, term)
+            self.write(subject, predicate, self.value(value, path, step_to(key), index))
 
     def value(self, value: Mapping[str, Any], path: str, step: str, index: int) -> str | None:
         """Write what hangs on a value; return its term.
@@ -145,7 +150,7 @@ class _Writer:
         if "@value" in value:
             return self.literal(value, path)
         if "@list" in value:
-            return self.list_head(value["@list"], f"{path}{step}/{index}" if index else path + step)
+            return self.list_head(value["@list"], f"{path}{step}/{index}")
         if len(value) == 1 and "@id" in value:
             return self.name(value["@id"], path)
         return self.node(value, f"{path}{step}/{index}")
@@ -154,7 +159,7 @@ class _Writer:
         for key, values in reverse.items():
             predicate = self.term(key, path)
             for index, value in enumerate(values):
-                term = self.value(value, path, f"/@reverse/{_local(key)}", index)
+                term = self.value(value, path, step_to(f"@reverse/{key}"), index)
                 self.write(term, predicate, subject)
 
     def list_head(self, items: list[Any], path: str) -> str:
@@ -227,7 +232,3 @@ def _canonical_json(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text) + '"'
-
-
-def _local(iri: str) -> str:
-    return re.split(r"[#/:]", iri)[-1]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyld import jsonld as pyld
 from rdflib import Graph
 
@@ -210,6 +212,15 @@ def test_list_cells_point_to_their_items() -> None:
     assert pointer_of(ID, f"{ID}#list:/sequence/1") == "/sequence/1"
 
 
+def test_lists_of_scalars_have_cells_of_their_own() -> None:
+    """Lists under properties alike, in lists, or beside lists share no cell."""
+    twice = [{"@list": [1, {"@list": [2]}]}, {"@list": [3, {"@list": []}]}]
+    document = {"@id": ID, "urn:a#p": twice, "urn:b#p": twice, "urn:b": {"@id": ID, "urn:c": twice}}
+    assert_standard(document)
+    cell = next(line for line in graph_of(document).split() if line.startswith(f"<{ID}#list:"))
+    assert pointer_of(ID, cell.strip("<>")) == ""
+
+
 def test_names_are_stable() -> None:
     """The same document gives the same triples again, so that a replacement writes nothing."""
     assert graph_of(MODULE) == graph_of(json.loads(json.dumps(MODULE)))
@@ -223,14 +234,15 @@ def test_graph_of_own_documents_is_the_standards(document: dict[str, Any]) -> No
 
 def assert_standard(document: Any) -> None:
     """Compare a document's graph with pyld's, but for the name of a root without id."""
-    document_id = document.get("id", ID)
+    own_id = document.get("id") or document.get("@id")
+    document_id = own_id or ID
     if well_formed(document_id) != document_id:
         return
     base = document_base(document_id)
     expansion = expand(document, base=base)
     written = triples(expansion, document_id)
     blank = with_blank_nodes(written.n_triples, document_id)
-    if "id" not in document:
+    if own_id is None:
         blank = blank.replace(f"<{ID}>".encode(), b"_:root")
     assert canonical(blank) == canonical(standard_graph(expansion.nodes, base))
 
@@ -474,6 +486,64 @@ def test_deep_nesting_is_refused() -> None:
         document = {"urn:p": document}
     with pytest.raises(JsonLdError):
         expand(document, base=document_base(ID))
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=5),
+    st.sampled_from(["urn:a", "_:b", "http://x/[", "saref:A B", "en", "en_US", "urn:<>", "object"]),
+)
+KEYWORDS = "@id @type @list @set @value @language @index @reverse @included @nest"
+TERMS = """
+    id type title titles properties actions forms href op unit const security securityDefinitions
+    schemaDefinitions uriVariables wasmiot:provides wasmiot:dependsOn wasmiot:mount wasmiot:feeds
+    urn:p x:y _:b {{T}} a/b ä€
+"""
+MEMBERS = st.sampled_from((KEYWORDS + TERMS).split())
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(MEMBERS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(document=st.dictionaries(MEMBERS, VALUES, max_size=5))
+def test_any_json_is_refused_or_has_the_standards_graph(document: dict[str, Any]) -> None:
+    """Whatever the JSON, the triples are well-formed and, where nothing was left out, complete."""
+    document = {**document, "@context": CONTEXT}
+    base = document_base(ID)
+    try:
+        expansion = expand(document, base=base)
+    except JsonLdError:
+        return
+    written = triples(expansion, ID)
+    blank = with_blank_nodes(written.n_triples, ID).replace(f"<{ID}>".encode(), b"_:root")
+    if len(expansion.nodes) == 1 and not written.findings:
+        assert canonical(blank) == canonical(standard_graph(expansion.nodes, base))
+    else:
+        canonical(blank)
+
+
+@pytest.mark.skipif(not CORPUS, reason="WASMIOT_CORPUS names no folder of documents")
+def test_expansion_of_the_corpus_is_pylds() -> None:
+    """The shortcuts through pyld change nothing."""
+    registry = default_registry()
+
+    def load(iri: str, _: Any) -> dict[str, Any]:
+        return {"contextUrl": None, "documentUrl": iri, "document": registry.document(iri)}
+
+    for path in sorted(Path(str(CORPUS)).glob("[!o]*/*.json")):
+        try:
+            document = json.loads(path.read_bytes())
+            nodes = expand(document, base="https://base.invalid/", strict=True).nodes
+        except (JsonLdError, ContextNotAvailable, json.JSONDecodeError):
+            continue
+        options = {"documentLoader": load, "base": "https://base.invalid/"}
+        assert nodes == pyld.expand(document, options), path
 
 
 def test_threads_expand_alike() -> None:
