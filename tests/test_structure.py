@@ -19,7 +19,10 @@ IMPORTERS = {
     "pyshacl": {"wasmiot_td/shacl.py"},
     "requests": {"wasmiot_td/transport.py"},
     "granian": {"wasmiot_td/serving.py"},
-    "pyoxigraph": {"orchestrator_app/store.py"},
+    "pyoxigraph": {
+        "orchestrator_app/store/oxigraph_store.py",
+        "orchestrator_app/directory/query_worker.py",
+    },
     "cv2": {"supervisor_app/host_functions"},
 }
 

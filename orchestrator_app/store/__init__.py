@@ -1,0 +1,31 @@
+"""The graph store: documents, their registrations and their graphs, kept together.
+
+`interface.py` says what a store does, `layout.py` how it is laid out; the adapters are
+`oxigraph_store.py` (embedded) and `sparql_store.py` (any SPARQL 1.1 server).
+"""
+
+from orchestrator_app.store.errors import (
+    KindConflictError,
+    StoreError,
+    StoreLayoutError,
+    StoreUnavailableError,
+    UnstorableDocumentError,
+)
+from orchestrator_app.store.interface import Documents, Rows, Storable, Store, StoredDocument
+from orchestrator_app.store.oxigraph_store import OxigraphStore
+from orchestrator_app.store.sparql_store import SparqlStore
+
+__all__ = [
+    "Documents",
+    "KindConflictError",
+    "OxigraphStore",
+    "Rows",
+    "SparqlStore",
+    "Storable",
+    "Store",
+    "StoreError",
+    "StoreLayoutError",
+    "StoreUnavailableError",
+    "StoredDocument",
+    "UnstorableDocumentError",
+]

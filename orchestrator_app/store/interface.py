@@ -1,0 +1,107 @@
+"""What a store is asked to do: one named graph per document, and its JSON text beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rdflib.term import Identifier
+
+
+class Storable(Protocol):
+    """What can be put: a `wasmiot_td.thing_description.LoadedDocument`, or its like."""
+
+    @property
+    def id(self) -> str:
+        """The IRI, also the name of the graph."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The canonical JSON form."""
+
+    @property
+    def n_triples(self) -> bytes:
+        """The graph."""
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """A document as it is kept."""
+
+    id: str
+    kind: str
+    document: dict[str, Any]
+    registration: dict[str, Any] = field(default_factory=dict)
+
+
+# A store's method `list` hides the builtin inside its class, so the types are named here.
+Documents = list[StoredDocument]
+Rows = list[dict[str, Identifier]]
+
+
+class Store(Protocol):
+    """Documents with their graphs, and questions over the union of all graphs.
+
+    Every method may raise `StoreUnavailableError`. Methods may be called from several threads.
+    """
+
+    def put(
+        self,
+        document: Storable,
+        *,
+        kind: str,
+        registration: Mapping[str, Any] | None = None,
+        extra_triples: bytes = b"",
+        shared_graphs: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """Write a document in one atomic update, replacing one of the same id.
+
+        Only what differs is written. A blank node is named by its label, as a part of the
+        document, so that an unchanged document stays unchanged in the graph.
+
+        Args:
+            document: id, JSON form and N-Triples.
+            kind: `thing`, `module`, `manifest`, `solution` or `deployment`.
+            registration: what the directory notes about it.
+            extra_triples: derived N-Triples that go into the document's graph.
+            shared_graphs: derived N-Triples by the name of a graph that documents share,
+                added if they are not there. (The union of all graphs repeats a triple that is
+                in several of them, so what is shared is written once.)
+
+        Returns:
+            Whether the id is new.
+
+        Raises:
+            UnstorableDocumentError: an IRI or a triple is malformed, or the id is reserved.
+            KindConflictError: the id belongs to a document of another kind.
+        """
+
+    def get(self, document_id: str) -> StoredDocument | None:
+        """Return a document, or None."""
+
+    def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
+        """Return the documents of a kind, ascending by id in code point order."""
+
+    def count(self, kind: str) -> int:
+        """Return how many documents of a kind there are."""
+
+    def delete(self, document_id: str) -> bool:
+        """Remove a document and its graph; return whether it was there."""
+
+    def select(self, query: str, **bindings: Identifier) -> Rows:
+        """Answer a trusted SELECT over the union of all graphs.
+
+        A binding replaces a variable everywhere; the query must project that variable.
+        """
+
+    def ask(self, query: str, **bindings: Identifier) -> bool:
+        """Answer a trusted ASK over the union of all graphs; bindings replace variables."""
+
+    def version(self) -> int:
+        """Return a number that grows with every change."""
+
+    def checkpoint(self, directory: Path) -> None:
+        """Write a copy of all graphs but the bookkeeping to a new directory."""
+
+    def close(self) -> None:
+        """Release the store and its lock."""

@@ -1,0 +1,81 @@
+"""How a store is laid out, the same for every engine.
+
+A document's triples are in the graph of its own id. In the graph `urn:wasmiot:store` the id has
+its kind, JSON text and registration, and the store itself has the version of this layout.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator_app.store.errors import StoreLayoutError, UnstorableDocumentError
+from orchestrator_app.store.interface import StoredDocument
+from wasmiot_td.iri import well_formed
+
+LAYOUT_VERSION = 1
+
+BOOKKEEPING = "urn:wasmiot:store"
+KIND = f"{BOOKKEEPING}#kind"
+JSON = f"{BOOKKEEPING}#json"
+REGISTRATION = f"{BOOKKEEPING}#registration"
+LAYOUT = f"{BOOKKEEPING}#layout"
+
+
+def graph_name(document_id: str) -> str:
+    """Return the name of a document's graph, which is its id.
+
+    Raises:
+        UnstorableDocumentError: it is reserved, or no IRI as RDF has them.
+    """
+    if document_id.startswith(BOOKKEEPING):
+        raise UnstorableDocumentError(f"ids that begin with {BOOKKEEPING} are reserved")
+    if well_formed(document_id) != document_id:
+        raise UnstorableDocumentError(f"{document_id!r} is not an IRI")
+    return document_id
+
+
+def is_graph_name(document_id: str) -> bool:
+    """Return whether a document could have this id."""
+    return not document_id.startswith(BOOKKEEPING) and well_formed(document_id) == document_id
+
+
+def bookkeeping(
+    kind: str, document: Mapping[str, Any], registration: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Return what is noted about a document, by predicate.
+
+    Raises:
+        UnstorableDocumentError: it holds a lone surrogate, which UTF-8 cannot write.
+    """
+    noted = {KIND: kind, JSON: _dumps(document), REGISTRATION: _dumps(registration or {})}
+    try:
+        "".join(noted.values()).encode()
+    except UnicodeEncodeError as error:
+        raise UnstorableDocumentError(f"the document holds a lone surrogate: {error}") from error
+    return noted
+
+
+def stored_document(document_id: str, noted: Mapping[str, str]) -> StoredDocument | None:
+    """Return the document about which this was noted, None if nothing was."""
+    if KIND not in noted:
+        return None
+    return StoredDocument(
+        document_id, noted[KIND], json.loads(noted[JSON]), json.loads(noted[REGISTRATION])
+    )
+
+
+def check_layout(found: str, place: str) -> None:
+    """Refuse a store that a newer program has laid out.
+
+    Raises:
+        StoreLayoutError: this program does not know the layout.
+    """
+    if not found.isdecimal() or int(found) > LAYOUT_VERSION:
+        raise StoreLayoutError(
+            f"the store in {place} has layout {found}, and this program knows layouts up to "
+            f"{LAYOUT_VERSION}: run a newer version of it, or give it another store"
+        )
+
+
+def _dumps(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,285 @@
+"""The embedded store: Oxigraph, on disk or in memory. The only import of pyoxigraph for it."""
+
+import bisect
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+import rdflib
+from rdflib.term import BNode, Identifier, Literal, URIRef
+
+from orchestrator_app.store import layout
+from orchestrator_app.store.errors import (
+    KindConflictError,
+    StoreUnavailableError,
+    UnstorableDocumentError,
+)
+from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument
+from wasmiot_td.iri import part_iri
+
+_STORE = ox.NamedNode(layout.BOOKKEEPING)
+_KIND = ox.NamedNode(layout.KIND)
+_LAYOUT = ox.NamedNode(layout.LAYOUT)
+_XSD_STRING = ox.NamedNode(str(rdflib.XSD.string))
+
+_IdsByKind = defaultdict[str, list[str]]
+
+
+class OxigraphStore:
+    """The embedded store: on disk in a directory, or in memory without one.
+
+    One process holds a directory at a time. The ids are kept in memory, in order, so that a
+    page of a list costs the same wherever it is.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        """Open the store, or make it.
+
+        Raises:
+            StoreLayoutError: a newer program has laid it out.
+            StoreUnavailableError: another process holds the directory, or it cannot be read.
+        """
+        self._on_disk = directory is not None
+        self._write_lock = threading.Lock()
+        self._version = 0
+        self._store: ox.Store | None = _opened(directory)
+        self._check_layout(str(directory))
+        self._ids = self._read_ids()
+
+    def put(
+        self,
+        document: Storable,
+        *,
+        kind: str,
+        registration: Mapping[str, Any] | None = None,
+        extra_triples: bytes = b"",
+        shared_graphs: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """See `Store.put`."""
+        graph = _named(document.id)
+        new = _parsed(document.n_triples + b"\n" + extra_triples, graph)
+        new |= _noted(graph, layout.bookkeeping(kind, document.document, registration))
+        shared: set[ox.Quad] = set()
+        for name, triples in (shared_graphs or {}).items():
+            shared |= _parsed(triples, _named(name))
+        with self._write_lock:
+            known_kind = self._kind(graph)
+            if known_kind not in (None, kind):
+                raise KindConflictError(document.id, known_kind, kind)
+            old = self._quads(graph) | {quad for quad in shared if quad in self._db}
+            self._write(old - new - shared, (new | shared) - old)
+            if known_kind is None:
+                bisect.insort(self._ids[kind], document.id)
+        return known_kind is None
+
+    def get(self, document_id: str) -> StoredDocument | None:
+        """See `Store.get`."""
+        if not layout.is_graph_name(document_id):
+            return None
+        rows = self._db.quads_for_pattern(ox.NamedNode(document_id), None, None, _STORE)
+        noted = {quad.predicate.value: _text(quad.object) for quad in rows}
+        return layout.stored_document(document_id, noted)
+
+    def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
+        """See `Store.list`."""
+        end = None if limit is None else offset + limit
+        found = (self.get(document_id) for document_id in self._ids[kind][offset:end])
+        return [document for document in found if document is not None]
+
+    def count(self, kind: str) -> int:
+        """See `Store.count`."""
+        return len(self._ids[kind])
+
+    def delete(self, document_id: str) -> bool:
+        """See `Store.delete`."""
+        if not layout.is_graph_name(document_id):
+            return False
+        graph = ox.NamedNode(document_id)
+        with self._write_lock:
+            kind = self._kind(graph)
+            if kind is None:
+                return False
+            self._write(self._quads(graph), set())
+            ids = self._ids[kind]
+            del ids[bisect.bisect_left(ids, document_id)]
+        return True
+
+    def select(self, query: str, **bindings: Identifier) -> Rows:
+        """See `Store.select`."""
+        solutions = self._query(query, bindings)
+        names = [variable.value for variable in solutions.variables]
+        return [
+            {name: to_rdflib(term) for name in names if (term := row[name]) is not None}
+            for row in solutions
+        ]
+
+    def ask(self, query: str, **bindings: Identifier) -> bool:
+        """See `Store.ask`."""
+        return bool(self._query(query, bindings))
+
+    def version(self) -> int:
+        """See `Store.version`."""
+        return self._version
+
+    def checkpoint(self, directory: Path) -> None:
+        """See `Store.checkpoint`."""
+        if self._on_disk:
+            self._db.backup(str(directory))
+            copy = ox.Store(str(directory))
+        else:
+            copy = ox.Store(str(directory))
+            copy.bulk_extend(iter(self._db))
+        copy.update(f"DROP SILENT GRAPH {_STORE}")
+        copy.flush()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        with self._write_lock:
+            if self._store is not None and self._on_disk:
+                self._store.flush()
+            self._store = None
+
+    @property
+    def _db(self) -> ox.Store:
+        if self._store is None:
+            raise StoreUnavailableError("the store is closed")
+        return self._store
+
+    def _check_layout(self, place: str) -> None:
+        """Refuse the layout of a newer program; note the own one in a new store."""
+        found = [_text(q.object) for q in self._db.quads_for_pattern(_STORE, _LAYOUT, None, _STORE)]
+        for version in found:
+            layout.check_layout(version, place)
+        if not found:
+            self._db.add(ox.Quad(_STORE, _LAYOUT, ox.Literal(str(layout.LAYOUT_VERSION)), _STORE))
+
+    def _read_ids(self) -> _IdsByKind:
+        ids = _IdsByKind(list)
+        for quad in self._db.quads_for_pattern(None, _KIND, None, _STORE):
+            ids[_text(quad.object)].append(_text(quad.subject))
+        for known in ids.values():
+            known.sort()
+        return ids
+
+    def _kind(self, graph: ox.NamedNode) -> str | None:
+        quads = self._db.quads_for_pattern(graph, _KIND, None, _STORE)
+        return next((_text(quad.object) for quad in quads), None)
+
+    def _quads(self, graph: ox.NamedNode) -> set[ox.Quad]:
+        own = set(self._db.quads_for_pattern(None, None, None, graph))
+        return own | set(self._db.quads_for_pattern(graph, None, None, _STORE))
+
+    def _write(self, removed: set[ox.Quad], added: set[ox.Quad]) -> None:
+        """Write what differs in one update, which is all or nothing to readers and to crashes."""
+        if removed or added:
+            self._db.update(
+                f"DELETE DATA {{ {_blocks(removed)} }}; INSERT DATA {{ {_blocks(added)} }}"
+            )
+            self._version += 1
+
+    def _query(self, query: str, bindings: Mapping[str, Identifier]) -> Any:
+        substitutions = {ox.Variable(name): to_oxigraph(term) for name, term in bindings.items()}
+        return self._db.query(
+            query, use_default_graph_as_union=True, substitutions=substitutions or None
+        )
+
+
+def write_copy(results: Path, directory: Path) -> None:
+    """Write a store of the rows `?g ?s ?p ?o` of a query's results in JSON.
+
+    Args:
+        results: the file of SPARQL results.
+        directory: where the store is made.
+    """
+    copy = ox.Store(str(directory))
+    rows: Any = ox.parse_query_results(path=str(results), format=ox.QueryResultsFormat.JSON)
+    copy.bulk_extend(ox.Quad(row["s"], row["p"], row["o"], row["g"]) for row in rows)
+    copy.flush()
+
+
+def to_rdflib(term: Any) -> Identifier:
+    """Return the rdflib term of an Oxigraph term."""
+    if isinstance(term, ox.NamedNode):
+        return URIRef(term.value)
+    if isinstance(term, ox.BlankNode):
+        return BNode(term.value)
+    if isinstance(term, ox.Literal):
+        if term.language or term.datatype == _XSD_STRING:
+            return Literal(term.value, lang=term.language)
+        return Literal(term.value, datatype=URIRef(term.datatype.value))
+    raise ValueError(f"Unexpected term {term!r}")
+
+
+def to_oxigraph(term: Identifier) -> Any:
+    """Return the Oxigraph term of an rdflib term."""
+    if isinstance(term, URIRef):
+        return ox.NamedNode(str(term))
+    if isinstance(term, BNode):
+        return ox.BlankNode(str(term))
+    if isinstance(term, Literal):
+        if term.language:
+            return ox.Literal(str(term), language=term.language)
+        return ox.Literal(str(term), datatype=ox.NamedNode(str(term.datatype or rdflib.XSD.string)))
+    raise ValueError(f"Unexpected term {term!r}")
+
+
+def _opened(directory: Path | None) -> ox.Store:
+    if directory is None:
+        return ox.Store()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return ox.Store(str(directory))
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the store in {directory} cannot be opened: {error}"
+        ) from error
+
+
+def _named(document_id: str) -> ox.NamedNode:
+    try:
+        return ox.NamedNode(layout.graph_name(document_id))
+    except ValueError as error:
+        raise UnstorableDocumentError(f"{document_id!r} is not an IRI: {error}") from error
+
+
+def _parsed(n_triples: bytes, graph: ox.NamedNode) -> set[ox.Quad]:
+    """Parse triples, not quads: whatever the text holds, it stays in this graph."""
+    try:
+        triples = list(ox.parse(n_triples, format=ox.RdfFormat.N_TRIPLES))
+        return {
+            ox.Quad(_ground(t.subject, graph), t.predicate, _ground(t.object, graph), graph)
+            for t in triples
+        }
+    except (SyntaxError, ValueError) as error:
+        raise UnstorableDocumentError(
+            f"the graph of {graph.value} cannot be kept: {error}"
+        ) from error
+
+
+def _ground(term: Any, graph: ox.NamedNode) -> Any:
+    """Name a blank node as a part of its document: fresh ones at each put would pile up."""
+    if isinstance(term, ox.BlankNode):
+        return ox.NamedNode(part_iri(graph.value, f"_:{term.value}"))
+    return term
+
+
+def _noted(subject: ox.NamedNode, noted: Mapping[str, str]) -> set[ox.Quad]:
+    return {
+        ox.Quad(subject, ox.NamedNode(predicate), ox.Literal(text), _STORE)
+        for predicate, text in noted.items()
+    }
+
+
+def _blocks(quads: Iterable[ox.Quad]) -> str:
+    """Return quads as SPARQL's QuadData; a term's own form is N-Triples, so already escaped."""
+    return " ".join(
+        f"GRAPH {quad.graph_name} {{ {quad.subject} {quad.predicate} {quad.object} }}"
+        for quad in quads
+    )
+
+
+def _text(term: Any) -> str:
+    return str(term.value)

@@ -1,0 +1,272 @@
+"""The store on any SPARQL 1.1 server, through rdflib's `SPARQLUpdateStore`.
+
+Several orchestrators may write to one server. So a document has a revision, an update holds only
+if the revision is still the one from which its differences were worked out, and it is one
+operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2).
+"""
+
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rdflib.term import Identifier
+
+from orchestrator_app.store import layout
+from orchestrator_app.store.endpoint import Endpoint
+from orchestrator_app.store.errors import (
+    KindConflictError,
+    StoreLayoutError,
+    StoreUnavailableError,
+)
+from orchestrator_app.store.ground_triples import (
+    Triple,
+    iri_term,
+    read_triples,
+    result_term,
+    string_term,
+)
+from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument
+from orchestrator_app.store.oxigraph_store import write_copy
+from orchestrator_app.store.substitution import PLACEHOLDER, substituted
+
+_STORE = f"<{layout.BOOKKEEPING}>"
+_KIND, _JSON, _REGISTRATION, _LAYOUT = (
+    f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION, layout.LAYOUT)
+)
+_VERSION = f"<{layout.BOOKKEEPING}#version>"
+_REVISION = f"<{layout.BOOKKEEPING}#revision>"
+_NOTED = (_KIND, _JSON, _REGISTRATION, _REVISION)
+_MAX_ATTEMPTS = 20
+
+Quad = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class _State:
+    """A document as the server has it: what is noted by predicate, and the quads of its graph."""
+
+    noted: dict[str, str] = field(default_factory=dict)
+    quads: frozenset[Quad] = frozenset()
+
+
+class SparqlStore:
+    """The store on a server with a query and an update endpoint.
+
+    The server's default graph must be the union of its graphs, as with
+    `oxigraph serve --union-default-graph`; this is tried when the store is opened.
+    """
+
+    def __init__(self, query_url: str, update_url: str = "", timeout_seconds: float = 30.0) -> None:
+        """Open the store, or lay it out.
+
+        Raises:
+            StoreLayoutError: a newer program has laid it out, or its default graph is no union.
+            StoreUnavailableError: the server does not answer.
+        """
+        self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds)
+        self._write_lock = threading.Lock()
+        self._is_closed = False
+        self._lay_out(query_url)
+
+    def put(
+        self,
+        document: Storable,
+        *,
+        kind: str,
+        registration: Mapping[str, Any] | None = None,
+        extra_triples: bytes = b"",
+        shared_graphs: Mapping[str, bytes] | None = None,
+    ) -> bool:
+        """See `Store.put`."""
+        graph = layout.graph_name(document.id)
+        noted = layout.bookkeeping(kind, document.document, registration)
+        wanted = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
+        quads = _in_graph(graph, read_triples(document.n_triples + b"\n" + extra_triples, graph))
+        shared: set[Quad] = set()
+        for name, triples in (shared_graphs or {}).items():
+            shared |= _in_graph(layout.graph_name(name), read_triples(triples, name))
+        with self._write_lock:
+            return self._replace(document.id, _State(wanted, frozenset(quads)), shared)
+
+    def get(self, document_id: str) -> StoredDocument | None:
+        """See `Store.get`."""
+        if not layout.is_graph_name(document_id):
+            return None
+        rows = self._rows(f"SELECT ?p ?o {{ GRAPH {_STORE} {{ {iri_term(document_id)} ?p ?o }} }}")
+        return layout.stored_document(document_id, {str(r["p"]): str(r["o"]) for r in rows})
+
+    def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
+        """See `Store.list`."""
+        cut = "" if limit is None else f"LIMIT {limit:d}"
+        rows = self._rows(
+            f"SELECT ?id ?json ?registration {{ {{ SELECT ?id {{ GRAPH {_STORE} {{"
+            f" ?id {_KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
+            f" GRAPH {_STORE} {{ ?id {_JSON} ?json ; {_REGISTRATION} ?registration }} }}"
+        )
+        noted = {
+            str(row["id"]): {
+                layout.KIND: kind,
+                layout.JSON: str(row["json"]),
+                layout.REGISTRATION: str(row["registration"]),
+            }
+            for row in rows
+        }
+        found = (layout.stored_document(name, noted[name]) for name in sorted(noted))
+        return [document for document in found if document is not None]
+
+    def count(self, kind: str) -> int:
+        """See `Store.count`."""
+        pattern = f"GRAPH {_STORE} {{ ?id {_KIND} {string_term(kind)} }}"
+        return int(self._rows(f"SELECT (COUNT(?id) AS ?n) {{ {pattern} }}")[0]["n"])
+
+    def delete(self, document_id: str) -> bool:
+        """See `Store.delete`."""
+        if not layout.is_graph_name(document_id):
+            return False
+        name = iri_term(document_id)
+        with self._write_lock:
+            if self.get(document_id) is None:
+                return False
+            self._changed(
+                removed=f"GRAPH {name} {{ ?s ?p ?o }} GRAPH {_STORE} {{ {name} ?noted ?value }}",
+                where=f"GRAPH {_STORE} {{ {name} ?noted ?value }}"
+                f" OPTIONAL {{ GRAPH {name} {{ ?s ?p ?o }} }}",
+            )
+        return True
+
+    def select(self, query: str, **bindings: Identifier) -> Rows:
+        """See `Store.select`."""
+        rows = self._rows(substituted(query, bindings))
+        return [
+            {name: term for name, term in row.items() if not name.startswith(PLACEHOLDER)}
+            | bindings
+            for row in rows
+        ]
+
+    def ask(self, query: str, **bindings: Identifier) -> bool:
+        """See `Store.ask`."""
+        return bool(self._result(substituted(query, bindings)).askAnswer)
+
+    def version(self) -> int:
+        """See `Store.version`."""
+        rows = self._rows(f"SELECT ?n {{ GRAPH {_STORE} {{ {_STORE} {_VERSION} ?n }} }}")
+        return max((int(row["n"]) for row in rows), default=0)
+
+    def checkpoint(self, directory: Path) -> None:
+        """See `Store.checkpoint`; reads the whole graph from the server."""
+        query = f"SELECT ?g ?s ?p ?o {{ GRAPH ?g {{ ?s ?p ?o }} FILTER (?g != {_STORE}) }}"
+        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".results-") as folder:
+            results = Path(folder) / "results.json"
+            self._endpoint.download(query, results)
+            write_copy(results, directory)
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._is_closed = True
+
+    def _result(self, query: str) -> Any:
+        if self._is_closed:
+            raise StoreUnavailableError("the store is closed")
+        return self._endpoint.query(query)
+
+    def _rows(self, query: str) -> Rows:
+        rows = self._result(query).bindings
+        return [{str(name): term for name, term in row.items()} for row in rows]
+
+    def _lay_out(self, place: str) -> None:
+        """Note the layout in a new store, and refuse one that cannot be used."""
+        marker = f"{_STORE} {_LAYOUT}"
+        version = f"{_STORE} {_VERSION}"
+        self._endpoint.update(
+            f"INSERT {{ GRAPH {_STORE} {{ {marker} {string_term(str(layout.LAYOUT_VERSION))} }} }}"
+            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {_STORE} {{ {marker} ?any }} }} }};"
+            f" INSERT {{ GRAPH {_STORE} {{ {version} 0 }} }}"
+            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {_STORE} {{ {version} ?any }} }} }}"
+        )
+        for row in self._rows(f"SELECT ?layout {{ GRAPH {_STORE} {{ {marker} ?layout }} }}"):
+            layout.check_layout(str(row["layout"]), place)
+        if not self.ask(f"ASK {{ {marker} ?layout }}"):
+            raise StoreLayoutError(
+                f"the default graph of {place} is not the union of its graphs; the server has a "
+                "setting for it, such as --union-default-graph of oxigraph"
+            )
+
+    def _replace(self, document_id: str, wanted: _State, shared: set[Quad]) -> bool:
+        """Bring a document to the wanted state, whoever else writes; return whether it is new."""
+        for _ in range(_MAX_ATTEMPTS):
+            known = self._state(document_id)
+            known_kind = known.noted.get(_KIND)
+            if known_kind not in (None, wanted.noted[_KIND]):
+                raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[_KIND][1:-1])
+            if self._is_there(known, wanted, shared) or self._try(
+                document_id, known, wanted, shared
+            ):
+                return known_kind is None
+        raise StoreUnavailableError(f"{document_id} is written by too many at once; try again")
+
+    def _is_there(self, known: _State, wanted: _State, shared: set[Quad]) -> bool:
+        is_noted = known.noted.items() >= wanted.noted.items()
+        if not is_noted or known.quads != wanted.quads:
+            return False
+        return not shared or self.ask(f"ASK {{ {_blocks(shared)} }}")
+
+    def _state(self, document_id: str) -> _State:
+        name = iri_term(document_id)
+        rows = self._rows(
+            "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text) {"
+            f" {{ GRAPH {_STORE} {{ {name} ?noted ?o }} }} UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}"
+            " }"
+        )
+        noted, quads = {}, set()
+        for row in rows:
+            text = result_term(row["o"], str(row["text"]))
+            if "noted" in row:
+                noted[f"<{row['noted']}>"] = text
+            else:
+                quads.add((name, result_term(row["s"], str(row["s"])), f"<{row['p']}>", text))
+        return _State(noted, frozenset(quads))
+
+    def _try(self, document_id: str, known: _State, wanted: _State, shared: set[Quad]) -> bool:
+        """Write what differs if nobody was faster; return whether it was written."""
+        name = iri_term(document_id)
+        noted = wanted.noted | {_REVISION: string_term(uuid.uuid4().hex)}
+        changed = [p for p in _NOTED if known.noted.get(p) != noted[p]]
+        old = [(p, f"?old{i}") for i, p in enumerate(changed) if p in known.noted]
+        removed = {(_STORE, name, p, variable) for p, variable in old}
+        added = {(_STORE, name, p, noted[p]) for p in changed}
+        self._changed(
+            removed=_blocks(removed | (known.quads - wanted.quads)),
+            added=_blocks(added | (wanted.quads - known.quads) | shared),
+            where=_blocks(removed) + _guard(name, known.noted.get(_REVISION)),
+        )
+        written = f"GRAPH {_STORE} {{ {name} {_REVISION} {noted[_REVISION]} }}"
+        return self.ask(f"ASK {{ {written} }}")
+
+    def _changed(self, *, removed: str, where: str, added: str = "") -> None:
+        """Send one operation that also counts the store's version on."""
+        version = f"{_STORE} {_VERSION}"
+        self._endpoint.update(
+            f"DELETE {{ {removed} GRAPH {_STORE} {{ {version} ?version }} }}"
+            f" INSERT {{ {added} GRAPH {_STORE} {{ {version} ?next }} }}"
+            f" WHERE {{ GRAPH {_STORE} {{ {version} ?version }}"
+            f" BIND (?version + 1 AS ?next) {where} }}"
+        )
+
+
+def _guard(name: str, revision: str | None) -> str:
+    """Return the condition that a document still has its revision, or still has none."""
+    noted = f"GRAPH {_STORE} {{ {name} {_REVISION} {revision or '?any'} }}"
+    return f" {noted}" if revision else f" FILTER NOT EXISTS {{ {noted} }}"
+
+
+def _in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:
+    name = iri_term(graph)
+    return {(name, *triple) for triple in triples}
+
+
+def _blocks(quads: Iterable[Quad]) -> str:
+    return " ".join(f"GRAPH {graph} {{ {s} {p} {o} }}" for graph, s, p, o in quads)
