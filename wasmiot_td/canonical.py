@@ -240,15 +240,14 @@ def _own_prefixes(document: Any) -> dict[str, str]:
     for context in _contexts(document.get("@context")) if isinstance(document, dict) else ():
         for name, value in context.items() if isinstance(context, dict) else ():
             iri = value.get("@id") if isinstance(value, dict) else value
-            if _is_prefix(name, iri):
+            if isinstance(iri, str) and _is_prefix(name, iri):
                 found[name] = iri
     return found
 
 
-def _is_prefix(name: str, iri: Any) -> bool:
+def _is_prefix(name: str, iri: str) -> bool:
     return (
-        isinstance(iri, str)
-        and not name.startswith("@")
+        not name.startswith("@")
         and ":" not in name
         and iri.endswith(("#", "/", ":", "?", "="))
         and ":" in iri[:-1]

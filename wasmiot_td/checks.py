@@ -8,7 +8,7 @@ import difflib
 import itertools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.members import PLACEHOLDER, Kind, Place
 from wasmiot_td.report import Finding, Severity
 from wasmiot_td.schema_checks import check_data_schema
-from wasmiot_td.vocabulary import KINDS, SECURITY_SCHEMES, kind_of
+from wasmiot_td.vocabulary import SECURITY_SCHEMES, kind_of
 
 TD_CLAUSE = "https://www.w3.org/TR/wot-thing-description11/#"
 THING_MODEL = "tm:ThingModel"

@@ -50,7 +50,7 @@ def is_same_graph(first: Sequence[Node], second: Sequence[Node]) -> bool:
 
     Order counts in lists alone; indexes, text directions and empty sets say nothing.
     """
-    return _key(list(first)) == _key(list(second))
+    return bool(_key(list(first)) == _key(list(second)))
 
 
 def _key(value: Any) -> Any:
@@ -212,7 +212,7 @@ def _place(
     if not isinstance(value, dict):
         return value
     name = value.get("@id")
-    if value.keys() == {"@id"} and name in by_id and name not in placed:
+    if value.keys() == {"@id"} and isinstance(name, str) and name in by_id and name not in placed:
         placed.add(name)
         return _place(by_id[name], by_id, placed, referred)
     copied = {key: _place(item, by_id, placed, referred) for key, item in value.items()}

@@ -94,23 +94,23 @@ def _loads(text: str, object_pairs_hook: Any) -> Any:
         text = text[1:]
     try:
         return json.loads(
-            text, object_pairs_hook=object_pairs_hook, parse_constant=_Constant, parse_int=_integer
+            text, object_pairs_hook=object_pairs_hook, parse_constant=_refuse, parse_int=_integer
         )
     except json.JSONDecodeError as error:
         raise JsonSyntaxError(error.msg, error.lineno, error.colno) from error
-    except _UnknownConstant as error:
+    except _UnknownConstantError as error:
         line, column = _place_of(text, str(error))
         raise JsonSyntaxError(f"{error} is no JSON value", line, column) from error
     except RecursionError as error:
         raise _too_deep("") from error
 
 
-class _UnknownConstant(ValueError):
+class _UnknownConstantError(ValueError):
     """`NaN` or an infinity, which Python's reader would let pass."""
 
 
-def _Constant(name: str) -> NoReturn:  # noqa: N802
-    raise _UnknownConstant(name)
+def _refuse(name: str) -> NoReturn:
+    raise _UnknownConstantError(name)
 
 
 def _integer(digits: str) -> int | float:
