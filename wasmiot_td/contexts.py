@@ -9,12 +9,15 @@ leaves this module stands on its own.
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urljoin
 
 from wasmiot_td.errors import ContextNotAvailable
 from wasmiot_td.namespaces import (
@@ -26,6 +29,9 @@ from wasmiot_td.namespaces import (
 from wasmiot_td.resources import resource_directory
 
 HTTP_CONTEXT = "http://www.w3.org/2011/http"
+
+#: How long an allowed context that could not be fetched is not asked for again.
+RETRY_SECONDS = 300
 
 #: The files whose union is the wasmiot context, in the order of their merge.
 WASMIOT_PARTS = (
@@ -74,11 +80,12 @@ class ContextRegistry:
     fetch: Fetch | None = None
     cache_directory: Path | None = None
     _fetched: dict[str, Document] = field(default_factory=dict, repr=False)
+    _failed: dict[str, float] = field(default_factory=dict, repr=False)
 
     def with_document(self, iri: str, document: Mapping[str, Any]) -> "ContextRegistry":
         """Return a registry that also knows a local document."""
         own = copy.deepcopy(dict(document))
-        return replace(self, local={**self.local, iri: own}, _fetched={})
+        return replace(self, local={**self.local, iri: own}, _fetched={}, _failed={})
 
     def allowing(
         self, iris: Iterable[str], fetch: Fetch, cache_directory: Path | None = None
@@ -86,7 +93,12 @@ class ContextRegistry:
         """Return a registry that may also fetch these IRIs."""
         allowed = self.allowed | frozenset(iris)
         return replace(
-            self, allowed=allowed, fetch=fetch, cache_directory=cache_directory, _fetched={}
+            self,
+            allowed=allowed,
+            fetch=fetch,
+            cache_directory=cache_directory,
+            _fetched={},
+            _failed={},
         )
 
     def document(self, iri: str) -> Document:
@@ -99,21 +111,33 @@ class ContextRegistry:
         """
         return copy.deepcopy(self._find(iri))
 
-    def is_available(self, iri: str) -> bool:
-        """Whether `document` returns one; fetches it if that is allowed."""
+    def unavailable(self, iri: str) -> frozenset[str]:
+        """Return the IRIs of what is not available: this context, or contexts it refers to."""
+        return frozenset(self._unavailable(iri, set()))
+
+    def _unavailable(self, iri: str, seen: set[str]) -> Iterator[str]:
+        if iri in seen or (iri in bundled_documents() and iri not in self.local):
+            return
+        seen.add(iri)
         try:
-            self._find(iri)
+            document = self._find(iri)
         except ContextNotAvailable:
-            return False
-        return True
+            yield iri
+            return
+        for reference in _references(document.get("@context")):
+            yield from self._unavailable(urljoin(iri, reference), seen)
 
     def _find(self, iri: str) -> Document:
         for documents in (self.local, bundled_documents(), self._fetched):
             if iri in documents:
                 return documents[iri]
-        if iri not in self.allowed:
+        if iri not in self.allowed or self._failed.get(iri, 0) > monotonic():
             raise ContextNotAvailable(iri)
-        self._fetched[iri] = self._obtain(iri)
+        try:
+            self._fetched[iri] = self._obtain(iri)
+        except ContextNotAvailable:
+            self._failed[iri] = monotonic() + RETRY_SECONDS
+            raise
         return self._fetched[iri]
 
     def _obtain(self, iri: str) -> Document:
@@ -125,8 +149,7 @@ class ContextRegistry:
         except (OSError, ValueError) as error:
             raise ContextNotAvailable(iri) from error
         if path and not cached:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            _keep(path, content)
         return document
 
     def _fetch(self, iri: str) -> bytes:
@@ -138,6 +161,27 @@ class ContextRegistry:
         if self.cache_directory is None:
             return None
         return self.cache_directory / f"{hashlib.sha256(iri.encode()).hexdigest()}.jsonld"
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that another process never sees half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_bytes(content)
+    partial.replace(path)
+
+
+def _references(context: Any) -> Iterator[str]:
+    """Return the references to other contexts, also from within terms."""
+    if isinstance(context, str):
+        yield context
+    elif isinstance(context, list):
+        for part in context:
+            yield from _references(part)
+    elif isinstance(context, dict):
+        for definition in context.values():
+            if isinstance(definition, dict):
+                yield from _references(definition.get("@context"))
 
 
 def _as_context_document(document: Any) -> Document:

@@ -16,7 +16,7 @@ tests would show if they changed:
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,9 +25,11 @@ from pyld import context_resolver, jsonld
 
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.errors import ContextNotAvailable, JsonLdError
-from wasmiot_td.namespaces import WASMIOT, WASMIOT_CONTEXT
+from wasmiot_td.located_copy import LocatedCopy, mend_context
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.unknown_terms import without_unknown_terms
+
+__all__ = ["Expansion", "compact", "document_base", "expand", "mend_context"]
 
 _LOCK = threading.RLock()
 _CACHED_CONTEXTS = 500
@@ -93,7 +95,7 @@ def expand(
         JsonLdError: the document is not JSON-LD.
     """
     registry = registry or default_registry()
-    copied = _Copy()
+    copied = LocatedCopy()
     try:
         source = copied.of(document, "")
         missing = _missing_contexts(copied.contexts, registry, strict)
@@ -142,69 +144,6 @@ def compact(
     except _FAULTS_OF_INPUT as error:
         raise _not_json_ld(f"cannot be compacted: {error}") from error
     return result
-
-
-def mend_context(context: Any) -> Any:
-    """Return a context in which no prefix is bound to the wasmiot IRI without its `#`.
-
-    JSON-LD 1.1 does not use a prefix whose IRI ends in no delimiter: the terms of the source
-    format would silently stay unexpanded.
-    """
-    if isinstance(context, list):
-        return [mend_context(part) for part in context]
-    if isinstance(context, dict):
-        return {key: _mend_definition(value) for key, value in context.items()}
-    return context
-
-
-def _mend_definition(definition: Any) -> Any:
-    if definition == WASMIOT_CONTEXT:
-        return str(WASMIOT)
-    if isinstance(definition, dict) and definition.get("@id") == WASMIOT_CONTEXT:
-        return {**definition, "@id": str(WASMIOT)}
-    return definition
-
-
-class _Copy:
-    """A copy of a document that knows the JSON pointer of each of its objects."""
-
-    def __init__(self) -> None:
-        self.pointers: dict[int, str] = {}
-        self.contexts: list[tuple[str, str]] = []
-        self.findings: list[Finding] = []
-        self.has_base = False
-
-    def of(self, value: Any, pointer: str) -> Any:
-        if isinstance(value, list):
-            return [
-                self.of(item, f"{pointer}/{index}") if isinstance(item, dict | list) else item
-                for index, item in enumerate(value)
-            ]
-        if not isinstance(value, dict):
-            return value
-        copied = {
-            key: self._member(key, member, pointer) if isinstance(member, dict | list) else member
-            for key, member in value.items()
-        }
-        if isinstance(value.get("@context"), str):
-            self.contexts.append((value["@context"], f"{pointer}/@context"))
-        self.pointers[id(copied)] = pointer
-        return copied
-
-    def _member(self, key: str, member: Any, pointer: str) -> Any:
-        if "/" in key or "~" in key:
-            key = key.replace("~", "~0").replace("/", "~1")
-        place = f"{pointer}/{key}"
-        return self._context(member, place) if key == "@context" else self.of(member, place)
-
-    def _context(self, context: Any, pointer: str) -> Any:
-        self.contexts += _named_contexts(context, pointer)
-        mended = mend_context(context)
-        if mended != context:
-            self.findings.append(_mended(pointer))
-        text = json.dumps(mended)
-        self.has_base = self.has_base or '"@base"' in text
-        return json.loads(text)
 
 
 class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
@@ -341,18 +280,14 @@ def _state(registry: ContextRegistry) -> _State:
     return _STATES.setdefault(registry, _State(registry))
 
 
-def _named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    if isinstance(context, str):
-        yield context, pointer
-    elif isinstance(context, list):
-        for index, part in enumerate(context):
-            yield from _named_contexts(part, f"{pointer}/{index}")
-
-
 def _missing_contexts(
     named: Sequence[tuple[str, str]], registry: ContextRegistry, strict: bool
 ) -> list[tuple[str, str]]:
-    missing = [(iri, pointer) for iri, pointer in named if not registry.is_available(iri)]
+    missing = [
+        (unavailable, pointer)
+        for iri, pointer in named
+        for unavailable in sorted(registry.unavailable(iri))
+    ]
     if missing and strict:
         raise ContextNotAvailable(*missing[0])
     return missing
@@ -364,12 +299,6 @@ def _left_out(iri: str, pointer: str) -> Finding:
         "Allow its IRI to be fetched, or add a local copy"
     )
     return Finding(pointer, message, Severity.WARNING, iri, "JSON-LD 1.1, clause 3.1")
-
-
-def _mended(pointer: str) -> Finding:
-    message = f"a prefix is bound to {WASMIOT_CONTEXT} without '#': it is read as {WASMIOT}"
-    source = "JSON-LD 1.1, clause 4.2.2"
-    return Finding(pointer, message, Severity.WARNING, WASMIOT_CONTEXT, source)
 
 
 def _translate(

@@ -217,7 +217,7 @@ def test_allowed_context_is_fetched_once_and_kept(tmp_path: Path) -> None:
     for _ in range(2):
         registry = ContextRegistry().allowing(["https://example.org/c"], fetch, tmp_path / "cache")
         assert registry.document("https://example.org/c") == {"@context": {"lamp": "urn:lamp"}}
-        assert registry.is_available("https://example.org/c")
+        assert registry.unavailable("https://example.org/c") == frozenset()
     assert fetched == ["https://example.org/c"]
 
 
@@ -247,4 +247,34 @@ def test_registry_does_not_fetch_what_is_local() -> None:
         ContextRegistry().allowing(["urn:c", TD_CONTEXT], fetch).with_document("urn:c", local)
     )
     assert registry.document("urn:c") == local
-    assert registry.is_available(TD_CONTEXT)
+    assert registry.unavailable(TD_CONTEXT) == frozenset()
+
+
+def test_failed_fetch_is_not_repeated_at_once() -> None:
+    """A server that does not answer is not asked again for each document."""
+    asked = []
+
+    def fetch(iri: str) -> bytes:
+        asked.append(iri)
+        raise OSError(iri)
+
+    registry = ContextRegistry().allowing(["urn:c"], fetch)
+    for _ in range(3):
+        assert registry.unavailable("urn:c") == {"urn:c"}
+    assert asked == ["urn:c"]
+
+
+def test_contexts_behind_a_context_are_needed_too() -> None:
+    """A local document that refers to another, also from a term, needs that one."""
+    scoped = {"term": {"@id": "urn:t", "@context": ["scoped", TD_CONTEXT]}}
+    document = {"@context": ["https://example.org/next", scoped]}
+    registry = ContextRegistry().with_document("https://example.org/c", document)
+    assert registry.unavailable("https://example.org/c") == {
+        "https://example.org/next",
+        "https://example.org/scoped",
+    }
+    findings = expand({"@context": "https://example.org/c"}, registry, base=BASE).findings
+    assert [finding.value for finding in findings] == [
+        "https://example.org/next",
+        "https://example.org/scoped",
+    ]

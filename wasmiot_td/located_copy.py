@@ -1,0 +1,95 @@
+"""Copy a document for expansion: which object came from where, which contexts it names.
+
+The copy is the one place where the source format's slip is mended.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from wasmiot_td.json_text import escape_pointer
+from wasmiot_td.namespaces import WASMIOT, WASMIOT_CONTEXT
+from wasmiot_td.report import Finding, Severity
+
+
+def mend_context(context: Any) -> Any:
+    """Return a context in which no prefix is bound to the wasmiot IRI without its `#`.
+
+    JSON-LD 1.1 does not use a prefix whose IRI ends in no delimiter: the terms of the source
+    format would silently stay unexpanded.
+    """
+    if isinstance(context, list):
+        return [mend_context(part) for part in context]
+    if isinstance(context, dict):
+        return {key: _mend_definition(value) for key, value in context.items()}
+    return context
+
+
+def _mend_definition(definition: Any) -> Any:
+    if definition == WASMIOT_CONTEXT:
+        return str(WASMIOT)
+    if isinstance(definition, dict) and definition.get("@id") == WASMIOT_CONTEXT:
+        return {**definition, "@id": str(WASMIOT)}
+    return definition
+
+
+class LocatedCopy:
+    """A copy of a document that knows the JSON pointer of each of its objects.
+
+    Attributes:
+        pointers: the JSON pointer of each object of the copy, by its `id()`.
+        contexts: the IRI and the JSON pointer of each reference to a context.
+        findings: what was mended on the way.
+        has_base: whether a context sets `@base`.
+    """
+
+    def __init__(self) -> None:
+        self.pointers: dict[int, str] = {}
+        self.contexts: list[tuple[str, str]] = []
+        self.findings: list[Finding] = []
+        self.has_base = False
+
+    def of(self, value: Any, pointer: str) -> Any:
+        """Return the copy of a value that stands at a JSON pointer."""
+        if isinstance(value, list):
+            return [
+                self.of(item, f"{pointer}/{index}") if isinstance(item, dict | list) else item
+                for index, item in enumerate(value)
+            ]
+        if not isinstance(value, dict):
+            return value
+        copied = {
+            key: self._member(key, member, pointer) if isinstance(member, dict | list) else member
+            for key, member in value.items()
+        }
+        if isinstance(value.get("@context"), str):
+            self.contexts.append((value["@context"], f"{pointer}/@context"))
+        self.pointers[id(copied)] = pointer
+        return copied
+
+    def _member(self, key: str, member: Any, pointer: str) -> Any:
+        place = f"{pointer}/{escape_pointer(key)}"
+        return self._context(member, place) if key == "@context" else self.of(member, place)
+
+    def _context(self, context: Any, pointer: str) -> Any:
+        self.contexts += _named_contexts(context, pointer)
+        mended = mend_context(context)
+        if mended != context:
+            self.findings.append(_mended(pointer))
+        text = json.dumps(mended)
+        self.has_base = self.has_base or '"@base"' in text
+        return json.loads(text)
+
+
+def _named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(context, str):
+        yield context, pointer
+    elif isinstance(context, list):
+        for index, part in enumerate(context):
+            yield from _named_contexts(part, f"{pointer}/{index}")
+
+
+def _mended(pointer: str) -> Finding:
+    message = f"a prefix is bound to {WASMIOT_CONTEXT} without '#': it is read as {WASMIOT}"
+    source = "JSON-LD 1.1, clause 4.2.2"
+    return Finding(pointer, message, Severity.WARNING, WASMIOT_CONTEXT, source)
