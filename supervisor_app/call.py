@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from supervisor_app.errors import CallFailed
+from supervisor_app.errors import CallFailedError
 from supervisor_app.host_functions.guest import Guest
 
 _BLOCK_BYTES = 4096
@@ -89,7 +89,7 @@ class Call:
     """
 
     limits: Limits
-    failure: CallFailed | None = None
+    failure: CallFailedError | None = None
     interrupted: threading.Event = field(default_factory=threading.Event)
     started: float = 0.0
     directory: Path | None = None
@@ -100,7 +100,7 @@ class Call:
         """Begin: from here on `wake` makes the engine look at its deadline.
 
         Raises:
-            CallFailed: the call was stopped before it began.
+            CallFailedError: the call was stopped before it began.
         """
         with self._lock:
             if self.failure is not None:
@@ -114,7 +114,7 @@ class Call:
         with self._lock:
             self._wake = None
 
-    def interrupt(self, failure: CallFailed) -> None:
+    def interrupt(self, failure: CallFailedError) -> None:
         """Stop the call; the first reason counts."""
         with self._lock:
             if self.failure is None:
@@ -127,7 +127,7 @@ class Call:
         """Stop the call if it has used up its time or its room for files."""
         if now - self.started > self.limits.seconds:
             detail = f"the call took longer than {self.limits.seconds:g} s"
-            self.interrupt(CallFailed("interrupt", detail))
+            self.interrupt(CallFailedError("interrupt", detail))
         else:
             self.check_files()
 
@@ -138,7 +138,7 @@ class Call:
         size = directory_bytes(self.directory)
         if size > self.limits.files_bytes:
             detail = f"the files of the call came to more than {self.limits.files_bytes} bytes"
-            self.interrupt(CallFailed("files", detail))
+            self.interrupt(CallFailedError("files", detail))
 
 
 def directory_bytes(directory: Path) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from supervisor_app.errors import CallFailed
+from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation
 
 
@@ -27,11 +27,11 @@ def call_directory(
         inputs: the contents of the execution mounts, by path.
 
     Raises:
-        CallFailed: a required input is missing.
+        CallFailedError: a required input is missing.
     """
     for mount in operation.mounts_at("execution"):
         if mount.is_required and mount.path not in inputs:
-            raise CallFailed(
+            raise CallFailedError(
                 "files", f"the input file {mount.path} ({mount.media_type}) is missing"
             )
     with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as name:
@@ -56,14 +56,14 @@ def output_file(directory: Path, operation: Operation) -> tuple[Path, str] | Non
     A guest may leave symbolic links: only a regular file inside the directory counts.
 
     Raises:
-        CallFailed: a required output is missing.
+        CallFailedError: a required output is missing.
     """
     for mount in operation.mounts_at("output"):
         path = directory / mount.path
         if _is_own_file(directory, path):
             return path, mount.media_type
         if mount.is_required:
-            raise CallFailed("files", f"the function left no output file {mount.path}")
+            raise CallFailedError("files", f"the function left no output file {mount.path}")
     return None
 
 

@@ -4,8 +4,8 @@ SupervisorError
 ├── PackageError         a module or a data file cannot be used; carries its digest
 │   └── CompileError     it is not a module this engine can run
 ├── ArgumentError        the arguments do not fit the function
-└── CallFailed           a call ended without a result; carries the trap's name
-└── CallCancelled    because somebody asked for it
+└── CallFailedError           a call ended without a result; carries the trap's name
+└── CallCancelledError    because somebody asked for it
 """
 
 
@@ -29,7 +29,7 @@ class ArgumentError(SupervisorError):
     """The arguments, or the results, do not fit the type of the function."""
 
 
-class CallFailed(SupervisorError):
+class CallFailedError(SupervisorError):
     """A call ended without a result.
 
     Attributes:
@@ -42,5 +42,5 @@ class CallFailed(SupervisorError):
         super().__init__(detail)
 
 
-class CallCancelled(CallFailed):
+class CallCancelledError(CallFailedError):
     """A call was interrupted because somebody asked for it."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from supervisor_app.call import Call, CallRequest, FunctionType, Limits, ModuleInterface
 from supervisor_app.call_directory import call_directory, needs_directory, output_file
-from supervisor_app.errors import CallFailed
+from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation, Reference
 from supervisor_app.modules import Packages
 from supervisor_app.runtime import Runtime
@@ -76,7 +76,7 @@ class Execution:
 
         Raises:
             ArgumentError: values and function do not fit.
-            CallFailed: the call ended without a result.
+            CallFailedError: the call ended without a result.
             ProblemError: something that it depends on cannot be had.
             TimeoutError: no slot became free.
         """
@@ -129,11 +129,11 @@ def function_of(operation: Operation, interface: ModuleInterface) -> FunctionTyp
     """Return the type of the function behind an operation.
 
     Raises:
-        CallFailed: its module exports no such function.
+        CallFailedError: its module exports no such function.
     """
     function = interface.functions.get(operation.entrypoint)
     if function is None:
-        raise CallFailed("engine", f"the module exports no function {operation.entrypoint!r}")
+        raise CallFailedError("engine", f"the module exports no function {operation.entrypoint!r}")
     return function
 
 
@@ -161,5 +161,5 @@ def _outcome(
         return Outcome(value, has_value=value is not None)
     findings = check_value(value, schema)
     if findings:
-        raise CallFailed("result", f"the result does not fit its description: {findings[0]}")
+        raise CallFailedError("result", f"the result does not fit its description: {findings[0]}")
     return Outcome(value, has_value=True)

@@ -106,10 +106,7 @@ def _complete_action(name: str, affordance: dict[str, Any]) -> None:
         "htv:methodName": "POST",
         "contentType": _input_media_type(affordance),
     }
-    if is_synchronous:
-        answer = _media_type(affordance.get("output") or {})
-    else:
-        answer = JSON
+    answer = _media_type(affordance.get("output") or {}) if is_synchronous else JSON
     if answer != form["contentType"]:
         form["response"] = {"contentType": answer}
     affordance["forms"] = [form]

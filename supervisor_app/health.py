@@ -1,6 +1,6 @@
 """How busy the device is: the only import of psutil."""
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 
 def measure() -> dict[str, float]:

@@ -3,7 +3,7 @@
 Source: the wasmiot vocabulary, parts `affordance` and `module`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -232,23 +232,25 @@ def _reference(entry: Mapping[str, Any] | str) -> Reference:
 
 
 def _faults(operation: Operation, pointer: str) -> Iterator[Finding]:
-    for index, mount in enumerate(operation.mounts):
-        if not is_inside(mount.path):
-            yield Finding(f"{pointer}/wasmiot:mount/{index}/path", "a path inside the directory")
-        if mount.stage not in ("deployment", "execution", "output"):
-            yield Finding(
-                f"{pointer}/wasmiot:mount/{index}/stage", "one of deployment, execution, output"
-            )
-    for index, data_file in enumerate(operation.data_files):
-        if not is_inside(data_file.path):
-            yield Finding(f"{pointer}/wasmiot:dataFile/{index}/path", "a path inside the directory")
-        if not is_digest(data_file.package.digest):
-            yield Finding(f"{pointer}/wasmiot:dataFile/{index}/digest", "sha256: and 64 digits")
     present = {f.path for f in operation.data_files}
     for index, mount in enumerate(operation.mounts):
-        if mount.stage == "deployment" and mount.is_required and mount.path not in present:
-            message = f"the file {mount.path} is required at deployment and no dataFile brings it"
-            yield Finding(f"{pointer}/wasmiot:mount/{index}", message)
+        yield from _mount_faults(mount, present, f"{pointer}/wasmiot:mount/{index}")
+    for index, data_file in enumerate(operation.data_files):
+        place = f"{pointer}/wasmiot:dataFile/{index}"
+        if not is_inside(data_file.path):
+            yield Finding(f"{place}/path", f"{data_file.path!r} is no path inside the directory")
+        if not is_digest(data_file.package.digest):
+            yield Finding(f"{place}/digest", "a digest is sha256: and 64 hexadecimal digits")
+
+
+def _mount_faults(mount: Mount, present: Set[str], place: str) -> Iterator[Finding]:
+    if not is_inside(mount.path):
+        yield Finding(f"{place}/path", f"{mount.path!r} is no path inside the directory")
+    if mount.stage not in ("deployment", "execution", "output"):
+        yield Finding(f"{place}/stage", "a stage is deployment, execution or output")
+    if mount.stage == "deployment" and mount.is_required and mount.path not in present:
+        message = f"the file {mount.path} is required at deployment and no dataFile brings it"
+        yield Finding(place, message)
 
 
 def is_digest(text: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor_app.call import Call
-from supervisor_app.errors import CallCancelled, SupervisorError
+from supervisor_app.errors import CallCancelledError, SupervisorError
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
@@ -101,7 +101,9 @@ class Invocations:
         if invocation is None:
             self._statuses.remove(status.id)
         else:
-            invocation.call.interrupt(CallCancelled("cancelled", "the invocation was cancelled"))
+            invocation.call.interrupt(
+                CallCancelledError("cancelled", "the invocation was cancelled")
+            )
 
     def remove_installation(self, slug: str) -> None:
         """Stop and forget every invocation of an installation."""
@@ -146,7 +148,7 @@ class Invocations:
             problem = problem_of(error).to_document()
             _log.warning("invocation_failed id=%s action=%s %s", status.id, status.action, error)
             status = status.with_members(status="failed", timeEnded=now(), error=problem)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a worker must outlive any call
             _log.exception("invocation_broken id=%s action=%s", status.id, status.action)
             problem = problem_of(error).to_document()
             status = status.with_members(status="failed", timeEnded=now(), error=problem)

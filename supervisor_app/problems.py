@@ -5,7 +5,7 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from supervisor_app.errors import ArgumentError, CallFailed, PackageError
+from supervisor_app.errors import ArgumentError, CallFailedError, PackageError
 from wasmiot_td.errors import DocumentError, InteractionError, ThingProblem
 from wasmiot_td.problem import (
     PROBLEM_MEDIA_TYPE,
@@ -31,7 +31,7 @@ def problem_of(error: Exception) -> Problem:
 
 def _problem_of_work(error: Exception) -> Problem:
     detail = str(error)
-    if isinstance(error, CallFailed):
+    if isinstance(error, CallFailedError):
         return Problem(
             title=f"Call failed: {error.trap}", status=500, detail=detail, trap=error.trap
         )

@@ -111,6 +111,8 @@ def _check(value: Any, schema: Mapping[str, Any] | None) -> None:
 
 def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the schema without what comes from elsewhere: other Things, and files."""
+    if is_file(schema):
+        return None
     provided = {r.input for r in operation.depends_on if r.input}
     members = schema.get("properties") or {}
     if schema.get("type") != "object" or not members:

@@ -18,7 +18,7 @@ from typing import Any
 import wasmtime
 
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
-from supervisor_app.errors import ArgumentError, CallFailed, CompileError
+from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
 from supervisor_app.watch import Watch
@@ -99,7 +99,7 @@ class Runtime:
             wait_seconds: how long to wait for a slot; None waits as long as it takes.
 
         Raises:
-            CallFailed: it trapped, was stopped, or a host function failed.
+            CallFailedError: it trapped, was stopped, or a host function failed.
             ArgumentError: the arguments do not fit the function.
             TimeoutError: no slot became free.
         """
@@ -189,7 +189,7 @@ class Slot:
             try:
                 return function.run(_InstanceGuest(caller, caller.get, call), *arguments)
             except Exception as error:  # noqa: BLE001 - see the module's docstring
-                call.interrupt(CallFailed("host-function", f"{function.interface}: {error}"))
+                call.interrupt(CallFailedError("host-function", f"{function.interface}: {error}"))
                 store.set_epoch_deadline(0)
                 return no_result
 
@@ -286,10 +286,10 @@ def _as_tuple(returned: Any) -> tuple[Any, ...]:
 
 @contextmanager
 def _failures(call: Call) -> Iterator[None]:
-    """Turn whatever ends a call into `CallFailed`; a reason noted on the call goes first."""
+    """Turn whatever ends a call into `CallFailedError`; a reason noted on the call goes first."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again as what it means
         if call.failure is not None:
             raise call.failure from None
         raise _failure_of(error) from None
@@ -301,14 +301,14 @@ def _failure_of(error: Exception) -> Exception:
     if isinstance(error, wasmtime.Trap):
         code = error.trap_code
         name = code.name.lower().replace("_", "-") if code else "trap"
-        return CallFailed(name, str(error).split("\n\nCaused by")[0][:1000])
+        return CallFailedError(name, str(error).split("\n\nCaused by")[0][:1000])
     if isinstance(error, wasmtime.ExitTrap):
-        return CallFailed("exit", f"the module ended itself with exit code {error.code}")
+        return CallFailedError("exit", f"the module ended itself with exit code {error.code}")
     if isinstance(error, wasmtime.WasmtimeError):
         name = "memory" if "memory" in str(error) else "engine"
-        return CallFailed(name, str(error)[:1000])
+        return CallFailedError(name, str(error)[:1000])
     if isinstance(error, HostFunctionError):
-        return CallFailed("host-function", str(error))
+        return CallFailedError("host-function", str(error))
     return error
 
 

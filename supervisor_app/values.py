@@ -2,8 +2,11 @@
 
 Numbers and booleans are passed as they are. A string, an object or an array is passed as UTF-8
 text in guest memory (two parameters: pointer, length; room from the guest's `alloc`), and so are
-the bytes of a file that has no mount. A result is text where its schema says so: two i32 (pointer, length), or one i32 that points to text which a
-NUL ends. A module without memory can only return numbers; as a string they are decimal text.
+the bytes of a file that has no mount.
+
+A result is text where its schema says so: two i32 (pointer, length), or one i32 that points to
+text which a NUL ends. A module without memory can only return numbers; as a string they are
+decimal text.
 """
 
 import json
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from supervisor_app.call import Argument, FunctionType
-from supervisor_app.errors import ArgumentError, CallFailed
+from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import Guest
 from supervisor_app.installation import Operation
 
@@ -122,7 +125,7 @@ def _numbers(returned: tuple[Any, ...], function: FunctionType) -> Any:
 
 def _json_number(value: float, value_type: str) -> float:
     if isinstance(value, float) and not math.isfinite(value):
-        raise CallFailed("result", f"the function returned {value}, which JSON cannot carry")
+        raise CallFailedError("result", f"the function returned {value}, which JSON cannot carry")
     return shortest_f32(value) if value_type == "f32" else value
 
 
@@ -159,4 +162,4 @@ def _text(data: bytes, kind: Any) -> Any:
         text = data.decode()
         return text if kind == "string" else json.loads(text)
     except ValueError as error:
-        raise CallFailed("result", f"the function's {kind} is not readable: {error}") from None
+        raise CallFailedError("result", f"the function's {kind} is not readable: {error}") from None

@@ -10,6 +10,7 @@ from supervisor_app.host_functions.guest import (
     Guest,
     HostFunction,
     HostFunctionError,
+    ValueType,
     load_u32,
     store_u32,
 )
@@ -35,7 +36,7 @@ def functions(driver: CameraDriver) -> tuple[HostFunction, ...]:
         guest.write(out, image)
         store_u32(guest, size_pointer, len(image))
 
-    two_pointers = ("i32", "i32")
+    two_pointers: tuple[ValueType, ...] = ("i32", "i32")
     return (
         HostFunction(MODULE, "takeImage", two_pointers, (), take_dynamic),
         HostFunction(MODULE, "takeImageDynamicSize", two_pointers, (), take_dynamic),

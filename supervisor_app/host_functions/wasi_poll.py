@@ -24,8 +24,9 @@ _NANOSECONDS = 1e9
 
 def functions() -> tuple[HostFunction, ...]:
     """Return the function that takes the engine's place."""
-    params = ("i32", "i32", "i32", "i32")
-    return (HostFunction(MODULE, "poll_oneoff", params, ("i32",), poll_oneoff),)
+    return (
+        HostFunction(MODULE, "poll_oneoff", ("i32", "i32", "i32", "i32"), ("i32",), poll_oneoff),
+    )
 
 
 def poll_oneoff(guest: Guest, subscriptions: int, events: int, count: int, out_count: int) -> int:

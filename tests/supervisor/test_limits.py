@@ -5,7 +5,8 @@ import pytest
 MISBEHAVIOUR = {
     "unreachable": '(func (export "f") unreachable)',
     "stack-overflow": '(func $f (export "f") call $f)',
-    "integer-division-by-zero": '(func (export "f") (drop (i32.div_s (i32.const 1) (i32.const 0))))',
+    "integer-division-by-zero": """(func (export "f")
+      (drop (i32.div_s (i32.const 1) (i32.const 0))))""",
     "memory-out-of-bounds": '(memory 1) (func (export "f") (drop (i32.load (i32.const -1))))',
     "interrupt": '(func (export "f") (loop br 0))',
 }

@@ -1,0 +1,176 @@
+"""Files of a call: mounts at their stages, one directory for each call, no way out of it."""
+
+import io
+
+import pytest
+
+# Functions of WASI preview 1 over a directory preopened as descriptor 3.
+WASI = """
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read"
+    (func $fd_read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $path (param $name i32) (param $length i32) (param $create i32) (result i32)
+    (call $open (i32.const 3) (i32.const 0) (local.get $name) (local.get $length)
+      (local.get $create) (i64.const 0x1fffffff) (i64.const 0x1fffffff) (i32.const 0)
+      (i32.const 8)))
+  (func $read (result i32)
+    (i32.store (i32.const 16) (i32.const 1024))
+    (i32.store (i32.const 20) (i32.const 4096))
+    (drop (call $fd_read (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 12)))
+    (i32.load (i32.const 12)))
+  (func $write (param $length i32)
+    (i32.store (i32.const 16) (i32.const 1024))
+    (i32.store (i32.const 20) (local.get $length))
+    (drop (call $fd_write (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 12))))
+"""
+COPY = f"""(module {WASI}
+  (data (i32.const 100) "in.bin") (data (i32.const 200) "out.bin")
+  (func (export "copy") (local $length i32)
+    (if (call $path (i32.const 100) (i32.const 6) (i32.const 0)) (then unreachable))
+    (local.set $length (call $read))
+    (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
+    (call $write (local.get $length))))"""
+APPEND_TO_MODEL = f"""(module {WASI}
+  (data (i32.const 100) "model.bin")
+  (func (export "spoil") (result i32) (local $length i32)
+    (if (call $path (i32.const 100) (i32.const 9) (i32.const 0)) (then unreachable))
+    (local.set $length (call $read))
+    (call $write (i32.const 3))
+    (local.get $length)))"""
+ESCAPE = f"""(module {WASI}
+  (data (i32.const 100) "../../device-id") (data (i32.const 200) "/etc/passwd")
+  (func (export "up") (result i32)
+    (call $path (i32.const 100) (i32.const 15) (i32.const 0)))
+  (func (export "absolute") (result i32)
+    (call $path (i32.const 200) (i32.const 11) (i32.const 0))))"""
+LINK = """(module
+  (import "wasi_snapshot_preview1" "path_symlink"
+    (func $symlink (param i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 100) "../../device-id") (data (i32.const 200) "out.bin")
+  (func (export "link")
+    (drop (call $symlink (i32.const 100) (i32.const 15) (i32.const 3)
+      (i32.const 200) (i32.const 7)))))"""
+FLOOD = f"""(module {WASI}
+  (data (i32.const 200) "out.bin")
+  (func (export "flood")
+    (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
+    (loop (call $write (i32.const 60000)) br 0)))"""
+
+ANY = "application/octet-stream"
+IMAGE = "image/x-portable-graymap"
+
+
+def mount(path, stage, media_type=IMAGE):
+    """Return a mount."""
+    return {"path": path, "stage": stage, "mediaType": media_type, "required": True}
+
+
+COPY_ACTION = {
+    "wasmiot:entrypoint": "copy",
+    "wasmiot:mount": [mount("in.bin", "execution"), mount("out.bin", "output")],
+    "input": {"type": "string", "contentMediaType": IMAGE},
+    "output": {"type": "string", "contentMediaType": IMAGE},
+}
+
+
+def test_file_in_file_out(device):
+    """The body becomes the input file, and the output file is fetched at `outputUrl`."""
+    device.put("files", COPY, actions={"copy": COPY_ACTION})
+    status = device.invoke("files", "copy", data=b"P5 picture", content_type=IMAGE)
+    assert (status["status"], "output" in status) == ("completed", False)
+    output = device.client.get(status["outputUrl"])
+    assert (output.data, output.content_type) == (b"P5 picture", IMAGE)
+
+
+def test_synchronous_file(device):
+    """A synchronous action answers with the file itself."""
+    device.put("files", COPY, actions={"copy": {**COPY_ACTION, "synchronous": True}})
+    url = "/deployments/files/actions/copy"
+    response = device.client.post(url, data=b"P5", content_type=IMAGE)
+    assert (response.status_code, response.data, response.content_type) == (200, b"P5", IMAGE)
+
+
+def test_multipart(device):
+    """A part of a form goes to the mount that has its name."""
+    device.put("files", COPY, actions={"copy": COPY_ACTION})
+    status = device.invoke("files", "copy", data={"in.bin": (io.BytesIO(b"form"), "x.pgm", IMAGE)})
+    assert device.client.get(status["outputUrl"]).data == b"form"
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "code"), [(b"", IMAGE, 400), (b"x", "text/plain", 415)]
+)
+def test_wrong_file(device, content, content_type, code):
+    """A missing body or one of another media type is refused."""
+    device.put("files", COPY, actions={"copy": COPY_ACTION})
+    url = "/deployments/files/actions/copy"
+    assert device.client.post(url, data=content, content_type=content_type).status_code == code
+
+
+def test_missing_output(device):
+    """A function that leaves no required output file has failed."""
+    action = {**COPY_ACTION, "wasmiot:entrypoint": "f", "wasmiot:mount": [mount("o", "output")]}
+    del action["input"]
+    device.put("files", '(module (func (export "f")))', actions={"f": action})
+    assert device.invoke("files", "f")["error"]["trap"] == "files"
+
+
+def test_deployment_file_is_the_same_for_every_call(device):
+    """What a guest writes into a file of the deployment does not reach the next call."""
+    digest = device.place(b"weights")
+    action = {
+        "wasmiot:entrypoint": "spoil",
+        "wasmiot:mount": [mount("model.bin", "deployment", ANY)],
+        "wasmiot:dataFile": [{"path": "model.bin", "digest": digest}],
+        "output": {"type": "integer"},
+    }
+    assert device.put("model", APPEND_TO_MODEL, actions={"spoil": action}).status_code == 201
+    assert [device.invoke("model", "spoil")["output"] for _ in range(2)] == [7, 7]
+
+
+@pytest.mark.parametrize("way", ["up", "absolute"])
+def test_no_way_out(device, way):
+    """Neither a parent directory nor an absolute path leads out of the directory."""
+    action = {
+        "wasmiot:entrypoint": way,
+        "wasmiot:mount": [mount("in.bin", "execution", ANY)],
+        "input": {"type": "string", "contentMediaType": ANY},
+        "output": {"type": "integer"},
+    }
+    device.put("escape", ESCAPE, actions={"try": action})
+    status = device.invoke("escape", "try", data=b"x", content_type=ANY)
+    assert status["output"] != 0
+
+
+def test_link_is_no_output(device):
+    """A symbolic link that a guest leaves as its output is not followed."""
+    action = {"wasmiot:entrypoint": "link", "wasmiot:mount": [mount("out.bin", "output")]}
+    device.put("link", LINK, actions={"link": action})
+    assert device.invoke("link", "link")["error"]["trap"] == "files"
+
+
+def test_flood(make_device):
+    """A module that writes without end is stopped at its limit for files."""
+    device = make_device(call_files_bytes=1024 * 1024)
+    action = {"wasmiot:entrypoint": "flood", "wasmiot:mount": [mount("out.bin", "output")]}
+    device.put("flood", FLOOD, actions={"flood": action})
+    assert device.invoke("flood", "flood")["error"]["trap"] == "files"
+
+
+def test_nothing_is_left(device):
+    """The directory of a call is gone after it."""
+    device.put("files", COPY, actions={"copy": COPY_ACTION})
+    device.invoke("files", "copy", data=b"P5 picture", content_type=IMAGE)
+    assert list((device.settings.data_dir / "calls").iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "", "."])
+def test_mount_outside(device, path):
+    """A TD whose mount leads out of the directory is refused."""
+    action = {**COPY_ACTION, "wasmiot:mount": [mount(path, "execution")]}
+    assert device.put("files", COPY, actions={"copy": action}).status_code == 422

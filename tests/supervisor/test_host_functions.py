@@ -1,0 +1,123 @@
+"""What modules import from the device."""
+
+import json
+
+import pytest
+
+CAMERA = """(module
+  (import "camera" "takeImageDynamicSize" (func $dynamic (param i32 i32)))
+  (import "camera" "takeImageStaticSize" (func $static (param i32 i32)))
+  (memory (export "memory") 1)
+  (global $initialized (mut i32) (i32.const 0))
+  (func (export "_initialize") (global.set $initialized (i32.const 1)))
+  (func (export "alloc") (param i32) (result i32) (i32.const 4096))
+  (func (export "dynamic") (result i32 i32)
+    (if (i32.eqz (global.get $initialized)) (then unreachable))
+    (call $dynamic (i32.const 8) (i32.const 12))
+    (i32.load (i32.const 8)) (i32.load (i32.const 12)))
+  (func (export "static") (result i32 i32)
+    (i32.store (i32.const 12) (i32.const 5))
+    (call $static (i32.const 2048) (i32.const 12))
+    (i32.const 2048) (i32.load (i32.const 12))))"""
+DHT = """(module
+  (import "dht" "getTemperature" (func $t (result f32)))
+  (import "dht" "getHumidity" (func $h (result f32)))
+  (func (export "temperature") (result f32) call $t)
+  (func (export "humidity") (result f32) call $h))"""
+SYS = """(module
+  (import "sys" "millis" (func $millis (result i32)))
+  (import "sys" "delay" (func $delay (param i32)))
+  (import "sys" "print" (func $print (param i32 i32)))
+  (import "sys" "println" (func $println (param i32)))
+  (import "sys" "printInt" (func $print_int (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "hello")
+  (func (export "f") (result i32) (local $before i32)
+    (local.set $before (call $millis))
+    (call $delay (i32.const 20))
+    (call $print (i32.const 0) (i32.const 5))
+    (call $println (i32.const 42))
+    (call $print_int (i32.const -7))
+    (i32.sub (call $millis) (local.get $before))))"""
+PICTURE = {"synchronous": True, "output": {"type": "string", "contentMediaType": "image/png"}}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A directory with two pictures and something else."""
+    directory = tmp_path / "pictures"
+    directory.mkdir()
+    for name, content in (("b.png", b"second"), ("a.png", b"one"), ("labels.csv", b"x")):
+        (directory / name).write_bytes(content)
+    return directory
+
+
+def test_camera_by_alloc(make_device, pictures):
+    """Pictures come in sorted order, one for each take, over and over, in the guest's own room."""
+    device = make_device(camera=str(pictures))
+    action = {**PICTURE, "wasmiot:entrypoint": "dynamic"}
+    assert device.put("camera", CAMERA, actions={"take": action}).status_code == 201
+    taken = [device.client.post("/deployments/camera/actions/take").data for _ in range(3)]
+    assert taken == [b"one", b"second", b"one"]
+
+
+def test_camera_in_static_room(make_device, pictures):
+    """A picture that fits is written where the guest says, a larger one is a failure."""
+    device = make_device(camera=str(pictures))
+    device.put("camera", CAMERA, actions={"take": {**PICTURE, "wasmiot:entrypoint": "static"}})
+    first, second = (device.client.post("/deployments/camera/actions/take") for _ in range(2))
+    assert first.data == b"one"
+    assert (second.status_code, second.json["trap"]) == (500, "host-function")
+
+
+def test_no_picture(make_device, tmp_path):
+    """An empty directory fails the call by the name of the function."""
+    device = make_device(camera=str(tmp_path))
+    device.put("camera", CAMERA, actions={"take": {**PICTURE, "wasmiot:entrypoint": "dynamic"}})
+    response = device.client.post("/deployments/camera/actions/take")
+    assert "camera.takeImageDynamicSize" in response.json["detail"]
+
+
+def test_missing_camera(make_device, tmp_path):
+    """A camera that is not there is said at start, not at the first picture."""
+    with pytest.raises(ValueError, match="neither a directory"):
+        make_device(camera=str(tmp_path / "nowhere"))
+
+
+def test_dht(make_device, tmp_path):
+    """Readings come from the configured source, at each read."""
+    source = tmp_path / "dht.json"
+    device = make_device(dht=str(source))
+    both = {
+        name: {"type": "number", "wasmiot:entrypoint": name} for name in ("temperature", "humidity")
+    }
+    device.put("dht", DHT, properties=both)
+    for reading in ({"temperature": 21.3, "humidity": 40}, {"temperature": -4.5, "humidity": 99}):
+        source.write_text(json.dumps(reading))
+        assert device.client.get("/deployments/dht/properties").json == reading
+
+
+def test_sys(device, caplog):
+    """A module can ask for the time, wait, and write to the log."""
+    caplog.set_level("INFO")
+    action = {"wasmiot:entrypoint": "f", "synchronous": True, "output": {"type": "integer"}}
+    device.put("sys", SYS, actions={"f": action})
+    assert device.client.post("/deployments/sys/actions/f").json >= 20
+    assert [r for r in caplog.messages if r.startswith("guest_print")] == [
+        "guest_print text='hello'",
+        "guest_print number=42",
+        "guest_print number=-7",
+    ]
+
+
+def test_provides_what_is_linked(make_device, pictures):
+    """The device advertises an interface if, and only if, its driver is configured."""
+    with_camera = make_device(camera=str(pictures)).client.get("/.well-known/wot").json
+    without = make_device().client.get("/.well-known/wot").json
+    difference = set(with_camera["wasmiot:provides"]) - set(without["wasmiot:provides"])
+    assert difference == {
+        "camera.takeImage",
+        "camera.takeImageDynamicSize",
+        "camera.takeImageStaticSize",
+    }
+    assert "wasi_snapshot_preview1" in without["wasmiot:provides"]

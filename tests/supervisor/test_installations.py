@@ -1,0 +1,159 @@
+"""Deployments: as a whole or not at all, the same again changes nothing, gone without a trace."""
+
+import hashlib
+import json
+
+import pytest
+import wasmtime
+
+from supervisor_app.app import create_app
+from wasmiot_td.consumed_thing import WsgiTransport
+
+ONE = '(module (func (export "f") (result i32) i32.const 1))'
+TWO = '(module (func (export "f") (result i32) i32.const 2))'
+F = {"f": {"wasmiot:entrypoint": "f", "synchronous": True, "output": {"type": "integer"}}}
+
+
+def on_disk(device):
+    """Return the names of everything a device keeps for its installations."""
+    folders = ("packages", "compiled", "installations")
+    return [p.name for f in folders for p in (device.settings.data_dir / f).iterdir()]
+
+
+def test_new_same_and_changed(device):
+    """PUT answers 201 for a new installation, 204 for the same and for a changed one."""
+    codes = [device.put("a", wat, actions=F).status_code for wat in (ONE, ONE, TWO)]
+    assert codes == [201, 204, 204]
+    assert device.client.post("/deployments/a/actions/f").json == 2
+
+
+def test_delete_removes_everything(device):
+    """DELETE leaves neither the TD nor a package, and the names are free again."""
+    device.put("a", ONE, actions=F)
+    assert device.client.delete("/deployments/a").status_code == 204
+    assert on_disk(device) == []
+    assert device.client.get("/deployments/a/td").status_code == 404
+    assert device.client.delete("/deployments/a").status_code == 404
+
+
+def test_shared_package_stays(device):
+    """A package is kept as long as another installation needs it."""
+    device.put("a", ONE, actions=F)
+    device.put("b", ONE, actions=F)
+    device.client.delete("/deployments/a")
+    assert device.client.post("/deployments/b/actions/f").json == 1
+
+
+@pytest.mark.parametrize(
+    ("wat", "actions", "expected"),
+    [
+        ('(module (import "camera" "takeImage" (func (param i32 i32))))', {}, "camera.takeImage"),
+        ('(module (import "sys" "millis" (func)))', {}, "sys"),
+        ('(module (import "env" "memory" (memory 1)))', {}, "env.memory"),
+        (ONE, {"f": {"wasmiot:entrypoint": "g"}}, "'g'"),
+        (ONE, {"f": {"wasmiot:entrypoint": "f", "input": {"type": "integer"}}}, "parameters"),
+        (
+            ONE,
+            {"f": {**F["f"], "wasmiot:mount": [{"path": "w", "stage": "deployment"}]}},
+            "required at deployment",
+        ),
+    ],
+    ids=["interface", "signature", "memory", "entrypoint", "arity", "mount"],
+)
+def test_what_does_not_fit(device, wat, actions, expected):
+    """What cannot work is refused when it is installed, by name, and nothing is left behind."""
+    response = device.put("a", wat, actions=actions)
+    assert (response.status_code, response.content_type) == (422, "application/problem+json")
+    assert expected in response.json["detail"]
+    assert device.client.get("/deployments").json == []
+
+
+def test_no_module(device):
+    """A package that is no wasm is refused with the reason, and not kept."""
+    digest = device.place(b"(module)")
+    module = {"id": "urn:wasmiot:module:m:1.0.0", "name": "m", "digest": digest}
+    document = {"title": "x", "wasmiot:module": [module], "actions": F}
+    response = device.client.put("/deployments/a", json=document)
+    assert response.status_code == 422
+    assert "not a WebAssembly binary" in response.json["detail"]
+    assert on_disk(device) == []
+
+
+def test_package_that_cannot_be_had(device):
+    """A package at an address where nobody answers is named in the problem."""
+    digest = "sha256:" + "0" * 64
+    module = {"id": "urn:m", "name": "m", "digest": digest, "binary": "http://127.0.0.1:1/m"}
+    document = {"title": "x", "wasmiot:module": [module], "actions": F}
+    response = device.client.put("/deployments/a", json=document)
+    assert response.status_code == 422
+    assert response.json["validationErrors"][0]["field"] == "/wasmiot:module/0"
+
+
+def answers(content):
+    """Return a WSGI application that answers everything with the same bytes."""
+
+    def application(environ, start_response):
+        start_response("200 OK", [("Content-Type", "application/wasm")])
+        return [content]
+
+    return application
+
+
+def test_fetched_and_verified(make_device):
+    """A package is fetched from its address, and refused if it is not that of the digest."""
+    content = wasmtime.wat2wasm(ONE)
+    device = make_device(WsgiTransport(answers(bytes(content))))
+    digest = "sha256:" + hashlib.sha256(content).hexdigest()
+    module = {"id": "urn:m", "name": "m", "digest": digest, "binary": "http://packages/m"}
+    document = {"title": "x", "wasmiot:module": [module], "actions": F}
+    assert device.client.put("/deployments/a", json=document).status_code == 201
+    module["digest"] = "sha256:" + "1" * 64
+    response = device.client.put("/deployments/b", json=document)
+    assert (response.status_code, digest in response.json["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"title": "a", "title": "b"}', b"\xff"])
+def test_no_td(device, body):
+    """What is no TD is refused, and nothing is kept."""
+    response = device.client.put("/deployments/a", data=body)
+    assert response.status_code in (400, 422)
+    assert response.content_type == "application/problem+json"
+    assert on_disk(device) == []
+
+
+@pytest.mark.parametrize("slug", ["A", "..", "a%2Fb", "-", "x" * 200])
+def test_names(device, slug):
+    """A name that could be something else in a path or a URL is refused."""
+    assert device.client.put(f"/deployments/{slug}", json={}).status_code in (400, 404, 405)
+
+
+def test_served_again_after_a_restart(device):
+    """A supervisor that starts over the same data serves what it served, results included."""
+    action = {"f": {"wasmiot:entrypoint": "f", "output": {"type": "integer"}}}
+    device.put("a", ONE, actions=action)
+    status = device.invoke("a", "f")
+    app = create_app(device.settings)
+    client = app.test_client()
+    assert client.get(status["href"]).json == status
+    assert client.get("/deployments/a/td").json == device.client.get("/deployments/a/td").json
+    app.extensions["supervisor"].close()
+
+
+def test_interrupted_by_a_restart(device):
+    """A call that had not ended when the supervisor died is failed, not lost."""
+    endless = '(module (func (export "f") (loop br 0)))'
+    device.put("a", endless, actions={"f": {"wasmiot:entrypoint": "f"}})
+    href = device.client.post("/deployments/a/actions/f").json["href"]
+    app = create_app(device.settings)
+    assert app.test_client().get(href).json["error"]["title"] == "Interrupted"
+    app.extensions["supervisor"].close()
+
+
+def test_broken_file_is_left_alone(device):
+    """A stored TD that cannot be served any more does not keep the rest from starting."""
+    device.put("a", ONE, actions=F)
+    (device.settings.data_dir / "installations" / "b.json").write_text(json.dumps({"x": 1}))
+    (device.settings.data_dir / "installations" / "c.json").write_text("{")
+    app = create_app(device.settings)
+    assert app.test_client().post("/deployments/a/actions/f").json == 1
+    app.extensions["supervisor"].close()
