@@ -1,5 +1,6 @@
 """What the routes call, in one place; below it nothing knows of HTTP."""
 
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from flask import current_app
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.execution import Executions
 from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.directory.events import EventLog
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
@@ -28,6 +30,8 @@ class Services:
     Attributes:
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
+        events: what happened in the directory.
+        streams: how many may listen at once; each holds a thread of the server.
     """
 
     settings: Settings
@@ -35,6 +39,8 @@ class Services:
     description: dict[str, Any]
     transport: Transport
     directory: Directory
+    events: EventLog
+    streams: threading.BoundedSemaphore
     packages: PackageStore
     modules: Modules
     queries: QueryService
@@ -62,6 +68,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
     modules.rebase()
+    directory, events = Directory(store), EventLog()
+    directory.on_change(events.note)
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
     devices, manifests = Devices(transport), Manifests(store)
     deployments = Deployments(store, manifests, devices, settings.base_url)
@@ -70,7 +78,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         store=store,
         description=own_description(_own_id(data_dir), settings.title, settings.base_url),
         transport=transport,
-        directory=Directory(store),
+        directory=directory,
+        events=events,
+        streams=threading.BoundedSemaphore(max(1, settings.threads // 2)),
         packages=packages,
         modules=modules,
         queries=QueryService(

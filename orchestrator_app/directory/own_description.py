@@ -10,6 +10,11 @@ from wasmiot_td.namespaces import DISCOVERY_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
 
 _ID = {"id": {"type": "string", "format": "iri-reference"}}
 _TD = "application/td+json"
+_EVENTS = {
+    "thingCreated": "thing_created",
+    "thingUpdated": "thing_updated",
+    "thingDeleted": "thing_deleted",
+}
 _PROBLEM = {"contentType": "application/problem+json", "success": False}
 
 
@@ -25,6 +30,7 @@ def own_description(thing_id: str, title: str, base_url: str) -> dict[str, Any]:
         "security": ["nosec_sc"],
         "properties": {"things": _things()},
         "actions": {**_thing_actions(), "searchSPARQL": _search(), **_module_actions()},
+        "events": {name: _event(kind) for name, kind in _EVENTS.items()},
         "links": [
             {"rel": "service-desc", "href": "sparql", "type": "application/sparql-results+json"},
             {"rel": "collection", "href": "modules", "type": "application/ld+json"},
@@ -72,6 +78,21 @@ def _thing_actions() -> dict[str, Any]:
             input_schema=td,
         ),
         "deleteThing": _action("things/{id}", "DELETE", None, variables=_ID),
+    }
+
+
+def _event(kind: str) -> dict[str, Any]:
+    form = {
+        "href": f"events/{kind}{{?diff}}",
+        "op": ["subscribeevent", "unsubscribeevent"],
+        "subprotocol": "sse",
+        "htv:methodName": "GET",
+        "contentType": "text/event-stream",
+    }
+    return {
+        "uriVariables": {"diff": {"type": "boolean", "default": False}},
+        "data": {"type": "object", "properties": _ID, "required": ["id"]},
+        "forms": [form],
     }
 
 

@@ -6,11 +6,11 @@ Source: W3C WoT Discovery, clause 7.2 (directory).
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator_app.directory.capability_profiles import names_a_profile, profile_of
+from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
 from orchestrator_app.store import Store, StoredDocument
@@ -29,14 +29,6 @@ RESERVED_PREFIXES = (
     "urn:wasmiot:solution:",
     "urn:wasmiot:store",
 )
-
-
-@dataclass(frozen=True)
-class DirectoryChange:
-    """What happened to a Thing: `kind` is `thing_created`, `thing_updated` or `thing_deleted`."""
-
-    kind: str
-    id: str
 
 
 Listener = Callable[[DirectoryChange], None]
@@ -120,9 +112,10 @@ class Directory:
     def delete(self, thing_id: str) -> bool:
         """Remove a Thing; return whether it was there."""
         with self._lock:
-            if self.get(thing_id) is None or not self._store.delete(thing_id):
+            known = self.get(thing_id)
+            if known is None or not self._store.delete(thing_id):
                 return False
-            self._tell("thing_deleted", thing_id)
+            self._tell(DirectoryChange("thing_deleted", thing_id, before=known.document))
         return True
 
     def purge(self) -> int:
@@ -151,12 +144,14 @@ class Directory:
                 shared_graphs={profile.id: profile.triples} if profile else None,
             )
             if known is None or known.document != loaded.document:
-                self._tell("thing_created" if is_new else "thing_updated", loaded.id)
+                kind = "thing_created" if is_new else "thing_updated"
+                before = known.document if known else None
+                self._tell(DirectoryChange(kind, loaded.id, before, loaded.document))
         return StoredDocument(loaded.id, "thing", loaded.document, registration), is_new
 
-    def _tell(self, kind: str, thing_id: str) -> None:
+    def _tell(self, change: DirectoryChange) -> None:
         for listener in self._listeners:
-            listener(DirectoryChange(kind, thing_id))
+            listener(change)
 
 
 def enriched(thing: StoredDocument) -> dict[str, Any]:

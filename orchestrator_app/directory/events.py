@@ -1,0 +1,83 @@
+"""What happened in the directory, kept for a while, for those who listen.
+
+Source: W3C WoT Discovery, clause 7.3.2.2 (notification).
+"""
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator_app.directory.merge_patch import difference
+
+EVENT_TYPES = ("thing_created", "thing_updated", "thing_deleted")
+CAPACITY = 1000
+
+
+@dataclass(frozen=True)
+class DirectoryChange:
+    """What happened to a Thing.
+
+    Attributes:
+        kind: one of `EVENT_TYPES`.
+        id: the Thing.
+        before: its description before, None if there was none.
+        after: its description after, None if there is none.
+    """
+
+    kind: str
+    id: str
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+    def data(self, is_diff: bool) -> dict[str, Any]:
+        """Return what a listener is told: the id, and on demand what changed."""
+        if not is_diff or self.after is None:
+            return {"id": self.id}
+        if self.before is None:
+            return dict(self.after)
+        return {"id": self.id, **difference(self.before, self.after)}
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change with its place in the order of changes."""
+
+    number: int
+    change: DirectoryChange
+
+
+class EventLog:
+    """The latest changes, and a way to wait for the next."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._events: deque[Event] = deque(maxlen=capacity)
+        self._arrived = threading.Condition()
+        self._last = 0
+        self._prefix = secrets.token_hex(4)
+
+    def note(self, change: DirectoryChange) -> None:
+        """Keep a change and wake those who wait."""
+        with self._arrived:
+            self._last += 1
+            self._events.append(Event(self._last, change))
+            self._arrived.notify_all()
+
+    def identifier(self, event: Event) -> str:
+        """Return the id of an event; it says which run of the orchestrator gave it out."""
+        return f"{self._prefix}-{event.number}"
+
+    def position(self, identifier: str | None) -> int:
+        """Return the number to go on from: after a known id, else from now."""
+        prefix, _, number = (identifier or "").rpartition("-")
+        if prefix == self._prefix and number.isdecimal():
+            return min(int(number), self._last)
+        return self._last
+
+    def after(self, number: int, timeout_seconds: float) -> list[Event]:
+        """Return the events after a number; wait for one if there is none yet."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._last > number, timeout_seconds)
+            return [event for event in self._events if event.number > number]

@@ -1,0 +1,107 @@
+"""Changes of the directory, as listeners hear of them."""
+
+import json
+from itertools import islice
+
+import pytest
+
+from orchestrator_app.directory.merge_patch import difference, merged
+
+LAMP = "/things/urn:ex:lamp"
+
+
+def heard(response, count):
+    """Return the fields of the next events of a stream."""
+    blocks = (b.decode() for b in response.response if b.startswith(b"event:"))
+    found = [
+        dict(line.split(": ", 1) for line in b.splitlines() if line) for b in islice(blocks, count)
+    ]
+    return [{**fields, "data": json.loads(fields["data"])} for fields in found]
+
+
+@pytest.fixture
+def listen(client):
+    """Return a function that opens a stream; all are closed in the end."""
+    opened = []
+
+    def open_stream(path, **headers):
+        response = client.get(path, headers=headers)
+        opened.append(response)
+        next(iter(response.response))
+        return response
+
+    yield open_stream
+    for response in opened:
+        response.close()
+
+
+def change_a_lamp(client, thing):
+    """Create, change and delete a Thing."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    client.put(LAMP, json=thing("light", id="urn:ex:lamp"))
+    client.delete(LAMP)
+
+
+def test_each_change_is_told_with_its_id(client, listen, thing):
+    """Creation, change and deletion come in their order."""
+    stream = listen("/events")
+    change_a_lamp(client, thing)
+    events = heard(stream, 3)
+    assert [e["event"] for e in events] == ["thing_created", "thing_updated", "thing_deleted"]
+    assert {e["data"]["id"] for e in events} == {"urn:ex:lamp"}
+    assert len({e["id"] for e in events}) == 3
+
+
+def test_a_type_is_told_alone_and_with_what_changed(client, listen, thing):
+    """`diff=true` tells of an update only what differs."""
+    stream = listen("/events/thing_updated?diff=true")
+    change_a_lamp(client, thing)
+    assert heard(stream, 1)[0]["data"] == {"id": "urn:ex:lamp", "title": "light"}
+
+
+def test_a_listener_that_comes_back_hears_what_it_missed(client, listen, thing):
+    """`Last-Event-ID` names the last event that was heard."""
+    stream = listen("/events")
+    change_a_lamp(client, thing)
+    first = heard(stream, 1)[0]
+    again = listen("/events", **{"Last-Event-ID": first["id"]})
+    assert [e["event"] for e in heard(again, 2)] == ["thing_updated", "thing_deleted"]
+
+
+def test_registering_the_same_again_is_no_change(client, listen, thing):
+    """A renewed registration of an equal description is not told."""
+    stream = listen("/events")
+    for title in ("lamp", "lamp", "light"):
+        client.put(LAMP, json=thing(title, id="urn:ex:lamp"))
+    assert [e["event"] for e in heard(stream, 2)] == ["thing_created", "thing_updated"]
+
+
+def test_there_are_as_many_streams_as_half_of_the_threads(client, listen):
+    """One more is refused, and a closed one makes room."""
+    streams = [listen("/events") for _ in range(8)]
+    assert client.get("/events").status_code == 503
+    streams[0].close()
+    assert listen("/events").status_code == 200
+
+
+def test_an_unknown_type_is_a_problem(client):
+    """The answer names the types that there are."""
+    response = client.get("/events/thing_painted")
+    assert response.status_code == 404
+    assert "thing_deleted" in response.json["detail"]
+
+
+@pytest.mark.parametrize("language", ["jsonpath", "xpath"])
+def test_a_search_that_is_not_offered_says_so(client, language):
+    """501, with what to use instead."""
+    response = client.get(f"/search/{language}?query=x")
+    assert response.status_code == 501
+    assert "sparql" in response.json["detail"]
+
+
+def test_the_difference_is_the_patch_that_leads_from_old_to_new():
+    """Removed, changed and nested members alike."""
+    old = {"a": 1, "b": {"c": 1, "d": [1]}, "e": 1}
+    new = {"a": 1, "b": {"c": 2, "d": [2]}, "f": {}}
+    assert difference(old, new) == {"b": {"c": 2, "d": [2]}, "e": None, "f": {}}
+    assert merged(old, difference(old, new)) == new
