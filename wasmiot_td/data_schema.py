@@ -23,7 +23,6 @@ from wasmiot_td.data_value import (
     a,
     alternatives_of,
     check_value,
-    escape,
     item_schema,
     json_type,
     members_of,
@@ -31,6 +30,7 @@ from wasmiot_td.data_value import (
     required_of,
     shown,
 )
+from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding
 
 __all__ = ["check_value", "mismatches"]
@@ -298,7 +298,7 @@ def _members(output: Schema, wanted: Schema, pointer: str, depth: int) -> Iterat
             said = "may lack it (add it to `required`)" if name in given else "has none"
             yield Finding(f"{pointer}/required", f"needs the member {name!r}; the output {said}")
     for name in given.keys() & taken.keys():
-        place = f"{pointer}/properties/{escape(name)}"
+        place = f"{pointer}/properties/{escape_pointer(name)}"
         yield from _mismatches(given[name], taken[name], place, depth + 1)
     if wanted.get("additionalProperties") is False:
         for name in given.keys() - taken.keys():

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import SchemaError
 
+from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding
 
 MAX_DEPTH = 64
@@ -165,9 +166,9 @@ def _check_object(
     members = members_of(schema)
     for name in required_of(schema):
         if name not in value:
-            yield Finding(f"{pointer}/{escape(name)}", "is missing")
+            yield Finding(f"{pointer}/{escape_pointer(name)}", "is missing")
     for name, member in value.items():
-        place = f"{pointer}/{escape(name)}"
+        place = f"{pointer}/{escape_pointer(name)}"
         if name in members:
             yield from _check(member, members[name], place, depth + 1)
         elif schema.get("additionalProperties") is False:
@@ -220,11 +221,6 @@ def item_schema(schema: Schema, index: int) -> Schema:
     if isinstance(items, list):
         items = items[index] if index < len(items) else {}
     return _mapping(items)
-
-
-def escape(name: str) -> str:
-    """Return a name as a step of a JSON pointer (RFC 6901, clause 3)."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def a(noun: str) -> str:

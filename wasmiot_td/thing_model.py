@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urljoin
 
 from wasmiot_td import defaults
-from wasmiot_td.data_value import escape
 from wasmiot_td.errors import ValidationError, WasmiotError
+from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding, Report
 
 MAX_DEPTH = 32
@@ -132,7 +132,7 @@ class _Derivation:
         if not isinstance(value, Mapping):
             return value
         own = {
-            name: self._imported(member, document, url, f"{pointer}/{escape(name)}", depth)
+            name: self._imported(member, document, url, f"{pointer}/{escape_pointer(name)}", depth)
             for name, member in value.items()
             if name != "tm:ref"
         }
@@ -295,7 +295,9 @@ def _without(model: dict[str, Any], pointers: Collection[str]) -> dict[str, Any]
     for kind in defaults.AFFORDANCE_KINDS:
         members = slim.get(kind)
         if isinstance(members, Mapping):
-            kept = {n: m for n, m in members.items() if f"/{kind}/{escape(n)}" not in pointers}
+            kept = {
+                n: m for n, m in members.items() if f"/{kind}/{escape_pointer(n)}" not in pointers
+            }
             slim[kind] = kept
             if not kept and members:
                 del slim[kind]
@@ -340,7 +342,7 @@ def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for name, member in value.items():
             yield pointer, name
-            yield from _texts(member, f"{pointer}/{escape(name)}")
+            yield from _texts(member, f"{pointer}/{escape_pointer(name)}")
 
 
 def _links(model: JsonObject) -> list[JsonObject]:

@@ -1,0 +1,250 @@
+"""The command `wasmiot`: what the library does, on files, directories and URLs.
+
+Exit codes: 0 all is well; 1 a document is not acceptable; 2 it could not be read, or the command
+was not understood. Installed packages add commands by the entry-point group `wasmiot.commands`.
+"""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rdflib import Dataset, Graph, URIRef
+
+from wasmiot_td import json_text
+from wasmiot_td.contexts import ContextRegistry, default_registry
+from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
+from wasmiot_td.errors import DocumentError, InteractionError
+from wasmiot_td.namespaces import HCTL, HTV, JSONSCHEMA, PROV, TD, TM, WASMIOT, WOTSEC
+from wasmiot_td.report import Finding, Report
+from wasmiot_td.report_formats import Verdict, as_json, as_sarif, as_text
+from wasmiot_td.thing_description import LoadedDocument, load
+from wasmiot_td.thing_model import Instance, derive_thing
+from wasmiot_td.transport import HttpTransport
+
+PLUGINS = "wasmiot.commands"
+INVALID = 1
+UNREADABLE = 2
+
+_REPORTS = {"human": as_text, "json": as_json, "sarif": as_sarif}
+_QUADS = ("nquads", "trig")
+_TRIPLES = ("turtle", "nt", "xml", "json-ld")
+_PREFIXES = {
+    "td": TD,
+    "jsonschema": JSONSCHEMA,
+    "hctl": HCTL,
+    "wotsec": WOTSEC,
+    "tm": TM,
+    "htv": HTV,
+    "prov": PROV,
+    "wasmiot": WASMIOT,
+}
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group()
+def main() -> None:
+    """Work with Thing Descriptions and with systems made of them."""
+
+
+@main.group()
+def td() -> None:
+    """Thing Descriptions and Thing Models: check, compact, turn into RDF, derive."""
+
+
+def sources_argument(command: Command) -> Command:
+    """Give a command its documents, and the ways to get at contexts."""
+    for decorate in (
+        click.argument("sources", nargs=-1, required=True, metavar="FILE|DIRECTORY|URL|-…"),
+        click.option("--strict", is_flag=True, help="A context that is not at hand is an error."),
+        click.option("--context", "local", multiple=True, metavar="IRI=FILE", help="Use a file."),
+        click.option("--allow-context", "allowed", multiple=True, metavar="IRI", help="Fetch it."),
+        click.option(
+            "--context-cache", type=click.Path(path_type=Path), help="Keep what was fetched here."
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+@td.command()
+@sources_argument
+@click.option("--format", "shape", type=click.Choice(list(_REPORTS)), default="human")
+def validate(sources: Sequence[str], shape: str, **options: Any) -> None:
+    """Report every fault of documents."""
+    registry = _registry(options)
+    verdicts = [_verdict(s, options["strict"], registry) for s in _expanded(sources)]
+    click.echo(_REPORTS[shape](verdicts))
+    if any(verdict.is_unreadable for verdict in verdicts):
+        sys.exit(UNREADABLE)
+    if not all(verdict.report.conforms for verdict in verdicts):
+        sys.exit(INVALID)
+
+
+@td.command()
+@sources_argument
+def compact(sources: Sequence[str], **options: Any) -> None:
+    """Write documents in their canonical form, one after the other."""
+    for document in _loaded(sources, options):
+        click.echo(document.dumps().decode(), nl=False)
+
+
+@td.command()
+@sources_argument
+@click.option("--format", "shape", type=click.Choice([*_TRIPLES, *_QUADS]), default="turtle")
+def rdf(sources: Sequence[str], shape: str, **options: Any) -> None:
+    """Write the RDF of documents: one graph, or with nquads and trig one graph for each."""
+    documents = list(_loaded(sources, options))
+    graph: Graph = Dataset() if shape in _QUADS else Graph()
+    for prefix, namespace in _PREFIXES.items():
+        graph.bind(prefix, namespace)
+    for document in documents:
+        part = graph.graph(URIRef(document.id)) if isinstance(graph, Dataset) else graph
+        part.parse(data=document.n_triples, format="nt")
+    click.echo(_serialized(graph, shape), nl=False)
+
+
+def _serialized(graph: Graph, shape: str) -> str:
+    with warnings.catch_warnings():  # rdflib's serializers call what rdflib itself deprecates
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return graph.serialize(format=shape)
+
+
+@td.command("from-model")
+@click.argument("model", metavar="FILE|URL|-")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Fill a placeholder.")
+@click.option("--id", "id_", metavar="IRI", help="The Thing's id.")
+@click.option("--title", help="Instead of the model's.")
+@click.option("--base", metavar="URL", help="Where the Thing is; makes forms where there are none.")
+@click.option("--version", help="Of the instance; the model's own if not given.")
+@click.option("--without", multiple=True, metavar="POINTER", help="Leave an optional one out.")
+@click.option("--model-url", metavar="URL", help="Where the model is published, for the link.")
+@click.option("--fetch", is_flag=True, help="Fetch the models that it refers to.")
+def from_model(
+    model: str,
+    values: Sequence[str],
+    id_: str | None,
+    title: str | None,
+    base: str | None,
+    version: str | None,
+    without: Sequence[str],
+    model_url: str | None,
+    fetch: bool,
+) -> None:
+    """Derive a Thing Description from a Thing Model."""
+    source = next(iter(_expanded([model])))
+    placeholders = dict(_assignment(value) for value in values)
+    instance = Instance(id_, title, base, version, placeholders, without)
+    with _reporting(source.name):
+        document = json_text.parse(source.read()).value
+        if not isinstance(document, dict):
+            raise SourceError(source.name, "is not a JSON object")
+        loader = ModelFiles(source, may_fetch=fetch or source.is_remote)
+        thing = derive_thing(document, instance, url=source.url, load_model=loader)
+        loaded = load(_with_model_url(thing, model_url))
+    _warn(source.name, loaded.report)
+    click.echo(loaded.dumps().decode(), nl=False)
+
+
+@contextmanager
+def _reporting(name: str) -> Iterator[None]:
+    """Turn the library's errors into a report on stderr and an exit code."""
+    try:
+        yield
+    except SourceError as error:
+        _fail(str(error))
+    except DocumentError as error:
+        click.echo(as_text([Verdict(name, error.report)]), err=True)
+        sys.exit(INVALID)
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(UNREADABLE)
+
+
+def _expanded(names: Iterable[str]) -> list[Source]:
+    try:
+        sources = list(expand_sources(names))
+    except SourceError as error:
+        _fail(str(error))
+    if not sources:
+        _fail("there is no JSON file in there")
+    return sources
+
+
+def _verdict(source: Source, strict: bool, contexts: ContextRegistry) -> Verdict:
+    try:
+        loaded = load(source.read(), strict=strict, contexts=contexts)
+    except SourceError as error:
+        return Verdict(source.name, Report((Finding("", str(error)),)), is_unreadable=True)
+    except DocumentError as error:
+        return Verdict(source.name, error.report)
+    return Verdict(source.name, loaded.report, loaded.id)
+
+
+def _loaded(names: Sequence[str], options: dict[str, Any]) -> Iterator[LoadedDocument]:
+    registry = _registry(options)
+    for source in _expanded(names):
+        with _reporting(source.name):
+            document = load(source.read(), strict=options["strict"], contexts=registry)
+        _warn(source.name, document.report)
+        yield document
+
+
+def _warn(name: str, report: Report) -> None:
+    for finding in report.warnings:
+        click.echo(f"{name}: warning: {finding}", err=True)
+
+
+def _registry(options: dict[str, Any]) -> ContextRegistry:
+    registry = default_registry()
+    for text in options["local"]:
+        iri, _, path = text.partition("=")
+        try:
+            registry = registry.with_document(iri, json.loads(Path(path).read_bytes()))
+        except (OSError, ValueError, TypeError) as error:
+            _fail(f"--context {text}: {error}")
+    if options["allowed"]:
+        registry = registry.allowing(options["allowed"], _fetch_context, options["context_cache"])
+    return registry
+
+
+def _fetch_context(iri: str) -> bytes:
+    headers = {"Accept": "application/ld+json, application/json"}
+    try:
+        return HttpTransport().request("GET", iri, headers=headers).checked().body
+    except InteractionError as error:
+        raise OSError(str(error)) from error
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """Return name and value of `NAME=VALUE`; a value that is JSON is taken as such."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not NAME=VALUE", param_hint="--set")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _with_model_url(thing: dict[str, Any], url: str | None) -> dict[str, Any]:
+    if url is None:
+        return thing
+    links = [{**link, "href": url} if link["rel"] == "type" else link for link in thing["links"]]
+    return {**thing, "links": links}
+
+
+def _add_plugins() -> None:
+    for plugin in entry_points(group=PLUGINS):
+        main.add_command(plugin.load(), plugin.name)
+
+
+_add_plugins()
