@@ -37,6 +37,8 @@ from wasmiot_td.document_kind import (
 )
 from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.jsonld import document_base
+from wasmiot_td.models.base import VocabularyModel
+from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.shacl import validate
@@ -67,6 +69,11 @@ class LoadedDocument:
         """The same triples as an rdflib graph."""
         graph = Graph(identifier=self.id)
         return graph.parse(data=self.n_triples, format="nt")
+
+    @cached_property
+    def model(self) -> VocabularyModel:
+        """The document as an object, with the vocabularies that it uses as typed attributes."""
+        return default_composer.model_of(self.document)
 
     def dumps(self) -> bytes:
         """Return the canonical JSON text."""

@@ -1,5 +1,7 @@
 """Composed models: the vocabularies that a document uses are typed in its model."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,9 @@ from wasmiot_td.models.manifest import Manifest
 from wasmiot_td.models.module import Module
 from wasmiot_td.models.thing import Thing
 from wasmiot_td.models.thing_model import ThingModel
+from wasmiot_td.thing_description import load
 
+CORPUS = os.environ.get("WASMIOT_CORPUS", "")
 TD = "https://www.w3.org/2022/wot/td/v1.1"
 WASMIOT = "https://wetware.fi/2023/wasmiot/v1.0"
 SAREF = {"saref": "https://w3id.org/saref#"}
@@ -134,6 +138,16 @@ def test_models_and_manifests_are_recognised() -> None:
     assert isinstance(default_composer.model_of(module), Module)
     assert isinstance(default_composer.model_of(manifest), Manifest)
     assert isinstance(default_composer.model_of({"@type": "tm:ThingModel"}), ThingModel)
+
+
+@pytest.mark.skipif(not CORPUS, reason="WASMIOT_CORPUS names no corpus")
+def test_the_corpus_round_trips_through_composed_models() -> None:
+    """A loaded document's model gives its canonical form back."""
+    documents = [*Path(CORPUS, "w3c-valid").iterdir(), *Path(CORPUS, "tms").iterdir()]
+    assert len(documents) > 20
+    for path in documents:
+        loaded = load(path.read_bytes())
+        assert loaded.model.to_document() == loaded.document, path.name
 
 
 def test_a_name_is_registered_once() -> None:
