@@ -13,6 +13,8 @@ from pathlib import Path
 from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation
 
+_MAX_COMPLAINT_BYTES = 500
+
 
 @contextmanager
 def call_directory(
@@ -35,7 +37,8 @@ def call_directory(
                 "files", f"the input file {mount.path} ({mount.media_type}) is missing"
             )
     with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as name:
-        directory = Path(name)
+        directory = Path(name, "root")
+        directory.mkdir()
         for data_file in operation.data_files:
             shutil.copyfile(packages[data_file.package.digest], _place(directory, data_file.path))
         for path, content in inputs.items():
@@ -43,6 +46,21 @@ def call_directory(
         for mount in operation.mounts_at("output"):
             _place(directory, mount.path)
         yield directory
+
+
+def complaint(directory: Path) -> str:
+    """Return the end of what a call wrote to standard error, which is kept beside its files."""
+    file = stderr_of(directory)
+    if not file.is_file():
+        return ""
+    with file.open("rb") as stream:
+        stream.seek(max(file.stat().st_size - _MAX_COMPLAINT_BYTES, 0))
+        return stream.read().decode("utf-8", "replace").strip()
+
+
+def stderr_of(directory: Path) -> Path:
+    """Return where standard error of a call goes."""
+    return directory.parent / "stderr"
 
 
 def needs_directory(operation: Operation) -> bool:

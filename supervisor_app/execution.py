@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor_app.call import Call, CallRequest, FunctionType, Limits, ModuleInterface
-from supervisor_app.call_directory import call_directory, needs_directory, output_file
+from supervisor_app.call_directory import call_directory, complaint, needs_directory, output_file
 from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation, Reference
 from supervisor_app.modules import Packages
@@ -90,8 +90,11 @@ class Execution:
         )
         with self._directory(operation, inputs, interface) as directory:
             request = replace(request, directory=directory)
-            value = self._runtime.run(request, call, wait_seconds)
-            return _outcome(operation, inputs, value, directory, keep_as)
+            try:
+                value = self._runtime.run(request, call, wait_seconds)
+                return _outcome(operation, inputs, value, directory, keep_as)
+            except CallFailedError as error:
+                raise _explained(error, directory) from error
 
     def _arguments(self, operation: Operation, inputs: Inputs, function: FunctionType) -> Any:
         values = dict(inputs.values)
@@ -135,6 +138,12 @@ def function_of(operation: Operation, interface: ModuleInterface) -> FunctionTyp
     if function is None:
         raise CallFailedError("engine", f"the module exports no function {operation.entrypoint!r}")
     return function
+
+
+def _explained(error: CallFailedError, directory: Path | None) -> CallFailedError:
+    """Return the failure with what the module itself said about it."""
+    said = complaint(directory) if directory else ""
+    return type(error)(error.trap, f"{error}; it said: {said}") if said else error
 
 
 def _room(names: list[str], values: Mapping[str, Any]) -> int:

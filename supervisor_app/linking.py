@@ -27,8 +27,8 @@ def _faults(
         return
     if operation.kind == "actions":
         yield from _input_faults(operation, function, interface)
-    yields_file = bool(operation.mounts_at("output"))
-    if operation.output_schema is not None and not yields_file and not function.results:
+    is_answered = bool(operation.output_schema) and not operation.affordance.get("writeOnly")
+    if is_answered and not operation.mounts_at("output") and not function.results:
         yield f"an output is described, and {operation.entrypoint} returns nothing: {function}"
 
 

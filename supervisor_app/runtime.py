@@ -18,6 +18,7 @@ from typing import Any
 import wasmtime
 
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
+from supervisor_app.call_directory import stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
@@ -162,7 +163,7 @@ class Slot:
     @contextmanager
     def _running(self, store: wasmtime.Store, call: Call, directory: Path | None) -> Iterator[None]:
         store.set_epoch_deadline(1)
-        call.attach(self.engine.increment_epoch, directory)
+        call.attach(self.engine.increment_epoch, directory and directory.parent)
         self._call, self._store = call, store
         try:
             yield
@@ -324,6 +325,7 @@ def _wasi_config(directory: Path | None) -> wasmtime.WasiConfig:
     config = wasmtime.WasiConfig()
     if directory is not None:
         config.preopen_dir(str(directory), "/")
+        config.stderr_file = str(stderr_of(directory))
     return config
 
 

@@ -37,7 +37,10 @@ class Device:
 
     def put(self, slug: str, wat: str, **members: Any) -> Any:
         """Install a module written as text with affordances; return the response."""
-        digest = self.place(wasmtime.wat2wasm(wat))
+        return self.put_digest(slug, self.place(wasmtime.wat2wasm(wat)), **members)
+
+    def put_digest(self, slug: str, digest: str, **members: Any) -> Any:
+        """Install a module that is on the device already; return the response."""
         return self.client.put(f"/deployments/{slug}", json=installation(digest, **members))
 
     def invoke(self, slug: str, action: str, **request: Any) -> dict[str, Any]:

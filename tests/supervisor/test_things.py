@@ -1,0 +1,102 @@
+"""The TDs that a device serves: valid, canonical, with what a client needs."""
+
+from wasmiot_td.thing_description import load
+
+WAT = """(module
+  (func (export "get") (result i32) i32.const 1)
+  (func (export "set") (param i32)))"""
+MEMBERS = {
+    "properties": {
+        "level": {"type": "integer", "wasmiot:entrypoint": "get", "forms": []},
+        "target": {"type": "integer", "writeOnly": True, "wasmiot:entrypoint": "set"},
+    },
+    "actions": {
+        "now": {"wasmiot:entrypoint": "get", "synchronous": True, "output": {"type": "integer"}},
+        "later": {"wasmiot:entrypoint": "get", "output": {"type": "integer"}},
+    },
+}
+
+
+def test_device_thing(make_device, check_td, tmp_path):
+    """The device's TD is valid, loads, and links to what is deployed."""
+    device = make_device(camera=str(tmp_path), zone="hall")
+    device.put("a", WAT, **MEMBERS)
+    response = device.client.get("/.well-known/wot")
+    check_td(response.json)
+    assert response.content_type == "application/td+json"
+    assert load(response.json, strict=True).document == response.json
+    assert response.json["links"][0]["href"] == "deployments/a/td"
+    assert device.client.head("/.well-known/wot").status_code == 200
+
+
+def test_installation_thing(device, check_td):
+    """A completed TD is valid and canonical, its forms say how each affordance is used."""
+    assert device.put("a", WAT, **MEMBERS).status_code == 201
+    document = device.client.get("/deployments/a/td").json
+    check_td(document)
+    assert load(document, strict=True).document == document
+    ops = {n: p["forms"][0]["op"] for n, p in document["properties"].items()}
+    assert ops == {"level": ["readproperty"], "target": ["writeproperty"]}
+    assert document["actions"]["later"]["synchronous"] is False
+
+
+def test_forms_work(device):
+    """Every form of a completed TD, taken relative to its base, is answered."""
+    device.put("a", WAT, **MEMBERS)
+    document = device.client.get("/deployments/a/td").json
+    base = document["base"]
+    level, target = (document["properties"][n]["forms"][0]["href"] for n in ("level", "target"))
+    now, later = (document["actions"][n]["forms"][0]["href"] for n in ("now", "later"))
+    assert device.client.get(base + level).json == 1
+    assert device.client.put(base + target, json=3).status_code == 204
+    assert device.client.post(base + now).json == 1
+    assert device.client.post(base + later).status_code == 201
+    assert device.client.get(base + document["forms"][0]["href"]).json == {"level": 1}
+
+
+def test_wrong_direction(device):
+    """A read-only property is not written, a write-only one not read."""
+    device.put("a", WAT, **MEMBERS)
+    assert device.client.put("/deployments/a/properties/level", json=1).status_code == 405
+    assert device.client.get("/deployments/a/properties/target").status_code == 405
+
+
+def test_asked_address(make_device):
+    """A device that listens everywhere serves the address that it was asked by."""
+    device = make_device(host="0.0.0.0")
+    document = device.client.get("/.well-known/wot", base_url="http://10.0.0.7:5001").json
+    assert document["base"] == "http://10.0.0.7:5001/"
+
+
+def test_query_all_actions(device):
+    """All invocations are listed by action, the newest first."""
+    device.put("a", WAT, **MEMBERS)
+    hrefs = [device.invoke("a", "later")["href"] for _ in range(2)]
+    listed = device.client.get("/deployments/a/actions").json
+    assert [s["href"] for s in listed["later"]] == hrefs[::-1]
+    assert listed["now"] == []
+
+
+def test_prefer_wait(device):
+    """A client that prefers to wait gets the ended status at once."""
+    device.put("a", WAT, **MEMBERS)
+    response = device.client.post("/deployments/a/actions/later", headers={"Prefer": "wait=5"})
+    assert (response.status_code, response.json["status"]) == (201, "completed")
+    assert response.headers["Preference-Applied"] == "wait=5"
+
+
+def test_forgotten_invocation(device):
+    """DELETE of an ended invocation forgets it; an unknown one is 404."""
+    device.put("a", WAT, **MEMBERS)
+    href = device.invoke("a", "later")["href"]
+    assert device.client.delete(href).status_code == 204
+    assert device.client.get(href).status_code == 404
+
+
+def test_health(device):
+    """Health is a property of the device."""
+    device.put("a", WAT, **MEMBERS)
+    health = device.client.get("/properties/health").json
+    assert health["deployments"] == 1
+    assert 0 <= health["memoryLoad"] <= 1
+    assert device.client.get("/healthz").json == {"status": "ok"}
