@@ -23,8 +23,9 @@ _RESULTS = "application/sparql-results+json"
 class Endpoint(SPARQLUpdateStore):
     """Queries and updates over HTTP.
 
-    rdflib's connector waits for ever, does not close the answers to updates, and gives a tuple
-    for a refused query: the three requests are made here, the rest is rdflib's.
+    rdflib's connector waits for ever, does not close the answers to updates, keeps a refused
+    update to send it again with the next, and gives a tuple for a refused query: the requests
+    are made here, the rest is rdflib's.
     """
 
     def __init__(self, query_url: str, update_url: str, timeout_seconds: float) -> None:
@@ -35,6 +36,10 @@ class Endpoint(SPARQLUpdateStore):
         """Write the results of a SELECT to a file, as SPARQL results in JSON."""
         with self._asked(query) as response, path.open("wb") as file:
             shutil.copyfileobj(response, file)
+
+    def update(self, query: str, **_: Any) -> None:  # type: ignore[override]
+        """Send an update."""
+        self._update(query)
 
     def _query(self, query: str, **_: Any) -> Result:
         with self._asked(query) as response:

@@ -1,7 +1,8 @@
 """How a store is laid out, the same for every engine.
 
 A document's triples are in the graph of its own id. In the graph `urn:wasmiot:store` the id has
-its kind, JSON text and registration, and the store itself has the version of this layout.
+its kind, JSON text and registration; the store itself has the version of this layout and the
+names of the graphs that documents share.
 """
 
 import json
@@ -19,6 +20,7 @@ KIND = f"{BOOKKEEPING}#kind"
 JSON = f"{BOOKKEEPING}#json"
 REGISTRATION = f"{BOOKKEEPING}#registration"
 LAYOUT = f"{BOOKKEEPING}#layout"
+SHARED_GRAPH = f"{BOOKKEEPING}#sharedGraph"
 
 
 def graph_name(document_id: str) -> str:

@@ -23,6 +23,7 @@ from wasmiot_td.iri import part_iri
 _STORE = ox.NamedNode(layout.BOOKKEEPING)
 _KIND = ox.NamedNode(layout.KIND)
 _LAYOUT = ox.NamedNode(layout.LAYOUT)
+_SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
 _XSD_STRING = ox.NamedNode(str(rdflib.XSD.string))
 
 _IdsByKind = defaultdict[str, list[str]]
@@ -65,6 +66,7 @@ class OxigraphStore:
         shared: set[ox.Quad] = set()
         for name, triples in (shared_graphs or {}).items():
             shared |= _parsed(triples, _named(name))
+            shared.add(ox.Quad(_STORE, _SHARED_GRAPH, _named(name), _STORE))
         with self._write_lock:
             known_kind = self._kind(graph)
             if known_kind not in (None, kind):

@@ -34,9 +34,10 @@ from orchestrator_app.store.oxigraph_store import write_copy
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
 _STORE = f"<{layout.BOOKKEEPING}>"
-_KIND, _JSON, _REGISTRATION, _LAYOUT = (
-    f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION, layout.LAYOUT)
+_KIND, _JSON, _REGISTRATION = (
+    f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION)
 )
+_LAYOUT, _SHARED_GRAPH = f"<{layout.LAYOUT}>", f"<{layout.SHARED_GRAPH}>"
 _VERSION = f"<{layout.BOOKKEEPING}#version>"
 _REVISION = f"<{layout.BOOKKEEPING}#revision>"
 _NOTED = (_KIND, _JSON, _REGISTRATION, _REVISION)
@@ -89,6 +90,7 @@ class SparqlStore:
         shared: set[Quad] = set()
         for name, triples in (shared_graphs or {}).items():
             shared |= _in_graph(layout.graph_name(name), read_triples(triples, name))
+            shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
         with self._write_lock:
             return self._replace(document.id, _State(wanted, frozenset(quads)), shared)
 
@@ -149,7 +151,11 @@ class SparqlStore:
 
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
-        return bool(self._result(substituted(query, bindings)).askAnswer)
+        result = self._result(substituted(query, bindings))
+        if result.type == "ASK":
+            return bool(result.askAnswer)
+        # Virtuoso 7 answers ASK as a SELECT of one row, with 1 or 0, or of none.
+        return any(term.toPython() for row in result.bindings for term in row.values())
 
     def version(self) -> int:
         """See `Store.version`."""
@@ -158,7 +164,10 @@ class SparqlStore:
 
     def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; reads the whole graph from the server."""
-        query = f"SELECT ?g ?s ?p ?o {{ GRAPH ?g {{ ?s ?p ?o }} FILTER (?g != {_STORE}) }}"
+        query = (
+            f"SELECT ?g ?s ?p ?o {{ {{ GRAPH {_STORE} {{ ?g {_KIND} ?kind }} }} UNION"
+            f" {{ GRAPH {_STORE} {{ {_STORE} {_SHARED_GRAPH} ?g }} }} GRAPH ?g {{ ?s ?p ?o }} }}"
+        )
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".results-") as folder:
             results = Path(folder) / "results.json"
             self._endpoint.download(query, results)

@@ -1,10 +1,20 @@
 """Real stores and applications, on disk and in memory, and documents to put into them."""
 
+import json
 import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 from flask import Flask
@@ -13,7 +23,7 @@ from wasmtime import wat2wasm
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import OxigraphStore
+from orchestrator_app.store import OxigraphStore, SparqlStore, Store
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,117 @@ def make_document() -> type[Document]:
     return Document
 
 
-@pytest.fixture(params=["memory", "disk"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[OxigraphStore]:
-    """An empty store of each kind."""
-    made = OxigraphStore(tmp_path / "graph" if request.param == "disk" else None)
+@pytest.fixture(params=["memory", "disk", "oxigraph", "virtuoso"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store on each engine: two embedded, two as a server."""
+    if request.param in ("memory", "disk"):
+        made: Store = OxigraphStore(tmp_path / "graph" if request.param == "disk" else None)
+    else:
+        server: GraphServer = request.getfixturevalue(f"{request.param}_server")
+        server.clear()
+        made = SparqlStore(server.query_url, server.update_url)
     yield made
     made.close()
+
+
+@dataclass(frozen=True)
+class GraphServer:
+    """A SPARQL server that runs as a process of its own."""
+
+    query_url: str
+    update_url: str
+
+    def update(self, text: str) -> None:
+        """Send an update."""
+        headers = {"Content-Type": "application/sparql-update"}
+        with urlopen(Request(self.update_url, text.encode(), headers), timeout=30) as response:
+            response.read()
+
+    def clear(self) -> None:
+        """Remove every graph that a store wrote."""
+        query = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } FILTER (STRSTARTS(STR(?g), 'urn:')) }"
+        url = f"{self.query_url}?{urlencode({'query': query})}"
+        headers = {"Accept": "application/sparql-results+json"}
+        with urlopen(Request(url, headers=headers), timeout=30) as response:
+            rows = json.load(response)["results"]["bindings"]
+        for row in rows:
+            self.update(f"CLEAR SILENT GRAPH <{row['g']['value']}>")
+
+
+@pytest.fixture(scope="session")
+def oxigraph_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphServer]:
+    """The `oxigraph` server of PyPI, over a directory."""
+    program = shutil.which("oxigraph") or str(Path(sys.executable).with_name("oxigraph"))
+    if not Path(program).exists():
+        pytest.skip("no oxigraph server here: pip install oxigraph")
+    port, folder = free_port(), tmp_path_factory.mktemp("oxigraph")
+    command = [program, "serve", "--union-default-graph", "--location", str(folder)]
+    with running([*command, "--bind", f"127.0.0.1:{port}"], folder, port):
+        yield GraphServer(f"http://127.0.0.1:{port}/query", f"http://127.0.0.1:{port}/update")
+
+
+@pytest.fixture(scope="session")
+def virtuoso_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GraphServer]:
+    """Debian's Virtuoso, whose web user may update."""
+    program, console = shutil.which("virtuoso-t"), shutil.which("isql-vt")
+    if program is None or console is None:
+        pytest.skip("no Virtuoso here: apt install virtuoso-opensource")
+    sql_port, port, folder = free_port(), free_port(), tmp_path_factory.mktemp("virtuoso")
+    (folder / "virtuoso.ini").write_text(VIRTUOSO_SETTINGS.format(sql=sql_port, http=port))
+    with running([program, "+foreground"], folder, port):
+        grant = 'exec=grant SPARQL_UPDATE to "SPARQL";'
+        login = [console, f"127.0.0.1:{sql_port}", "dba", "dba"]
+        subprocess.run([*login, grant], check=True, capture_output=True, timeout=60)
+        yield GraphServer(f"http://127.0.0.1:{port}/sparql", f"http://127.0.0.1:{port}/sparql")
+
+
+VIRTUOSO_SETTINGS = """
+[Database]
+DatabaseFile = virtuoso.db
+ErrorLogFile = virtuoso.log
+LockFile = virtuoso.lck
+TransactionFile = virtuoso.trx
+xa_persistent_file = virtuoso.pxa
+[TempDatabase]
+DatabaseFile = virtuoso-temp.db
+TransactionFile = virtuoso-temp.trx
+[Parameters]
+ServerPort = 127.0.0.1:{sql}
+DisableUnixSocket = 1
+NumberOfBuffers = 4000
+[HTTPServer]
+ServerPort = 127.0.0.1:{http}
+ServerThreads = 8
+[SPARQL]
+ResultSetMaxRows = 1000000
+"""
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens; below those that outgoing connections take."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
+
+
+@contextmanager
+def running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    """Run a server until it is not needed any more; it is ready when its port answers."""
+    with (folder / "output.txt").open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        while process.poll() is None:
+            with socket.socket() as trial:
+                if trial.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        assert process.poll() is None, (folder / "output.txt").read_text()
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

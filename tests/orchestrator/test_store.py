@@ -105,10 +105,16 @@ def test_a_reopened_store_knows_all_of_it(tmp_path: Path, make_document):
 
 def test_a_checkpoint_holds_the_graphs_and_not_the_bookkeeping(store, make_document, tmp_path):
     """Who queries the copy sees the triples, and not the JSON text."""
-    store.put(make_document(A, TRIPLE), kind="thing", extra_triples=b"<urn:x> <urn:y> <urn:z> .")
+    extra, shared = b"<urn:x> <urn:y> <urn:z> .", b"<urn:ex:s> <urn:y> <urn:z> ."
+    store.put(
+        make_document(A, TRIPLE),
+        kind="thing",
+        extra_triples=extra,
+        shared_graphs={"urn:ex:s": shared},
+    )
     store.checkpoint(tmp_path / "copy")
     copy = OxigraphStore(tmp_path / "copy")
     rows = copy.select("SELECT ?s { ?s ?p ?o }")
-    assert {str(row["s"]) for row in rows} - {"urn:wasmiot:store"} == {A, "urn:x"}
+    assert {str(row["s"]) for row in rows} - {"urn:wasmiot:store"} == {A, "urn:x", "urn:ex:s"}
     assert copy.list("thing") == []
     copy.close()
