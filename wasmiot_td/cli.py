@@ -20,6 +20,7 @@ from wasmiot_td import json_text
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
 from wasmiot_td.errors import DocumentError, InteractionError
+from wasmiot_td.json_places import lines_of
 from wasmiot_td.namespaces import HCTL, HTV, JSONSCHEMA, PROV, TD, TM, WASMIOT, WOTSEC
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.report_formats import Verdict, as_json, as_sarif, as_text
@@ -181,12 +182,14 @@ def _expanded(names: Iterable[str]) -> list[Source]:
 
 def _verdict(source: Source, strict: bool, contexts: ContextRegistry) -> Verdict:
     try:
-        loaded = load(source.read(), strict=strict, contexts=contexts)
+        content = source.read()
     except SourceError as error:
         return Verdict(source.name, Report((Finding("", str(error)),)), is_unreadable=True)
+    try:
+        loaded = load(content, strict=strict, contexts=contexts)
     except DocumentError as error:
-        return Verdict(source.name, error.report)
-    return Verdict(source.name, loaded.report, loaded.id)
+        return Verdict(source.name, error.report, lines=lines_of(content))
+    return Verdict(source.name, loaded.report, loaded.id, lines_of(content))
 
 
 def _loaded(names: Sequence[str], options: dict[str, Any]) -> Iterator[LoadedDocument]:

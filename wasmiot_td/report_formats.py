@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from wasmiot_td.json_places import line_of
 from wasmiot_td.report import Finding, Report, Severity
 
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -22,12 +23,14 @@ class Verdict:
         name: of the source.
         report: on its document.
         document_id: its IRI, where it could be loaded.
+        lines: of its values, by JSON pointer.
         is_unreadable: whether there was no document to report on.
     """
 
     name: str
     report: Report
     document_id: str | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
     is_unreadable: bool = False
 
 
@@ -46,7 +49,8 @@ def _text_lines(verdict: Verdict) -> Iterator[str]:
     state = "valid" if verdict.report.conforms else "not valid"
     yield f"{verdict.name}: {', '.join([state, *said])}"
     for finding in sorted(verdict.report.findings, key=lambda f: f.severity is Severity.WARNING):
-        yield f"  {finding.severity}  {finding.pointer or '(document)'}: {finding.message}"
+        line = f"line {line_of(verdict.lines, finding.pointer)}  " if verdict.lines else ""
+        yield f"  {finding.severity}  {line}{finding}"
         if finding.value is not None:
             yield f"      value: {_short(finding.value)}"
         if finding.source:
@@ -65,16 +69,17 @@ def as_json(verdicts: Sequence[Verdict]) -> str:
             "source": verdict.name,
             "id": verdict.document_id,
             "conforms": verdict.report.conforms,
-            "findings": [_finding_object(finding) for finding in verdict.report.findings],
+            "findings": [_finding_object(verdict, finding) for finding in verdict.report.findings],
         }
         for verdict in verdicts
     ]
     return json.dumps({"documents": documents}, ensure_ascii=False, indent=2, default=str)
 
 
-def _finding_object(finding: Finding) -> dict[str, Any]:
+def _finding_object(verdict: Verdict, finding: Finding) -> dict[str, Any]:
     members = {
         "pointer": finding.pointer,
+        "line": line_of(verdict.lines, finding.pointer) if verdict.lines else None,
         "severity": str(finding.severity),
         "message": finding.message,
         "value": finding.value,
@@ -85,7 +90,7 @@ def _finding_object(finding: Finding) -> dict[str, Any]:
 
 def as_sarif(verdicts: Sequence[Verdict]) -> str:
     """Return the reports as SARIF (OASIS SARIF 2.1.0, clause 3.13)."""
-    findings = [(v.name, finding) for v in verdicts for finding in v.report.findings]
+    findings = [(verdict, finding) for verdict in verdicts for finding in verdict.report.findings]
     rules = sorted({_rule_id(finding) for _, finding in findings})
     driver = {
         "name": "wasmiot td validate",
@@ -94,7 +99,7 @@ def as_sarif(verdicts: Sequence[Verdict]) -> str:
     }
     run = {
         "tool": {"driver": driver},
-        "results": [_result(name, finding) for name, finding in findings],
+        "results": [_result(verdict, finding) for verdict, finding in findings],
     }
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, ensure_ascii=False, indent=2)
@@ -116,11 +121,11 @@ def _rule(rule: str) -> dict[str, Any]:
     return {"id": rule, **text, **({"helpUri": rule} if rule.startswith("http") else {})}
 
 
-def _result(name: str, finding: Finding) -> dict[str, Any]:
+def _result(verdict: Verdict, finding: Finding) -> dict[str, Any]:
     location = {
         "physicalLocation": {
-            "artifactLocation": {"uri": name.replace("\\", "/")},
-            "region": {"startLine": 1},
+            "artifactLocation": {"uri": verdict.name.replace("\\", "/")},
+            "region": {"startLine": line_of(verdict.lines, finding.pointer)},
         },
         "logicalLocations": [{"fullyQualifiedName": finding.pointer or "/", "kind": "member"}],
     }

@@ -114,6 +114,8 @@ def test_the_report_as_json(run, directory) -> None:
 
 def test_the_report_as_sarif(run, directory) -> None:
     """For code-scanning tools: a rule, a level and a place for each finding."""
+    lines = json.dumps(BROKEN, indent=1).splitlines()
+    (directory / "inside" / "broken.jsonld").write_text("\n".join(lines))
     log = json.loads(run("validate", directory, "--format", "sarif").stdout)
     (scan,) = log["runs"]
     rules = {rule["id"] for rule in scan["tool"]["driver"]["rules"]}
@@ -124,7 +126,10 @@ def test_the_report_as_sarif(run, directory) -> None:
         assert result["level"] == "error"
         place = result["locations"][0]
         assert place["physicalLocation"]["artifactLocation"]["uri"].endswith("broken.jsonld")
-        assert place["physicalLocation"]["region"]["startLine"] >= 1
+        pointer = place["logicalLocations"][0]["fullyQualifiedName"]
+        line = place["physicalLocation"]["region"]["startLine"]
+        expected = '"title"' if pointer == "/title" else '"nowhere"'
+        assert lines[line - 1].strip().startswith(expected)
 
 
 @pytest.mark.parametrize("name", ["nothing-here.json", "http://127.0.0.1:9/td", "empty"])
