@@ -42,7 +42,7 @@ def solution_lines(solution: Mapping[str, Any], names: Mapping[str, str]) -> Ite
             yield f"    candidate {_candidate(candidate, names)}"
         for rejection in placement["rejections"]:
             device = names.get(rejection["device"], rejection["device"])
-            yield f"    rejected  {device}: {rejection['reason']}"
+            yield f"    rejected  {device} ({rejection['filter']}): {rejection['reason']}"
 
 
 def _candidate(candidate: Mapping[str, Any], names: Mapping[str, str]) -> str:

@@ -1,10 +1,12 @@
 """What the demo asks of an orchestrator: plain HTTP, and one consumed Thing for the deployment."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -53,6 +55,11 @@ class OrchestratorClient:
     def things(self) -> list[dict[str, Any]]:
         """Return every Thing Description of the directory."""
         return list(self.request("GET", "things").json())
+
+    def register(self, td: bytes) -> None:
+        """Put a Thing Description into the directory, under its own id."""
+        path = f"things/{quote(json.loads(td)['id'], safe='')}"
+        self.request("PUT", path, data=td, headers={"Content-Type": "application/td+json"})
 
     def wait_for_things(self, ids: set[str], seconds: float = 30.0) -> dict[str, dict[str, Any]]:
         """Wait until the directory lists all of `ids`, and return their descriptions by id.

@@ -7,6 +7,7 @@ from typing import Any
 import requests
 from fleet import Fleet, Server
 from orchestrator_client import OrchestratorClient
+
 from wasmiot_td.consumed_thing import ConsumedThing
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digit-reader"
@@ -33,12 +34,12 @@ class System:
     devices: dict[str, str] = field(default_factory=dict)
 
     def add_supervisor(self, name: str, memory_bytes: int, camera: Path | None = None) -> Server:
-        """Start a supervisor and wait until the directory lists it."""
+        """Start a supervisor and register it."""
         server = self.fleet.start_supervisor(name, memory_bytes=memory_bytes, camera=camera)
         server.wait_until_listening()
-        td = requests.get(f"{server.url}.well-known/wot", timeout=10).json()
-        self.orchestrator.wait_for_things({td["id"]})
-        self.devices[name] = td["id"]
+        td = requests.get(f"{server.url}.well-known/wot", timeout=10)
+        self.devices[name] = td.json()["id"]
+        self.orchestrator.register(td.content)
         return server
 
     def upload(self, weights: bytes = WEIGHTS) -> None:

@@ -14,8 +14,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "digit-reader"
 WEIGHTS = (EXAMPLE / "weights.bin").read_bytes()
 IMAGE = (EXAMPLE / "images" / "digit-00.pgm").read_bytes()
 PIXELS = IMAGE[-64:]
-ENGINE = wasmtime.Engine()
-DIGITS = wasmtime.Module(ENGINE, (EXAMPLE / "digits" / "digits.wasm").read_bytes())
+DIGITS = (EXAMPLE / "digits" / "digits.wasm").read_bytes()
 
 
 class GuestError(Exception):
@@ -32,14 +31,15 @@ def classify(image: bytes, weights: bytes = WEIGHTS) -> int:
 
 
 def _call(folder: Path) -> int:
-    linker = wasmtime.Linker(ENGINE)
+    engine = wasmtime.Engine()
+    linker = wasmtime.Linker(engine)
     linker.define_wasi()
     wasi = wasmtime.WasiConfig()
     wasi.preopen_dir(str(folder), "/")
     wasi.stderr_file = str(folder / "stderr")
-    with wasmtime.Store(ENGINE) as store:
+    with wasmtime.Store(engine) as store:
         store.set_wasi(wasi)
-        exports = linker.instantiate(store, DIGITS).exports(store)
+        exports = linker.instantiate(store, wasmtime.Module(engine, DIGITS)).exports(store)
         exports["_initialize"](store)
         try:
             return exports["classify"](store)

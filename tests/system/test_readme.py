@@ -1,5 +1,6 @@
 """The commands that the READMEs show do what they say."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -60,6 +61,7 @@ def test_other_commands_run(command: str) -> None:
     outcome = subprocess.run(
         [sys.executable, *shlex.split(command)[1:]],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
