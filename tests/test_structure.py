@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wasmiot_td", "orchestrator_app", "supervisor_app")
 FOLDERS = (*PACKAGES, "ontology", "shapes", "examples", "tests", "benchmarks")
-README_LINES = 50
+README_LINES = 60
 
 # Foreign system: the modules that may import it (a folder stands for all below it).
 IMPORTERS = {
