@@ -38,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("data/orchestrator"),
         help="directory of the graph and the packages (%(default)s)",
     )
+    add("--store-url", default="", help="SPARQL query endpoint that keeps the graph")
+    add("--store-update-url", default="", help="its update endpoint, where that is another")
     add("--title", default=default.title, help="title of the orchestrator's own description")
     add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
     add(

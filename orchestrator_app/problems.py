@@ -5,7 +5,11 @@ import logging
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from orchestrator_app.store import KindConflictError, UnstorableDocumentError
+from orchestrator_app.store import (
+    KindConflictError,
+    StoreUnavailableError,
+    UnstorableDocumentError,
+)
 from wasmiot_td.errors import DocumentError
 from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_of_document
 
@@ -19,6 +23,9 @@ def register_problem_answers(app: Flask) -> None:
     app.register_error_handler(KindConflictError, lambda error: _plain(409, "Id in use", error))
     app.register_error_handler(
         UnstorableDocumentError, lambda error: _plain(422, "Document not acceptable", error)
+    )
+    app.register_error_handler(
+        StoreUnavailableError, lambda error: _plain(503, "Graph store not available", error)
     )
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)

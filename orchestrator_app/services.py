@@ -19,7 +19,7 @@ from orchestrator_app.manifests import Manifests
 from orchestrator_app.packages.modules import Modules
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import OxigraphStore, Store
+from orchestrator_app.store import Store, open_store
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 
 
@@ -64,7 +64,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport: how other Things are reached; over HTTP where not given.
     """
     data_dir = settings.data_dir
-    store = OxigraphStore(data_dir / "graph" if data_dir else None)
+    store = open_store(
+        data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
+    )
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
     modules.rebase()

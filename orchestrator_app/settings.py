@@ -10,6 +10,9 @@ class Settings:
 
     Attributes:
         data_dir: where the graph and the packages live; None keeps the graph in memory (tests).
+        store_url: the query endpoint of a SPARQL 1.1 server that keeps the graph; embedded
+            under `data_dir` where empty.
+        store_update_url: its update endpoint, where that is another.
         host: the address to listen on.
         port: the port to listen on.
         public_url: the URL under which others reach this orchestrator, where that is not
@@ -29,6 +32,8 @@ class Settings:
     """
 
     data_dir: Path | None = None
+    store_url: str = ""
+    store_update_url: str = ""
     host: str = "127.0.0.1"
     port: int = 5000
     public_url: str = ""

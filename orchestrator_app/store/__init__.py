@@ -4,6 +4,8 @@
 `oxigraph_store.py` (embedded) and `sparql_store.py` (any SPARQL 1.1 server).
 """
 
+from pathlib import Path
+
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreError,
@@ -28,4 +30,16 @@ __all__ = [
     "StoreUnavailableError",
     "StoredDocument",
     "UnstorableDocumentError",
+    "open_store",
 ]
+
+
+def open_store(directory: Path | None, url: str = "", update_url: str = "") -> Store:
+    """Open the store at a URL, or else the embedded one.
+
+    Args:
+        directory: where the embedded store is kept; None keeps it in memory.
+        url: the query endpoint of a SPARQL 1.1 server.
+        update_url: its update endpoint, where that is another.
+    """
+    return SparqlStore(url, update_url) if url else OxigraphStore(directory)
