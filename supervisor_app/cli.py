@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
     try:
         serve(
-            "supervisor_app.app:create_app",
+            "supervisor_app.process:application",
             settings,
             host=settings.host,
             port=settings.port,

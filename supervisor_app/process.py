@@ -1,0 +1,43 @@
+"""The serving process: the application of one data directory, or one line about why not."""
+
+import fcntl
+import os
+import sys
+from pathlib import Path
+
+from flask import Flask
+
+from supervisor_app.app import create_app
+from supervisor_app.errors import SupervisorError
+from supervisor_app.settings import Settings
+from wasmiot_td.errors import WasmiotError
+from wasmiot_td.problem import ProblemError
+
+
+def application(settings: Settings) -> Flask:
+    """Return the application in the serving process; what keeps it from starting is one line.
+
+    Raises:
+        SystemExit: it cannot start.
+    """
+    try:
+        lock_data_dir(settings.data_dir)
+        return create_app(settings)
+    except (SupervisorError, WasmiotError, ProblemError, OSError, ValueError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(1) from None
+
+
+def lock_data_dir(data_dir: Path) -> None:
+    """Keep a second supervisor away from the data for as long as this process lives.
+
+    Raises:
+        ValueError: another one has it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ValueError(f"{data_dir} is in use by another supervisor") from None

@@ -1,0 +1,88 @@
+"""A supervisor as a real process: started by its command, killed, started again."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import requests
+import wasmtime
+
+TD = """{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Clock",
+ "properties": {"answer": {"type": "integer", "forms": [], "wasmiot:entrypoint": "f"}}}"""
+COMMAND = (sys.executable, "-m", "supervisor_app", "--port", "0", "--no-announce")
+MODULE = '(module (func (export "f") (result i32) i32.const 42))'
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Return a function that starts a supervisor and returns it with its address."""
+    running = []
+
+    def start_one(*arguments):
+        process = subprocess.Popen(
+            [*COMMAND, "--data-dir", tmp_path / "data", *arguments],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        for line in process.stderr:
+            if line.startswith("listening on "):
+                return process, line.split()[-1]
+        raise AssertionError("it ended before it listened")
+
+    yield start_one
+    for process in running:
+        process.terminate()
+        process.wait(timeout=20)
+        process.stderr.close()
+
+
+def test_survives_its_own_death(start, tmp_path):
+    """After `kill -9` and a start without any file it serves what it served before."""
+    (tmp_path / "td.json").write_text(TD)
+    (tmp_path / "m.wasm").write_bytes(wasmtime.wat2wasm(MODULE))
+    process, base = start("--td", tmp_path / "td.json", "--module", tmp_path / "m.wasm")
+    path = "deployments/clock/properties/answer"
+    assert requests.get(base + path, timeout=10).json() == 42
+    device_id = requests.get(f"{base}.well-known/wot", timeout=10).json()["id"]
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    _, base = start()
+    assert requests.get(base + path, timeout=10).json() == 42
+    assert requests.get(f"{base}.well-known/wot", timeout=10).json()["id"] == device_id
+
+
+def test_stops_when_asked(start):
+    """SIGTERM ends it with the exit code 0."""
+    process, _ = start()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=20) == 0
+
+
+def test_bad_document(tmp_path):
+    """A TD that is no JSON ends the command with a line about it, and an exit code."""
+    (tmp_path / "td.json").write_text('{"title": ')
+    done = subprocess.run(
+        [*COMMAND, "--data-dir", tmp_path / "data", "--td", tmp_path / "td.json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "line 1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_data_in_use(start, tmp_path):
+    """A second supervisor over the same data is refused, and leaves the first alone."""
+    start()
+    done = subprocess.run(
+        [*COMMAND, "--data-dir", tmp_path / "data"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "in use" in done.stderr) == (1, True)
