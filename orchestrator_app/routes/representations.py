@@ -18,13 +18,17 @@ JSON_LD = "application/ld+json"
 
 
 def json_text(document: Any) -> bytes:
-    """Return the JSON text of a document as it is served."""
-    return json.dumps(document, ensure_ascii=False, indent=2).encode() + b"\n"
+    """Return the JSON text of a document as it is served.
+
+    One document is laid out for people, a list of them as fast as can be.
+    """
+    indent = None if isinstance(document, list) else 2
+    return json.dumps(document, ensure_ascii=False, indent=indent).encode() + b"\n"
 
 
-def entity_tag(document: Any) -> str:
-    """Return the strong ETag of a document's JSON text."""
-    return hashlib.sha256(json_text(document)).hexdigest()[:16]
+def entity_tag(text: bytes) -> str:
+    """Return the strong ETag of a JSON text."""
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def represent(
@@ -35,10 +39,11 @@ def represent(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a response with a document; 304 where the client has it already."""
-    response = Response(json_text(document), status=status, content_type=media_type)
+    text = json_text(document)
+    response = Response(text, status=status, content_type=media_type)
     response.headers.extend(dict(headers or {}))
     if status == 200:
-        response.set_etag(entity_tag(document))
+        response.set_etag(entity_tag(text))
         response.headers["Cache-Control"] = "no-cache"
         response.make_conditional(request)
     return response
@@ -73,7 +78,7 @@ def check_preconditions(current: Any | None) -> None:
     Raises:
         PreconditionFailed: somebody changed it in between, or it exists already.
     """
-    tag = None if current is None else entity_tag(current)
+    tag = None if current is None else entity_tag(json_text(current))
     if "If-Match" in request.headers and (tag is None or not request.if_match.contains(tag)):
         raise PreconditionFailed("The document is not the one that If-Match names.")
     if tag is not None and request.if_none_match.contains(tag):
