@@ -6,6 +6,7 @@ pointer is not known, a step goes by the property's IRI and ends in a tilde, as 
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -41,6 +42,12 @@ def well_formed(iri: str) -> str | None:
     path = _without_brackets(head[end:])
     fragment = _without_brackets(_TO_ENCODE.sub(_percent_encoded, fragment)).replace("#", "%23")
     return head[:end] + path + hash_mark + fragment
+
+
+def absolute(name: str, prefixes: Mapping[str, str]) -> str:
+    """Return the IRI of a compact IRI, or the name itself if its prefix is not known."""
+    prefix, colon, local = name.partition(":")
+    return prefixes[prefix] + local if colon and prefix in prefixes else name
 
 
 def has_dangerous_characters(iri: str) -> bool:

@@ -57,6 +57,19 @@ def triples(expansion: Expansion, document_id: str) -> Triples:
     return Triples(text, tuple(writer.findings))
 
 
+def n_quads(n_triples: bytes, graph: str) -> bytes:
+    """Return the same triples as N-Quads of a named graph.
+
+    Raises:
+        ValueError: the name is no well-formed IRI.
+    """
+    name = well_formed(graph)
+    if name is None:
+        raise ValueError(f"not an IRI: {graph!r}")
+    ending = f" <{name}> .\n".encode()
+    return b"".join(line.removesuffix(b" .") + ending for line in n_triples.splitlines())
+
+
 def with_blank_nodes(n_triples: bytes, document_id: str) -> bytes:
     """Return the same graph with a blank node for each named part of the document."""
     prefix = re.escape(part_prefix(document_id).encode())

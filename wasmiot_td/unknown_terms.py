@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from wasmiot_td.contexts import bundled_documents
+from wasmiot_td.iri import absolute
 from wasmiot_td.namespaces import HCTL, JSONSCHEMA, TD, TD_CONTEXT, WOTSEC
 
 _VOCABULARIES = tuple(str(vocabulary) for vocabulary in (TD, JSONSCHEMA, HCTL, WOTSEC))
@@ -56,7 +57,7 @@ def is_known(iri: str) -> bool:
 def _vocabulary_terms() -> frozenset[str]:
     context = bundled_documents()[TD_CONTEXT]["@context"]
     prefixes = {key: iri for key, iri in context.items() if isinstance(iri, str)}
-    return frozenset(_expanded(name, prefixes) for name in _names(context))
+    return frozenset(absolute(name, prefixes) for name in _names(context))
 
 
 def _names(context: dict[str, Any]) -> Iterator[str]:
@@ -67,8 +68,3 @@ def _names(context: dict[str, Any]) -> Iterator[str]:
             yield definition["@id"]
             yield from _names(definition.get("@context", {}))
     yield from ("td:name", "jsonschema:propertyName", "td:hasInstanceConfiguration")
-
-
-def _expanded(name: str, prefixes: dict[str, str]) -> str:
-    prefix, _, local = name.partition(":")
-    return prefixes.get(prefix, f"{prefix}:") + local
