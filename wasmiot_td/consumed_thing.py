@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from wasmiot_td import defaults, uri_template
 from wasmiot_td.errors import AffordanceNotFound, ThingProblem, ThingUnreachable
-from wasmiot_td.models.action_status import ActionStatus
+from wasmiot_td.models.action_status import PENDING, ActionStatus
 from wasmiot_td.transport import (
     HttpTransport,
     Response,
@@ -280,11 +280,11 @@ def _outcome(response: Response, synchronous: bool | None) -> ActionStatus | Any
 
 def _status_of(response: Response) -> ActionStatus:
     document = _value_of(response)
-    status = dict(document) if isinstance(document, dict) else {"status": "pending"}
-    if "location" in response.headers:
-        status.setdefault("href", response.headers["location"])
-    if response.status == 200:
-        status.setdefault("href", response.url)
+    status = dict(document) if isinstance(document, dict) else {}
+    if response.status == 201 and not status:
+        status["status"] = PENDING
+    location = response.headers.get("location")
+    status.setdefault("href", location or response.url)
     for member in _URL_MEMBERS:
         if isinstance(status.get(member), str):
             status[member] = urljoin(response.url, status[member])

@@ -36,6 +36,7 @@ stopping = threading.Event()
 """Set in the serving process as soon as it was asked to stop."""
 
 _PR_SET_PDEATHSIG = 1
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
 _LOG_CONFIG = {
     "formatters": {},
@@ -46,6 +47,21 @@ _LOG_CONFIG = {
 _log = logging.getLogger(__name__)
 
 Lifespan = Callable[[Any], AbstractContextManager[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where a server listens: the host as it was named, and what it is."""
+
+    host: str
+    ip_address: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The URL, with the host as it was named."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/"
 
 
 class PortInUseError(OSError):
@@ -77,17 +93,17 @@ def serve(
         SystemExit: the address is taken, or the child could not start or ended by itself.
     """
     try:
-        with reserve_address(host, port) as real_port:
+        with reserve_address(host, port) as (ip_address, real_port):
             load = partial(
                 _load,
                 settings=_with_port(settings, real_port),
-                address=(host, real_port),
+                address=Address(host, ip_address, real_port),
                 lifespan=lifespan,
                 parent_pid=os.getpid(),
             )
-            _granian(target, host, real_port, threads).serve(target_loader=load)
-    except PortInUseError as error:
-        raise SystemExit(f"error: {error.strerror}") from error
+            _granian(target, ip_address, real_port, threads).serve(target_loader=load)
+    except (PortInUseError, socket.gaierror) as error:
+        raise SystemExit(f"error: {host}:{port}: {error.strerror}") from error
 
 
 def _granian(target: str, host: str, port: int, threads: int) -> Any:
@@ -106,14 +122,15 @@ def _granian(target: str, host: str, port: int, threads: int) -> Any:
 
 
 @contextlib.contextmanager
-def reserve_address(host: str, port: int) -> Iterator[int]:
-    """Hold an address without listening on it, and yield its port.
+def reserve_address(host: str, port: int) -> Iterator[tuple[str, int]]:
+    """Hold an address without listening on it, and yield its IP address and its port.
 
     Granian binds with SO_REUSEPORT, under which a second server would silently share the port
     with the first: so it is tried without that option before.
 
     Raises:
         PortInUseError: another process listens there.
+        socket.gaierror: the host has no address.
     """
     family, address = _resolve(host, port)
     if port:
@@ -121,7 +138,7 @@ def reserve_address(host: str, port: int) -> Iterator[int]:
             _bind(probe, address, socket.SO_REUSEADDR)
     with socket.socket(family) as held:
         _bind(held, address, socket.SO_REUSEPORT)
-        yield held.getsockname()[1]
+        yield held.getsockname()[:2]
 
 
 def _bind(sock: socket.socket, address: Any, option: int) -> None:
@@ -130,13 +147,14 @@ def _bind(sock: socket.socket, address: Any, option: int) -> None:
         sock.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            message = f"port {address[1]} on {address[0]} is already in use"
-            raise PortInUseError(errno.EADDRINUSE, message) from error
+            raise PortInUseError(errno.EADDRINUSE, "the port is already in use") from error
         raise
 
 
 def _resolve(host: str, port: int) -> tuple[int, Any]:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    """Return the address of a host, IPv4 if it has one."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
     return family, address
 
 
@@ -151,7 +169,7 @@ def _load(
     target: str,
     *,
     settings: Any,
-    address: tuple[str, int],
+    address: Address,
     lifespan: str | None,
     parent_pid: int,
 ) -> Any:
@@ -218,13 +236,11 @@ def _read_signals(reader: socket.socket) -> None:
     stopping.set()
 
 
-def _live(app: Any, enter: Lifespan, address: tuple[str, int]) -> None:
+def _live(app: Any, enter: Lifespan, address: Address) -> None:
     """Run the lifespan from the first accepted connection to the end of the main thread."""
-    host, port = address
     try:
-        _wait_until_accepting(host, port)
-        shown = f"[{host}]" if ":" in host else host
-        sys.stderr.write(f"listening on http://{shown}:{port}/\n")
+        _wait_until_accepting(address)
+        sys.stderr.write(f"listening on {address.url}\n")
         sys.stderr.flush()
         with enter(app):
             threading.main_thread().join()
@@ -233,12 +249,12 @@ def _live(app: Any, enter: Lifespan, address: tuple[str, int]) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _wait_until_accepting(host: str, port: int) -> None:
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+def _wait_until_accepting(address: Address) -> None:
+    host = _LOOPBACK.get(address.ip_address, address.ip_address)
     deadline = time.monotonic() + _ACCEPT_TIMEOUT_SECONDS
     while True:
         try:
-            socket.create_connection((reachable, port), timeout=1).close()
+            socket.create_connection((host, address.port), timeout=1).close()
         except OSError:
             if time.monotonic() > deadline or stopping.is_set():
                 raise

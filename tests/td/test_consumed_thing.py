@@ -218,6 +218,13 @@ def test_an_action_is_cancelled(thing: ConsumedThing, lamp: Lamp) -> None:
     assert lamp.seen[-1]["method"] == "DELETE"
 
 
+def test_what_is_no_status_is_an_error(thing: ConsumedThing) -> None:
+    """An answer that only looks like one does not keep anybody waiting."""
+    for path in ("level", "photo", "toggle"):
+        with pytest.raises(ThingProblem, match="no status of an action"):
+            thing.query_action(path)
+
+
 def test_waiting_ends(thing: ConsumedThing) -> None:
     """An invocation that does not end in time is reported with its last status."""
     pending = thing.invoke_action("fade")

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -55,8 +56,8 @@ def broken(settings):
     raise ValueError("no such camera")
 
 def main(target):
-    serve(f"application:{target}", Settings(sys.argv[2]), port=int(sys.argv[3]),
-          lifespan="application:lifespan")
+    serve(f"application:{target}", Settings(sys.argv[2]), host=sys.argv[4],
+          port=int(sys.argv[3]), lifespan="application:lifespan")
 
 if __name__ == "__main__":
     main(sys.argv[1])
@@ -66,11 +67,20 @@ if __name__ == "__main__":
 class Server:
     """A started process and what it says."""
 
-    def __init__(self, directory: Path, target: str = "create_app", port: int = 0) -> None:
+    def __init__(
+        self, directory: Path, target: str = "create_app", port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         (directory / "application.py").write_text(APPLICATION)
         root = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
-            [sys.executable, str(directory / "application.py"), target, str(directory), str(port)],
+            [
+                sys.executable,
+                str(directory / "application.py"),
+                target,
+                str(directory),
+                str(port),
+                host,
+            ],
             env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{root}"},
             stderr=subprocess.PIPE,
             text=True,
@@ -96,8 +106,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """Start servers that are stopped at the end of the test."""
     with contextlib.ExitStack() as stack:
 
-        def start_server(target: str = "create_app", port: int = 0) -> Server:
-            server = Server(tmp_path, target, port)
+        def start_server(*arguments: Any, **options: Any) -> Server:
+            server = Server(tmp_path, *arguments, **options)
             stack.callback(server.stop)
             return server
 
@@ -201,8 +211,24 @@ def test_a_taken_port_is_refused(start) -> None:
     second = start(port=int(url.rstrip("/").rsplit(":", 1)[1]))
     _, said = second.process.communicate(timeout=20)
     assert second.process.returncode == 1
-    assert said.startswith("error: port")
-    assert said.strip().endswith("is already in use")
+    assert said.startswith("error: 127.0.0.1:")
+    assert said.strip().endswith("the port is already in use")
+
+
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0", "::1"])
+def test_hosts_may_be_names_and_addresses_of_any_kind(start, host) -> None:
+    """The URL that is announced names the host as it was given."""
+    url = start(host=host).wait_until_ready()
+    assert url.startswith(f"http://[{host}]:" if ":" in host else f"http://{host}:")
+    assert get(url.replace("0.0.0.0", "127.0.0.1")) == "ok"
+
+
+def test_an_unknown_host_is_an_error_of_one_line(start) -> None:
+    """It is named, and nothing is left running."""
+    server = start(host="no-such-host.invalid")
+    _, said = server.process.communicate(timeout=20)
+    assert server.process.returncode == 1
+    assert said.startswith("error: no-such-host.invalid")
 
 
 def test_a_factory_that_fails_ends_both_processes(start) -> None:

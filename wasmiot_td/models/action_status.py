@@ -18,7 +18,7 @@ FAILED = "failed"
 class TraceEntry(VocabularyModel):
     """One invocation of a chain, as the deployment that ran it saw it."""
 
-    result_url: str
+    result_url: str | None = None
     device: str | None = None
     affordance: str | None = None
     status: str | None = None
