@@ -44,6 +44,7 @@ class Directory:
         self._now = now
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
+        self._expiring: dict[str, Mapping[str, Any]] | None = None
 
     def on_change(self, listener: Listener) -> None:
         """Have a function called after each change, in the order of the changes."""
@@ -115,14 +116,18 @@ class Directory:
             known = self.get(thing_id)
             if known is None or not self._store.delete(thing_id):
                 return False
+            self._note_expiry(known, has_gone=True)
             self._tell(DirectoryChange("thing_deleted", thing_id, before=known.document))
         return True
 
     def purge(self) -> int:
         """Remove the Things whose registration has expired; return how many."""
         now = self._now()
-        expired = [t.id for t in self.page() if is_expired(t.registration, now)]
-        return sum(self.delete(thing_id) for thing_id in expired)
+        with self._lock:
+            if self._expiring is None:
+                self._expiring = {t.id: t.registration for t in self.page() if _expires(t)}
+            expired = [id for id, noted in self._expiring.items() if is_expired(noted, now)]
+            return sum(self.delete(thing_id) for thing_id in expired)
 
     def _put(
         self, loaded: LoadedDocument, given: Any, introduced_by: str
@@ -143,15 +148,29 @@ class Directory:
                 extra_triples=profile.link if profile else b"",
                 shared_graphs={profile.id: profile.triples} if profile else None,
             )
+            thing = StoredDocument(loaded.id, "thing", loaded.document, registration)
+            self._note_expiry(thing)
             if known is None or known.document != loaded.document:
                 kind = "thing_created" if is_new else "thing_updated"
                 before = known.document if known else None
                 self._tell(DirectoryChange(kind, loaded.id, before, loaded.document))
-        return StoredDocument(loaded.id, "thing", loaded.document, registration), is_new
+        return thing, is_new
+
+    def _note_expiry(self, thing: StoredDocument, *, has_gone: bool = False) -> None:
+        """Remember what will expire, so that a purge need not read every Thing."""
+        if self._expiring is None:
+            return
+        self._expiring.pop(thing.id, None)
+        if _expires(thing) and not has_gone:
+            self._expiring[thing.id] = thing.registration
 
     def _tell(self, change: DirectoryChange) -> None:
         for listener in self._listeners:
             listener(change)
+
+
+def _expires(thing: StoredDocument) -> bool:
+    return "expires" in thing.registration
 
 
 def enriched(thing: StoredDocument) -> dict[str, Any]:
