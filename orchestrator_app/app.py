@@ -13,13 +13,16 @@ from flask import Flask
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import introduce_things
 from orchestrator_app.directory.purge import purge_expired
+from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
     deployments,
+    events,
     manifests,
     modules,
     operations,
     packages,
+    search,
     sparql,
     things,
     ui,
@@ -32,10 +35,12 @@ from wasmiot_td.consumed_thing import Transport
 
 BLUEPRINTS = (
     deployments.blueprint,
+    events.blueprint,
     manifests.blueprint,
     modules.blueprint,
     operations.blueprint,
     packages.blueprint,
+    search.blueprint,
     sparql.blueprint,
     things.blueprint,
     ui.blueprint,
@@ -70,6 +75,8 @@ def lifespan(app: Flask) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(parts.close)
         stack.enter_context(purge_expired(parts.directory))
+        if parts.settings.monitor_interval_seconds > 0:
+            stack.enter_context(watch_devices(parts))
         if parts.settings.discover:
             stack.enter_context(introduce_things(parts, parts.settings.discover_interface))
         yield

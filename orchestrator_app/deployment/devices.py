@@ -1,15 +1,19 @@
 """The way to the devices: what is asked of a supervisor, in the words of its description."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote, urljoin
 
 from orchestrator_app.deployment.device import installation_url
 from orchestrator_app.deployment.installation import TD_MEDIA_TYPE
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.models.action_status import ActionStatus
+
+_INSTALLATION_LINK = re.compile(r"(?:^|/)deployments/([^/]+)/td$")
 
 Document = Mapping[str, Any]
 
@@ -53,6 +57,20 @@ class Devices:
             if error.status == 404:
                 return None
             raise
+
+    def deployments(self, device: Document) -> list[str]:
+        """Return the deployments that a device serves, by the links of its description.
+
+        Raises:
+            ThingProblem: another Thing answers at the device's address.
+        """
+        url = urljoin(str(device.get("base", "")), "/.well-known/wot")
+        now = self._transport.get_document(url)
+        if now.get("id") != device["id"]:
+            raise ThingProblem(f"{now.get('id')} answers at {url}", url, 200, {})
+        hrefs = [str(link.get("href", "")) for link in now.get("links", ())]
+        found = (_INSTALLATION_LINK.search(href) for href in hrefs)
+        return [unquote(match[1]) for match in found if match]
 
     def health(self, device: Document) -> dict[str, Any]:
         """Return the value of a device's health property."""

@@ -78,12 +78,13 @@ class Deployments:
         """
         with self._locks[slug]:
             deployed = self.require(slug)
-            answers = tell_all(self._tell(slug), dict.fromkeys(deployed.installations))
-            away = [a.device for a in answers if isinstance(a.error, ThingUnreachable)]
+            targets = deployed.installations.keys() | deployed.leftovers
+            answers = tell_all(self._tell(slug), dict.fromkeys(sorted(targets)))
+            away = [a.device for a in answers if a.error is not None]
             for device in deployed.installations.keys() - set(away):
                 self.records.delete_installation(deployed.installations[device])
             if away:
-                self.records.set_state(deployed, "undeploying")
+                self.records.set_registration(deployed, state="undeploying", leftovers=away)
             else:
                 self.records.delete(slug)
         return away
@@ -111,20 +112,31 @@ class Deployments:
                 self._tell(slug)(device, deployed.installations[device])
 
     def remove(self, slug: str, device: str) -> None:
-        """Take from a device what it should not have.
+        """Take from a device what it should not have; the last one ends an undeployment.
 
         Raises:
             InteractionError: it could not be told.
         """
         with self._locks[slug]:
-            self._tell(slug)(device, None)
+            deployed = self.records.get(slug)
+            if deployed is None or not _is_unwanted(deployed, device):
+                return
+            if self._store.get(device) is not None:
+                self._tell(slug)(device, None)
+            rest = (deployed.installations.keys() | deployed.leftovers) - {device}
+            if deployed.state == "undeploying" and not rest:
+                self.records.delete(slug)
+                return
+            self.records.set_registration(deployed, leftovers=sorted(deployed.leftovers - {device}))
+            if device in deployed.installations:
+                self.records.delete_installation(deployed.installations[device])
 
     def settle(self, slug: str, state: str) -> None:
         """Note that a deployment is in another state."""
         with self._locks[slug]:
             deployed = self.records.get(slug)
             if deployed is not None and deployed.state not in (state, "undeploying"):
-                self.records.set_state(deployed, state)
+                self.records.set_registration(deployed, state=state)
 
     def _establish(self, slug: str, name: str, solved: Solved, previous: Deployed | None) -> None:
         old = previous.installations if previous else {}
@@ -134,9 +146,11 @@ class Deployments:
         plan = Plan(composed, name, revised.revision, first, last)
         if revised.changed or not solved.is_kept:
             self._keep_solution(slug, solved)
-        self.records.write(plan, revised.installations, "deploying")
-        self._roll_out(slug, revised, old, previous)
-        self.records.write(plan, revised.installations, "deployed")
+        leftovers = (previous.leftovers if previous else frozenset()) | set(revised.dropped)
+        leftovers -= revised.installations.keys()
+        self.records.write(plan, revised.installations, "deploying", leftovers)
+        told = self._roll_out(slug, revised, old, previous)
+        self.records.write(plan, revised.installations, "deployed", leftovers - told)
         _log.info("deployed slug=%s revision=%d", slug, revised.revision)
 
     def _compose(self, slug: str, solved: Solved) -> Deployment:
@@ -151,8 +165,12 @@ class Deployments:
 
     def _roll_out(
         self, slug: str, revised: Revised, old: Documents, previous: Deployed | None
-    ) -> None:
-        """Tell the devices that differ; where none does, all, in case one forgot."""
+    ) -> set[str]:
+        """Tell the devices that differ; where none does, all, in case one forgot.
+
+        Returns:
+            The devices that the deployment left, and that know it.
+        """
         try:
             roll_out(self._tell(slug), revised.changed or revised.installations, old)
         except RollOutError as error:
@@ -164,9 +182,10 @@ class Deployments:
             raise ProblemError(
                 502, "A device refused its share", detail, devices=devices
             ) from error
-        tell_all(self._tell(slug), dict.fromkeys(revised.dropped))
+        answers = tell_all(self._tell(slug), dict.fromkeys(revised.dropped))
         for device in revised.dropped:
             self.records.delete_installation(old[device])
+        return {a.device for a in answers if a.error is None}
 
     def _documents(self, ids: set[str]) -> Documents:
         return {id: s.document for id in ids if (s := self._store.get(id)) is not None}
@@ -187,3 +206,7 @@ class Deployments:
                 self._devices.deploy(stored.document, slug, installation)
 
         return tell
+
+
+def _is_unwanted(deployed: Deployed, device: str) -> bool:
+    return deployed.state == "undeploying" or device not in deployed.installations

@@ -1,6 +1,6 @@
 """Deployments in the store: a deployment's Thing and its installations, as documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,11 @@ class Deployed:
     def revision(self) -> int:
         """The revision: 1 at first, one more at each change."""
         return int(self.thing.document["wasmiot:revision"])
+
+    @property
+    def leftovers(self) -> frozenset[str]:
+        """Devices that it left and that could not be told yet."""
+        return frozenset(self.thing.registration.get("leftovers", ()))
 
     @property
     def actions(self) -> tuple[StepAction, ...]:
@@ -65,21 +70,27 @@ class DeploymentRecords:
         """Return the Thing Description of a deployment, at the present address."""
         return {**deployed.thing.document, "base": self.base(deployed.slug)}
 
-    def write(self, plan: Plan, installations: Mapping[str, Any], state: str) -> None:
+    def write(
+        self,
+        plan: Plan,
+        installations: Mapping[str, Any],
+        state: str,
+        leftovers: Iterable[str] = (),
+    ) -> None:
         """Write a deployment, its installations first."""
         for document in installations.values():
             self._store.put(load(document), kind="installation")
         registration = {
             "state": state,
+            "leftovers": sorted(leftovers),
             "actions": [asdict(action) for action in plan.deployment.actions],
         }
         thing = load(deployment_thing(plan, self.base(plan.slug)))
         self._store.put(thing, kind="deployment", registration=registration)
 
-    def set_state(self, deployed: Deployed, state: str) -> None:
-        """Write another state, and nothing else."""
-        registration = {**deployed.thing.registration, "state": state}
-        self._put_thing(deployed, registration)
+    def set_registration(self, deployed: Deployed, **members: Any) -> None:
+        """Write another state or other leftovers, and nothing else."""
+        self._put_thing(deployed, {**deployed.thing.registration, **members})
 
     def put_back(self, deployed: Deployed) -> None:
         """Write a deployment as it was."""

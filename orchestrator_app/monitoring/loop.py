@@ -1,0 +1,108 @@
+"""The loop: look, compare, mend; one round after the other, never two at once."""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from orchestrator_app.deployment.devices import Devices
+from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.monitoring.observe import Observer
+from orchestrator_app.monitoring.reconcile import (
+    Command,
+    Desired,
+    Move,
+    Remove,
+    Restore,
+    Settle,
+    reconcile,
+)
+from orchestrator_app.services import Services
+from orchestrator_app.store import Store
+from wasmiot_td.errors import WasmiotError
+from wasmiot_td.problem import ProblemError
+
+PATIENCE_ROUNDS = 3
+"""A device that was silent for this many rounds loses its work."""
+
+_log = logging.getLogger(__name__)
+
+
+class Watch:
+    """One orchestrator's look at its devices."""
+
+    def __init__(
+        self, store: Store, devices: Devices, deployments: Deployments, interval_seconds: float
+    ) -> None:
+        self._deployments = deployments
+        self._observer = Observer(store, devices)
+        self._patience_seconds = PATIENCE_ROUNDS * interval_seconds
+
+    def round(self) -> list[Command]:
+        """Look, compare, and mend; return what was tried."""
+        desired = self._desired()
+        wanted: dict[str, list[str]] = {}
+        for deployment in desired:
+            for device in deployment.revisions:
+                wanted.setdefault(device, []).append(deployment.slug)
+        observed = self._observer.look(wanted)
+        commands = reconcile(desired, observed, self._patience_seconds)
+        self._carry_out(commands)
+        return commands
+
+    def _desired(self) -> list[Desired]:
+        return [
+            Desired(
+                d.slug,
+                d.state,
+                {device: t["wasmiot:revision"] for device, t in d.installations.items()},
+                d.leftovers,
+            )
+            for d in self._deployments.records.list()
+        ]
+
+    def _carry_out(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            try:
+                self._perform(command)
+                _log.info("mended %s", command)
+            except (WasmiotError, ProblemError) as error:
+                _log.warning("not_mended %s error=%s", command, error)
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Restore(slug, device):
+                self._deployments.restore(slug, device)
+            case Remove(slug, device):
+                self._deployments.remove(slug, device)
+            case Move(slug, _):
+                self._deployments.settle(slug, "degraded")
+                self._deployments.deploy(slug)
+            case Settle(slug, state):
+                self._deployments.settle(slug, state)
+
+
+@contextmanager
+def watch_devices(parts: Services) -> Iterator[None]:
+    """Go round in a thread of its own as long as the context is entered."""
+    interval_seconds = parts.settings.monitor_interval_seconds
+    watch = Watch(parts.store, parts.devices, parts.deployments, interval_seconds)
+    is_over = threading.Event()
+    thread = threading.Thread(
+        target=_go_round, args=(watch, interval_seconds, is_over), name="watch", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _go_round(watch: Watch, interval_seconds: float, is_over: threading.Event) -> None:
+    while not is_over.is_set():
+        try:
+            watch.round()
+        except Exception:  # noqa: BLE001 - the next round may go better
+            _log.exception("watch_failed")
+        is_over.wait(interval_seconds)
