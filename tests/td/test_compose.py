@@ -140,6 +140,17 @@ def test_models_and_manifests_are_recognised() -> None:
     assert isinstance(default_composer.model_of({"@type": "tm:ThingModel"}), ThingModel)
 
 
+def test_the_recipe_of_the_readme_works() -> None:
+    """Its code, run as it stands, types the term that it promises."""
+    readme = (Path(__file__).parents[2] / "wasmiot_td" / "README.md").read_text()
+    recipe = readme.partition("```python\n")[2].partition("```")[0]
+    composer = Composer()
+    names = {**globals(), "default_composer": composer}
+    exec(recipe, names)
+    model: Any = composer.model_of(document(WASMIOT, SAREF))
+    assert model.properties["status"].has_state == "saref:OnState"
+
+
 @pytest.mark.skipif(not CORPUS, reason="WASMIOT_CORPUS names no corpus")
 def test_the_corpus_round_trips_through_composed_models() -> None:
     """A loaded document's model gives its canonical form back."""
