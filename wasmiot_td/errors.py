@@ -1,15 +1,15 @@
 """What can go wrong, as one tree.
 
-    WasmiotError
-    ├── DocumentError             a document cannot be accepted; carries a `Report`
-    │   ├── JsonSyntaxError       it is not JSON; carries line and column (1-based)
-    │   ├── ContextNotAvailable   it names a context that may not be fetched; carries the IRI
-    │   ├── JsonLdError           it is JSON, and not JSON-LD
-    │   └── ValidationError       it is JSON-LD, and breaks rules of its vocabulary
-    └── InteractionError          a remote Thing could not be used; carries the URL
-        ├── ThingUnreachable      no answer
-        ├── ThingProblem          it answered with an error; carries the status and the problem
-        └── AffordanceNotFound    its description has no such affordance or no usable form
+WasmiotError
+├── DocumentError             a document cannot be accepted; carries a `Report`
+│   ├── JsonSyntaxError       it is not JSON; carries line and column (1-based)
+│   ├── ContextNotAvailable   it names a context that may not be fetched; carries the IRI
+│   ├── JsonLdError           it is JSON, and not JSON-LD
+│   └── ValidationError       it is JSON-LD, and breaks rules of its vocabulary
+└── InteractionError          a remote Thing could not be used; carries the URL
+    ├── ThingUnreachable      no answer
+    ├── ThingProblem          it answered with an error; carries the status and the problem
+    └── AffordanceNotFound    its description has no such affordance or no usable form
 """
 
 from typing import Any
