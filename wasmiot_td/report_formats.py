@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+from urllib.parse import quote
 
 from wasmiot_td.json_places import line_of
 from wasmiot_td.report import Finding, Report, Severity
@@ -13,6 +14,7 @@ from wasmiot_td.report import Finding, Report, Severity
 _SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.VIOLATION: "error", Severity.WARNING: "warning"}
 _MAX_VALUE_LENGTH = 80
+_URI_SAFE = "/:?#[]@!$&'()*+,;=%"
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _rule(rule: str) -> dict[str, Any]:
 def _result(verdict: Verdict, finding: Finding) -> dict[str, Any]:
     location = {
         "physicalLocation": {
-            "artifactLocation": {"uri": verdict.name.replace("\\", "/")},
+            "artifactLocation": {"uri": quote(verdict.name.replace("\\", "/"), safe=_URI_SAFE)},
             "region": {"startLine": line_of(verdict.lines, finding.pointer)},
         },
         "logicalLocations": [{"fullyQualifiedName": finding.pointer or "/", "kind": "member"}],
