@@ -15,15 +15,19 @@ README_LINES = 60
 
 # Foreign system: the modules that may import it (a folder stands for all below it).
 IMPORTERS = {
-    "pyld": {"wasmiot_td/jsonld.py", "wasmiot_td/contexts.py"},
+    "pyld": {"wasmiot_td/jsonld.py"},
     "pyshacl": {"wasmiot_td/shacl.py"},
     "requests": {"wasmiot_td/transport.py"},
+    "urllib3": {"wasmiot_td/transport.py"},
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {
         "orchestrator_app/store/oxigraph_store.py",
         "orchestrator_app/directory/query_worker.py",
     },
-    "cv2": {"supervisor_app/host_functions"},
+    "wasmtime": {"supervisor_app/runtime.py", "orchestrator_app/packages/wasm_binary.py"},
+    "zeroconf": {"supervisor_app/announce.py", "orchestrator_app/directory/introduction.py"},
+    "psutil": {"supervisor_app/health.py"},
+    "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
 }
 
 
