@@ -125,12 +125,16 @@ def test_defaults_are_read_and_not_written() -> None:
     document = {
         "title": "Lamp",
         "properties": {"on": {"type": "boolean", "forms": [{"href": "on"}]}},
+        "actions": {"dim": {"forms": [{"href": "dim"}]}},
         **SECURITY,
     }
     thing = Thing.from_document(document)
     on = thing.properties["on"]
     assert (on.is_read_only, on.is_observable) == (False, False)
     assert on.forms[0].resolved_content_type == "application/json"
+    assert on.operations(on.forms[0]) == ("readproperty", "writeproperty")
+    assert thing.actions["dim"].operations(thing.actions["dim"].forms[0]) == ("invokeaction",)
+    assert thing.security_of(on.forms[0]) == ("nosec_sc",)
     assert thing.to_document() == document
 
 

@@ -3,8 +3,11 @@
 https://www.w3.org/TR/wot-thing-description11/#interactionaffordance
 """
 
+from typing import ClassVar
+
 from pydantic import Field
 
+from wasmiot_td import defaults
 from wasmiot_td.models.base import Boolean, MultiLanguage, Strings, VocabularyModel
 from wasmiot_td.models.data_schema import DataSchema
 from wasmiot_td.models.form import Form
@@ -23,11 +26,22 @@ class InteractionAffordance(VocabularyModel):
     forms: list[Form] = Field(default=[])
     uri_variables: dict[str, DataSchema] | None = None
 
+    _kind: ClassVar[str] = ""
+
+    def operations(self, form: Form) -> tuple[str, ...]:
+        """Return the operations of one of its forms, with the defaults of clause 5.4."""
+        return defaults.operations({"op": form.op}, {}, self._kind)
+
 
 class PropertyAffordance(InteractionAffordance, DataSchema):
     """https://www.w3.org/TR/wot-thing-description11/#propertyaffordance."""
 
     observable: Boolean | None = None
+
+    def operations(self, form: Form) -> tuple[str, ...]:
+        """Return the operations of one of its forms, narrowed by `readOnly` and `writeOnly`."""
+        access = {"readOnly": self.read_only, "writeOnly": self.write_only}
+        return defaults.operations({"op": form.op}, access, "properties")
 
     @property
     def is_observable(self) -> bool:
@@ -47,6 +61,8 @@ class ActionAffordance(InteractionAffordance):
     idempotent: Boolean | None = None
     synchronous: Boolean | None = None
 
+    _kind: ClassVar[str] = "actions"
+
     @property
     def is_safe(self) -> bool:
         """Whether it changes nothing; false where the document does not say."""
@@ -65,6 +81,8 @@ class EventAffordance(InteractionAffordance):
     data: DataSchema | None = None
     data_response: DataSchema | None = None
     cancellation: DataSchema | None = None
+
+    _kind: ClassVar[str] = "events"
 
 
 class Dependency(VocabularyModel):

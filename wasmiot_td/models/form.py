@@ -2,9 +2,8 @@
 
 from pydantic import Field
 
+from wasmiot_td import defaults
 from wasmiot_td.models.base import Boolean, MultiLanguage, Strings, VocabularyModel
-
-DEFAULT_CONTENT_TYPE = "application/json"
 
 
 class ExpectedResponse(VocabularyModel):
@@ -48,4 +47,4 @@ class Form(VocabularyModel):
     @property
     def resolved_content_type(self) -> str:
         """The content type, with the default of clause 5.4."""
-        return self.content_type or DEFAULT_CONTENT_TYPE
+        return self.content_type or defaults.CONTENT_TYPE

@@ -68,3 +68,8 @@ class Thing(ThingTerms):
     security: Strings
     security_definitions: dict[str, SecurityScheme]
     registration: Registration | None = None
+
+    def security_of(self, form: Form) -> tuple[str, ...]:
+        """Return the names of the security definitions that a form is under."""
+        names = self.security if form.security is None else form.security
+        return (names,) if isinstance(names, str) else tuple(names)
