@@ -22,7 +22,8 @@ TD_CLAUSE = "https://www.w3.org/TR/wot-thing-description11/#"
 THING_MODEL = "tm:ThingModel"
 
 _KEYWORD = re.compile(r"^@[A-Za-z]+$")
-_NOT_IN_IRI = re.compile(r"[\x00-\x20<>\"{}|\\^`]")
+_DELIMITER = re.compile(r"[\x00-\x1f<>\"\\]")
+_ABSOLUTE_IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\x00-\x20<>\"{}|\\^`]*")
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,12 @@ def check_members(place: Place, document: CheckedDocument) -> Iterator[Finding]:
         return
     for name in kind.required:
         if name not in place.value:
-            message = f"{name!r} is missing in this {kind.name}"
+            message = f"{name!r} is missing in this {kind.name}{_model_hint(kind)}"
             yield Finding(place.pointer, message, source=kind.clause)
+
+
+def _model_hint(kind: Kind) -> str:
+    return f"; a Thing Model says so by '@type': {THING_MODEL!r}" if kind.name == "Thing" else ""
 
 
 def check_terms(place: Place, document: CheckedDocument) -> Iterator[Finding]:
@@ -232,6 +237,9 @@ def check_link(place: Place, document: CheckedDocument) -> Iterator[Finding]:
     if place.kind != "Link":
         return
     relation = place.value.get("rel")
+    if document.is_model and isinstance(relation, str) and PLACEHOLDER.search(relation):
+        message = "the kind of a link may not be left open"
+        yield Finding(f"{place.pointer}/rel", message, value=relation, source=f"{TD_CLAUSE}link")
     if "sizes" in place.value and relation != "icon":
         message = "only a link with rel icon may have sizes"
         yield Finding(f"{place.pointer}/sizes", message, source=f"{TD_CLAUSE}link")
@@ -278,11 +286,15 @@ def check_iris(place: Place, document: CheckedDocument) -> Iterator[Finding]:
     """Identifiers can be written as IRIs (RFC 3987), so that nothing escapes into the graph."""
     for name in ("id", "@id"):
         value = place.value.get(name)
-        if isinstance(value, str) and _NOT_IN_IRI.search(value):
-            if document.is_model and PLACEHOLDER.search(value):
-                continue
-            message = f"{value!r} is no IRI: it holds blanks, brackets or control characters"
-            yield Finding(f"{place.pointer}/{name}", message, value=value, source="RFC 3987")
+        pointer = f"{place.pointer}/{name}"
+        if not isinstance(value, str) or (document.is_model and PLACEHOLDER.search(value)):
+            continue
+        if _DELIMITER.search(value):
+            message = f"{value!r} is no IRI: it holds brackets, quotes or control characters"
+            yield Finding(pointer, message, value=value, source="RFC 3987")
+        elif place.kind == "Thing" and not _ABSOLUTE_IRI.fullmatch(value):
+            message = f"{value!r} is no absolute IRI such as urn:uuid:… or https://…"
+            yield Finding(pointer, message, Severity.WARNING, value, f"{TD_CLAUSE}thing")
 
 
 def check_schema(place: Place, document: CheckedDocument) -> Iterator[Finding]:
@@ -326,7 +338,7 @@ def _placeholders(pointer: str, value: Any) -> Iterator[Finding]:
 def _hint(name: str, known: Iterable[str]) -> str:
     known = list(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
-    near += [each for each in known if len(name) > 2 and each.startswith(name)]
+    near += sorted((each for each in known if name in each and len(name) > 2), key=len)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -30,11 +30,8 @@ def root_types(document: Any) -> frozenset[str]:
     """Return the `@type`s of a document's root as they are written."""
     node = document[0] if isinstance(document, list) and len(document) == 1 else document
     types = node.get("@type", ()) if isinstance(node, Mapping) else ()
-    return frozenset(t for t in ([types] if isinstance(types, str) else types) if _is_text(t))
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    listed = types if isinstance(types, list) else [types]
+    return frozenset(each for each in listed if isinstance(each, str))
 
 
 def kind_of_types(types: Iterable[str]) -> str:

@@ -113,14 +113,14 @@ def _graph(kind: str) -> Graph:
 def _sources(kind: str) -> dict[Any, str]:
     """Return the clause behind each shape: its own, or that of the shape it is a part of."""
     graph = _graph(kind)
-    sources: dict[Any, str] = {}
-    for parent, predicate, child in graph.triples((None, None, None)):
-        if predicate in (SH.property, SH.node):
-            clause = graph.value(child, RDFS.seeAlso) or graph.value(parent, RDFS.seeAlso)
-            sources[child] = str(clause or parent)
-    for shape in graph.subjects(RDF.type, SH.NodeShape):
-        sources[shape] = str(graph.value(shape, RDFS.seeAlso) or shape)
-    return sources
+    shapes = {*graph.objects(None, SH.property), *graph.subjects(RDF.type, SH.NodeShape)}
+    return {shape: _clause(graph, shape) for shape in shapes}
+
+
+def _clause(graph: Graph, shape: Any) -> str:
+    owner = graph.value(predicate=SH.property, object=shape)
+    clause = graph.value(shape, RDFS.seeAlso)
+    return _clause(graph, owner) if clause is None and owner else str(clause or shape)
 
 
 def _finding(
