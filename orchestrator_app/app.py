@@ -31,6 +31,7 @@ from orchestrator_app.routes import (
 )
 from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
+from orchestrator_app.store import StoreError
 from wasmiot_td.consumed_thing import Transport
 
 BLUEPRINTS = (
@@ -66,6 +67,18 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
         app.register_blueprint(blueprint)
     app.wsgi_app = ChunkedBodies(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def create_app_or_exit(settings: Settings) -> Flask:
+    """Return the application; where the store does not open, a person gets one line.
+
+    Raises:
+        SystemExit: the store cannot be used.
+    """
+    try:
+        return create_app(settings)
+    except StoreError as error:
+        raise SystemExit(f"error: {error}") from error
 
 
 @contextmanager

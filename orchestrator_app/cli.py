@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from orchestrator_app.data_directory import held
 from orchestrator_app.settings import Settings
 from wasmiot_td.serving import serve
 
@@ -11,19 +12,21 @@ from wasmiot_td.serving import serve
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one orchestrator until SIGTERM or SIGINT."""
     settings = settings_of(arguments)
-    serve(
-        "orchestrator_app.app:create_app",
-        settings,
-        host=settings.host,
-        port=settings.port,
-        threads=settings.threads,
-        lifespan="orchestrator_app.app:lifespan",
-    )
+    with held(settings.data_dir or Path()):
+        serve(
+            "orchestrator_app.app:create_app_or_exit",
+            settings,
+            host=settings.host,
+            port=settings.port,
+            threads=settings.threads,
+            lifespan="orchestrator_app.app:lifespan",
+        )
 
 
 def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     """Return the settings that the command line asks for."""
-    return Settings(**vars(_parser().parse_args(arguments)))
+    given = vars(_parser().parse_args(arguments))
+    return Settings(**{**given, "data_dir": given["data_dir"].resolve()})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -33,7 +33,7 @@ def test_every_route_is_documented(app):
 def test_the_command_line_makes_settings():
     """Options become settings, and what is not given has its default."""
     settings = settings_of(["--port", "0", "--no-discover", "--data-dir", "d"])
-    assert (settings.port, settings.discover, settings.data_dir) == (0, False, Path("d"))
+    assert (settings.port, settings.discover, settings.data_dir) == (0, False, Path("d").resolve())
     assert settings.threads == Settings().threads
 
 
