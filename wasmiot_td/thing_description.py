@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from rdflib import Graph
 
@@ -36,6 +37,7 @@ from wasmiot_td.document_kind import (
     terms_of_contexts,
 )
 from wasmiot_td.errors import JsonLdError, ValidationError
+from wasmiot_td.iri import has_dangerous_characters, well_formed
 from wasmiot_td.jsonld import document_base
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
@@ -43,6 +45,7 @@ from wasmiot_td.n_triples import triples
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.shacl import validate
 
+_KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
 _ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
 
 
@@ -208,6 +211,7 @@ def _partly(
 def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> LoadedDocument:
     """Make the graph, check it, and give the document if there is no violation."""
     document, expansion = canonical.document, canonical.expansion
+    _name_root(canonical)
     name = _name(canonical) or id or _anonymous_name(document)
     if name == id and "id" not in document:
         document = {"@context": document["@context"], "id": id, **document}
@@ -228,6 +232,21 @@ def _name(canonical: Canonical) -> str | None:
     nodes = canonical.expansion.nodes
     own = nodes[0].get("@id") if nodes else None
     return own if isinstance(own, str) and not own.startswith("_:") else None
+
+
+def _name_root(canonical: Canonical) -> None:
+    """Give the root of the graph a name that RDF can hold, where the document's own is none.
+
+    Blanks are percent-encoded; what could break out of its place is dropped. The checks of the
+    JSON have told so.
+    """
+    own = _name(canonical)
+    if own is None or well_formed(own) is not None:
+        return
+    root = canonical.expansion.nodes[0]
+    root["@id"] = quote(own, safe=_KEPT_IN_IRI)
+    if has_dangerous_characters(own) or well_formed(root["@id"]) is None:
+        del root["@id"]
 
 
 def _anonymous_name(document: Mapping[str, Any]) -> str:
