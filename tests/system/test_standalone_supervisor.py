@@ -7,8 +7,8 @@ import pytest
 import requests
 import wasmtime
 from fleet import Fleet
-from wasmiot_td.consumed_thing import ConsumedThing
 
+from wasmiot_td.consumed_thing import ConsumedThing
 from wasmiot_td.thing_description import load
 
 MEBIBYTE = 1024 * 1024
