@@ -65,8 +65,3 @@ def provided_interfaces(thing_id: str, n_triples: bytes) -> list[str]:
     start = f"<{thing_id}> {_PROVIDES} "
     lines = n_triples.decode().splitlines()
     return sorted({line[len(start) :].rstrip(" .") for line in lines if line.startswith(start)})
-
-
-def names_a_profile(n_triples: bytes) -> bool:
-    """Return whether a document speaks of profiles, which would lend others its capabilities."""
-    return f"<{PROFILE_PREFIX}".encode() in n_triples

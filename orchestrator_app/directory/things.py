@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator_app.directory.capability_profiles import names_a_profile, profile_of
+from orchestrator_app.directory.capability_profiles import profile_of
+from orchestrator_app.directory.claims import foreign_claims
 from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
@@ -134,8 +135,8 @@ class Directory:
     ) -> tuple[StoredDocument, bool]:
         if loaded.id.startswith(RESERVED_PREFIXES):
             raise _refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
-        if names_a_profile(loaded.n_triples):
-            raise _refused("", "capability profiles are derived, a description cannot name one")
+        if claims := list(foreign_claims(loaded.id, loaded.n_triples)):
+            raise ValidationError(Report.of(claims))
         profile = profile_of(loaded.id, loaded.types, loaded.n_triples)
         with self._lock:
             known = self.get(loaded.id)

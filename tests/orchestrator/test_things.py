@@ -176,6 +176,17 @@ def test_no_description_lends_others_its_capabilities(client, supervisor):
     assert client.post("/things", json=document).status_code == 400
 
 
+def test_no_description_speaks_of_another_device(client, supervisor):
+    """A claim about somebody else's memory is refused, a mere reference is not."""
+    document = supervisor("a", "x.f")
+    device = {"id": "urn:ex:b", "wasmiot:memoryBytes": 10**12}
+    lamp = {"type": "boolean", "forms": [{"href": "http://127.0.0.1/x"}]}
+    response = client.post("/things", json={**document, "properties": {"on": {**lamp, **device}}})
+    assert (response.status_code, "urn:ex:b" in response.text) == (400, True)
+    lamp["wasmiot:dependsOn"] = [{"id": "urn:ex:b", "type": "wasmiot:Supervisor"}]
+    assert client.post("/things", json={**document, "properties": {"on": lamp}}).status_code == 201
+
+
 def test_its_own_description_is_a_directorys(client):
     """The well-known description has the types and the property that clients look for."""
     document = client.get("/.well-known/wot")
