@@ -1,6 +1,7 @@
 """Composed models: the vocabularies that a document uses are typed in its model."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_a_class_is_made_once() -> None:
     other = type(composer.model_of(document(SAREF, WASMIOT)))
     assert one is other
     assert one is not type(composer.model_of(document(WASMIOT)))
+
+
+def test_threads_get_the_same_class() -> None:
+    """Whoever comes first makes it; nobody gets another one or half of one."""
+    composer = Composer()
+    with ThreadPoolExecutor(8) as pool:
+        models = list(pool.map(lambda _: composer.model_of(document(WASMIOT)), range(32)))
+    assert len({type(model) for model in models}) == 1
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,13 @@ Context = str | list[str | dict[str, Any]]
 class VocabularyModel(BaseModel):
     """A node of a document: known terms typed, unknown terms kept, nothing added.
 
-    Values are taken strictly, so that what goes out is what came in.
+    Values are taken strictly, so that what goes out is what came in. A class is built when it is
+    first used: a program that needs few of them pays for few.
     """
 
-    model_config = ConfigDict(extra="allow", strict=True, alias_generator=to_camel)
+    model_config = ConfigDict(
+        extra="allow", strict=True, alias_generator=to_camel, defer_build=True
+    )
 
     _renamed: ClassVar[frozenset[str]] = frozenset()
 

@@ -5,6 +5,7 @@ new classes are made, once, all the way down: a Thing with the new terms has pro
 new terms, whose schemas have the new terms.
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -73,6 +74,7 @@ class Composer:
     def __init__(self, vocabularies: Iterable[Vocabulary] = (WASMIOT_VOCABULARY,)) -> None:
         self._vocabularies = tuple(vocabularies)
         self._classes: dict[tuple[ModelClass, tuple[str, ...]], ModelClass] = {}
+        self._lock = threading.Lock()
 
     def register(self, vocabulary: Vocabulary) -> None:
         """Add a vocabulary.
@@ -101,9 +103,10 @@ class Composer:
     def model_class(self, base: ModelClass, vocabularies: tuple[Vocabulary, ...]) -> ModelClass:
         """Return the class with the terms of some vocabularies; always the same for the same."""
         key = (base, tuple(v.name for v in vocabularies))
-        if key not in self._classes:
-            self._classes[key] = _composed(base, vocabularies)
-        return self._classes[key]
+        with self._lock:
+            if key not in self._classes:
+                self._classes[key] = _composed(base, vocabularies)
+            return self._classes[key]
 
 
 default_composer = Composer()
