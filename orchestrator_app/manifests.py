@@ -11,7 +11,7 @@ from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
 from wasmiot_td.problem import ProblemError
-from wasmiot_td.report import Report
+from wasmiot_td.report import Finding, Report
 from wasmiot_td.thing_description import load
 
 MOST_SLUG_CHARACTERS = 64
@@ -77,18 +77,18 @@ class Manifests:
         self._store.delete(PREFIX + slug)
 
 
-def _parsed(source: bytes) -> Any:
+def _parsed(source: bytes) -> dict[str, Any]:
     parsed = json_text.parse(source)
     report = Report.of(parsed.findings)
     if not report.conforms:
         raise ValidationError(report)
+    if not isinstance(parsed.value, dict):
+        raise ValidationError(Report((Finding("", "a manifest is a JSON object"),)))
     return parsed.value
 
 
-def _completed(value: Any) -> Any:
+def _completed(value: dict[str, Any]) -> dict[str, Any]:
     """Add what a person may leave out: context, type; and the id, which the name decides."""
-    if not isinstance(value, dict):
-        return value
     document = {"@context": list(CANONICAL_CONTEXT), "@type": "wasmiot:Manifest", **value}
     name = value.get("name")
     if isinstance(name, str):

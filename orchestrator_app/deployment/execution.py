@@ -42,12 +42,12 @@ class Executions:
         self._deployments = deployments
         self._devices = devices
         self._is_closing = threading.Event()
-        self._log = ExecutionLog(store)
+        self.log = ExecutionLog(store)
         self._live: dict[tuple[str, str], Status] = {}
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
-        for slug, invocation, status in self._log.unfinished():
-            self._log.write(slug, invocation, _failed(status, _restarted()))
+        for slug, invocation, status in self.log.unfinished():
+            self.log.write(slug, invocation, _failed(status, _restarted()))
 
     def start(self, slug: str, given: Input) -> tuple[str, Status]:
         """Begin an execution and return its id and its first status.
@@ -60,7 +60,7 @@ class Executions:
             raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
         invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
-        self._log.write(slug, invocation, status)
+        self.log.write(slug, invocation, status)
         self._live[slug, invocation] = status
         self._pool.submit(self._run, deployed, invocation, given)
         return invocation, status
@@ -76,7 +76,7 @@ class Executions:
             if limit > 0:
                 self._changed.wait_for(lambda: key not in self._live, limit)
             live = self._live.get(key)
-        status = live or self._log.read(slug, invocation)
+        status = live or self.log.read(slug, invocation)
         if status is None:
             detail = f"{slug} has no execution {invocation!r}; old ones are dropped"
             raise ProblemError(404, "Unknown execution", detail)
@@ -89,7 +89,7 @@ class Executions:
             ProblemError: 404.
         """
         self._deployments.require(slug)
-        return [(i, self.status(slug, i)) for i in self._log.invocations(slug)]
+        return [(i, self.status(slug, i)) for i in self.log.invocations(slug)]
 
     def close(self) -> None:
         """End the executions that are under way, with a reason."""
@@ -113,7 +113,7 @@ class Executions:
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
         status = ended | {"timeEnded": _now()}
         try:
-            self._log.write(*key, status)
+            self.log.write(*key, status)
         finally:
             with self._changed:
                 self._live.pop(key, None)

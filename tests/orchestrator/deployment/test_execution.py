@@ -1,0 +1,91 @@
+"""From an invocation along the trace to the final result, whatever happens on the way."""
+
+import pytest
+
+
+@pytest.fixture
+def deployed(yard):
+    """The yard with the two-step manifest deployed."""
+    yard.submit("read", "double")
+    yard.client.post("/manifests/thermo/deploy")
+    return yard
+
+
+def test_the_result_is_that_of_the_last_step(deployed):
+    """The status ends as completed, with the output and one trace entry for each step."""
+    status = deployed.execute()
+    assert (status["status"], status["output"]) == ("completed", 42)
+    assert [t["device"] for t in status["trace"]] == ["urn:ex:sensor", "urn:ex:large"]
+    assert status["timeRequested"] <= status["timeEnded"]
+
+
+def test_a_step_that_fails_is_named_with_its_device_and_reason(deployed):
+    """The error says which step on which device, and carries what the device said."""
+
+    def trap(_):
+        raise ValueError("integer divide by zero")
+
+    deployed.devices["large"].results["double"] = trap
+    error = deployed.execute()["error"]
+    assert (error["step"], error["device"]) == (1, "urn:ex:large")
+    assert "integer divide by zero" in error["detail"]
+    assert error["cause"]["title"] == "Trap"
+
+
+def test_an_unreachable_first_device_fails_the_execution(deployed):
+    """No answer from the device is a failed execution with the reason, not an error of HTTP."""
+    deployed.unplug(deployed.devices["sensor"])
+    status = deployed.execute()
+    assert status["status"] == "failed"
+    assert "cannot be reached" in status["error"]["detail"]
+
+
+def test_an_input_that_does_not_suit_is_refused_at_once(yard):
+    """The input is checked against the schema before anything begins."""
+    yard.submit("double", name="thermo")
+    yard.client.post("/manifests/thermo/deploy")
+    answer = yard.client.post("/deployments/thermo/actions/execute", json="warm")
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+    assert yard.execute(json=4)["output"] == 8
+    assert len(yard.client.get("/deployments/thermo/actions").get_json()["execute"]) == 1
+
+
+def test_results_outlive_the_orchestrator(deployed):
+    """After a restart old results are there, and execute works."""
+    first = deployed.execute()
+    deployed.parts.close()
+    deployed.start()
+    path = first["href"].removeprefix("http://orchestrator")
+    assert deployed.client.get(path).get_json() == first
+    assert deployed.execute()["output"] == 42
+
+
+def test_an_execution_that_was_interrupted_is_failed_after_the_restart(deployed):
+    """Whoever asks for it later learns the reason instead of waiting for ever."""
+    log = deployed.parts.executions.log
+    pending = {"status": "pending", "timeRequested": "2026-01-01T00:00:00Z", "trace": []}
+    log.write("thermo", "0001", pending)
+    deployed.parts.close()
+    deployed.start()
+    status = deployed.client.get("/deployments/thermo/actions/execute/0001").get_json()
+    assert status["status"] == "failed"
+    assert "restarted" in status["error"]["detail"]
+
+
+def test_old_executions_are_dropped(deployed, monkeypatch):
+    """Of each deployment only the newest are kept."""
+    monkeypatch.setattr("orchestrator_app.deployment.execution_log.MOST_EXECUTIONS", 2)
+    hrefs = [deployed.execute()["href"] for _ in range(3)]
+    kept = deployed.client.get("/deployments/thermo/actions/execute").get_json()
+    assert [s["href"] for s in kept] == [hrefs[2], hrefs[1]]
+    assert deployed.client.get(hrefs[0].removeprefix("http://orchestrator")).status_code == 404
+
+
+def test_an_execution_is_provenance_in_the_graph(deployed):
+    """Which devices took part in which execution is one query."""
+    deployed.execute()
+    rows = deployed.parts.store.select(
+        """PREFIX prov: <http://www.w3.org/ns/prov#>
+        SELECT ?device { ?execution a prov:Activity ; prov:wasAssociatedWith ?device }"""
+    )
+    assert {str(r["device"]) for r in rows} == {"urn:ex:sensor", "urn:ex:large"}

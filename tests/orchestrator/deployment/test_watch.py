@@ -1,0 +1,92 @@
+"""Looked at, compared, mended: one round at a time."""
+
+import pytest
+
+from orchestrator_app.monitoring.loop import Watch
+from orchestrator_app.monitoring.reconcile import Move, Remove, Restore, Settle
+
+PATIENCE = """PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
+SELECT ?healthy { <urn:ex:large> wasmiot:isHealthy ?healthy }"""
+
+
+@pytest.fixture
+def deployed(yard):
+    """The yard with the two-step manifest deployed."""
+    yard.submit("read", "double")
+    yard.client.post("/manifests/thermo/deploy")
+    return yard
+
+
+def watch_of(yard, interval_seconds=3600.0):
+    """Return a watch that loses patience after three intervals."""
+    parts = yard.parts
+    return Watch(parts.store, parts.devices, parts.deployments, interval_seconds)
+
+
+def test_where_all_is_well_nothing_is_done(deployed):
+    """A round over healthy devices gives no command, and writes their load into the graph."""
+    assert watch_of(deployed).round() == []
+    view = deployed.client.get("/manifests/thermo/solution").get_json()["placements"][1]
+    assert {"name": "least_load", "value": 75.0, "weight": 1.0} in view["candidates"][0]["scores"]
+
+
+def test_what_a_device_lost_is_restored(deployed):
+    """Somebody deleted the deployment on the device: it comes back, and the state follows."""
+    lost = deployed.devices["large"].installed.pop("thermo")
+    watch = watch_of(deployed)
+    restore = Restore("thermo", "urn:ex:large")
+    assert watch.round() == [restore, Settle("thermo", "degraded")]
+    assert deployed.devices["large"].installed["thermo"] == lost
+    assert watch.round() == [Settle("thermo", "deployed")]
+    assert watch.round() == []
+
+
+def test_a_silent_device_is_unhealthy_and_gets_nothing_new(deployed):
+    """The graph says so, and the solver rejects it with the reason."""
+    deployed.unplug(deployed.devices["large"])
+    assert watch_of(deployed).round() == [Settle("thermo", "degraded")]
+    assert str(deployed.parts.store.select(PATIENCE)[0]["healthy"]) == "false"
+    problem = deployed.client.get("/manifests/thermo/solution").get_json()
+    reasons = {r["device"]: r["reason"] for r in problem["rejections"]}
+    assert "does not answer" in reasons["urn:ex:large"]
+
+
+def test_the_work_of_a_dead_device_goes_elsewhere(deployed):
+    """Solved again over what is left; the neighbour is told, and execute works."""
+    deployed.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
+    deployed.unplug(deployed.devices["large"])
+    assert watch_of(deployed, 0.0).round() == [Move("thermo", "urn:ex:large")]
+    feeds = deployed.devices["sensor"].installed["thermo"]["actions"]["read"]["wasmiot:feeds"]
+    assert feeds[0]["thing"] == "http://spare/deployments/thermo/td"
+    assert deployed.execute()["output"] == 42
+
+
+def test_a_device_that_returns_gives_up_what_it_no_longer_holds(deployed):
+    """What moved away while it was dead is removed from it when it is back."""
+    deployed.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
+    large = deployed.devices["large"]
+    deployed.unplug(large)
+    watch_of(deployed, 0.0).round()
+    deployed.plug_in(large)
+    assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
+    assert large.installed == {}
+    assert watch_of(deployed).round() == []
+
+
+def test_what_others_deployed_is_left_alone(deployed):
+    """A deployment on a device that this orchestrator never gave it stays there."""
+    deployed.devices["small"].installed["thermo"] = {"id": "urn:ex:foreign"}
+    assert watch_of(deployed).round() == []
+    assert "thermo" in deployed.devices["small"].installed
+
+
+def test_an_undeployment_ends_when_the_last_device_knows(deployed):
+    """The device that was away is told when it is back, and the deployment is gone."""
+    large = deployed.devices["large"]
+    deployed.unplug(large)
+    deployed.client.delete("/deployments/thermo")
+    assert watch_of(deployed).round() == []
+    deployed.plug_in(large)
+    assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
+    assert large.installed == {}
+    assert deployed.client.get("/deployments/thermo").status_code == 404

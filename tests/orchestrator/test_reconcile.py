@@ -1,0 +1,110 @@
+"""What is wanted against what is: commands, and none where there is nothing to do."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator_app.monitoring.reconcile import (
+    Desired,
+    Move,
+    Observed,
+    Remove,
+    Restore,
+    Settle,
+    reconcile,
+)
+
+PATIENCE = 10.0
+DEVICES = ("urn:d:a", "urn:d:b", "urn:d:c")
+SLUGS = ("one", "two")
+
+devices = st.sampled_from(DEVICES)
+desired = st.lists(
+    st.builds(
+        Desired,
+        st.sampled_from(SLUGS),
+        st.sampled_from(["deploying", "deployed", "degraded", "undeploying"]),
+        st.dictionaries(devices, st.integers(1, 3), min_size=1),
+        st.frozensets(devices),
+    ).map(lambda d: replace(d, leftovers=d.leftovers - d.revisions.keys())),
+    unique_by=lambda d: d.slug,
+)
+observed = st.lists(
+    st.builds(
+        Observed,
+        devices,
+        st.sampled_from([0.0, 5.0, 20.0]),
+        st.dictionaries(st.sampled_from(SLUGS), st.integers(1, 3)),
+    ),
+    unique_by=lambda o: o.device,
+)
+
+
+def perform(commands, wanted, seen):
+    """Return both sides after commands that all succeeded; a moved deployment finds a new home."""
+    wanted, seen = {d.slug: d for d in wanted}, {o.device: o for o in seen}
+    for command in commands:
+        deployment = wanted[command.slug]
+        match command:
+            case Restore(slug, device):
+                held = {**seen[device].installed, slug: deployment.revisions[device]}
+                seen[device] = replace(seen[device], installed=held)
+            case Remove(slug, device):
+                if device in seen:
+                    held = {s: r for s, r in seen[device].installed.items() if s != slug}
+                    seen[device] = replace(seen[device], installed=held)
+                rest = {d: r for d, r in deployment.revisions.items() if d != device}
+                wanted[slug] = replace(
+                    deployment,
+                    revisions=rest if deployment.state == "undeploying" else deployment.revisions,
+                    leftovers=deployment.leftovers - {device},
+                )
+            case Move(slug, _):
+                new = "urn:d:new"
+                held = {**(seen[new].installed if new in seen else {}), slug: 9}
+                seen[new] = Observed(new, 0.0, held)
+                wanted[slug] = Desired(slug, "deployed", {new: 9})
+            case Settle(slug, state):
+                wanted[slug] = replace(deployment, state=state)
+    return list(wanted.values()), list(seen.values())
+
+
+@given(desired, observed)
+def test_nothing_is_left_to_do_after_two_rounds(wanted, seen):
+    """The first round mends, the second notes that all is well, the third finds nothing."""
+    for _ in range(2):
+        commands = reconcile(wanted, seen, PATIENCE)
+        wanted, seen = perform(commands, wanted, seen)
+    assert reconcile(wanted, seen, PATIENCE) == []
+
+
+@given(desired, observed)
+def test_the_order_of_what_is_seen_does_not_matter(wanted, seen):
+    """The commands are a function of both sets."""
+    commands = reconcile(wanted, seen, PATIENCE)
+    assert commands == reconcile(wanted[::-1], seen[::-1], PATIENCE)
+
+
+@given(desired, observed)
+def test_a_silent_device_is_never_commanded(wanted, seen):
+    """Nobody talks to a device that does not answer."""
+    silent = {o.device for o in seen if not o.is_answering}
+    told = [c for c in reconcile(wanted, seen, PATIENCE) if isinstance(c, Restore | Remove)]
+    assert silent.isdisjoint(c.device for c in told)
+
+
+def test_a_device_is_given_time_before_its_work_moves():
+    """Silence below the patience degrades the deployment, above it moves the work."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1})]
+    assert reconcile(wanted, [Observed("urn:d:a", 5.0, {})], PATIENCE) == [
+        Settle("one", "degraded")
+    ]
+    assert reconcile(wanted, [Observed("urn:d:a", 11.0, {})], PATIENCE) == [Move("one", "urn:d:a")]
+
+
+def test_another_revision_is_replaced():
+    """A device that holds an older revision gets the present one."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 2})]
+    commands = reconcile(wanted, [Observed("urn:d:a", 0.0, {"one": 1})], PATIENCE)
+    assert commands == [Restore("one", "urn:d:a"), Settle("one", "degraded")]
