@@ -5,6 +5,7 @@ import io
 import json
 
 import pytest
+from jsonschema import Draft7Validator
 
 ADD = """(module (memory (export "memory") 1)
   (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
@@ -181,6 +182,14 @@ def test_a_description_that_is_no_json_is_named(client, wasm):
     response = client.post("/modules", data=data)
     assert response.status_code == 400
     assert "line 1 column 11" in response.json["detail"]
+
+
+@pytest.mark.parametrize("has_description", [True, False])
+def test_every_model_passes_the_official_schema(wasm, upload, corpus, has_description):
+    """Given or drafted, a module's description is a Thing Model by the schema of the W3C."""
+    schema = json.loads((corpus / "official" / "tm-json-schema-validation.json").read_text())
+    model = upload(wasm(ADD), description() if has_description else None).json
+    assert list(Draft7Validator(schema).iter_errors(model)) == []
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", "a/../b"])

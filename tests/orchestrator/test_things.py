@@ -1,6 +1,9 @@
 """The directory service: registration, reading, changes, pages."""
 
+import json
+
 import pytest
+from jsonschema import Draft7Validator
 
 LAMP = "/things/urn:ex:lamp"
 
@@ -174,6 +177,15 @@ def test_no_description_lends_others_its_capabilities(client, supervisor):
     document = supervisor("a", "x.f")
     document["wasmiot:capabilityProfile"] = "urn:wasmiot:capability-profile:000000000000"
     assert client.post("/things", json=document).status_code == 400
+
+
+def test_what_the_directory_serves_passes_the_official_schemas(client, supervisor, corpus):
+    """An enriched description is valid by the schemas of the TD and of Discovery."""
+    client.post("/things", json=supervisor("a", "x.f"))
+    document = client.get("/things/urn:ex:a").json
+    for name in ("td-json-schema-validation", "td-discovery-extensions-json-schema"):
+        schema = json.loads((corpus / "official" / f"{name}.json").read_text())
+        assert list(Draft7Validator(schema).iter_errors(document)) == []
 
 
 def test_no_description_speaks_of_another_device(client, supervisor):
