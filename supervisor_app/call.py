@@ -125,6 +125,8 @@ class Call:
 
     def check(self, now: float) -> None:
         """Stop the call if it has used up its time or its room for files."""
+        if self._wake is None:
+            return  # it waits for its turn, or is over
         if now - self.started > self.limits.seconds:
             detail = f"the call took longer than {self.limits.seconds:g} s"
             self.interrupt(CallFailedError("interrupt", detail))

@@ -7,7 +7,7 @@ the Thing knows them. The result is a valid TD 1.1.
 import copy
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from wasmiot_td.namespaces import HTTP_BASIC_PROFILE, TD_CONTEXT, WASMIOT_CONTEXT
@@ -63,7 +63,9 @@ def rebased(document: Mapping[str, Any], base: str) -> dict[str, Any]:
     return {**document, "base": base}
 
 
-def _with_types(types: Any) -> list[str]:
+def _with_types(types: Any) -> Any:
+    if types is not None and not isinstance(types, (str, list)):
+        return types  # no type at all: the check of the document says so
     listed = [types] if isinstance(types, str) else list(types or [])
     for wanted in ("Thing", "wasmiot:Supervisor", _INSTALLATION):
         if wanted not in listed:
@@ -106,26 +108,31 @@ def _complete_action(name: str, affordance: dict[str, Any]) -> None:
         "htv:methodName": "POST",
         "contentType": _input_media_type(affordance),
     }
-    answer = _media_type(affordance.get("output") or {}) if is_synchronous else JSON
+    answer = _media_type(affordance.get("output")) if is_synchronous else JSON
     if answer != form["contentType"]:
         form["response"] = {"contentType": answer}
     affordance["forms"] = [form]
 
 
 def _input_media_type(affordance: Mapping[str, Any]) -> str:
-    schema = affordance.get("input") or {}
-    members = schema.get("properties") or {}
-    if any(isinstance(m, Mapping) and "contentMediaType" in m for m in members.values()):
+    schema = _mapping(affordance.get("input"))
+    members = _mapping(schema.get("properties"))
+    if any("contentMediaType" in _mapping(member) for member in members.values()):
         return "multipart/form-data"
     return _media_type(schema)
 
 
-def _media_type(schema: Mapping[str, Any]) -> str:
-    return str(schema.get("contentMediaType", JSON))
+def _media_type(schema: Any) -> str:
+    return str(_mapping(schema).get("contentMediaType", JSON))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    """Return an object of a document that has not been checked yet; empty if it is none."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _query(affordance: Mapping[str, Any]) -> str:
-    names: Sequence[str] = list(affordance.get("uriVariables") or {})
+    names = list(_mapping(affordance.get("uriVariables")))
     return "{?" + ",".join(names) + "}" if names else ""
 
 

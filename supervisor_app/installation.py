@@ -186,8 +186,8 @@ def _module_of(
     wanted = named.get("id") if isinstance(named, Mapping) else named
     if wanted is None and len(modules) == 1:
         return next(iter(modules.values()))
-    if wanted in modules:
-        return modules[str(wanted)]
+    if isinstance(wanted, str) and wanted in modules:
+        return modules[wanted]
     message = f"no module {wanted!r} among those of this installation: {sorted(modules)}"
     findings.append(Finding(f"{pointer}/wasmiot:module", message))
     return _NO_MODULE

@@ -46,6 +46,18 @@ def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False
     Raises:
         ProblemError: 400 with every fault of the input, 415 for a wrong media type.
     """
+    inputs = _read(operation, body, is_write)
+    missing = [
+        m.path
+        for m in operation.mounts_at("execution")
+        if m.is_required and m.path not in inputs.files
+    ]
+    if missing:
+        raise ProblemError(400, "Input missing", f"files are missing: {missing}")
+    return inputs
+
+
+def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
     values = _variables(operation, body.query)
     schema = operation.input_schema
     if schema is None or (operation.kind == "properties" and not is_write):
@@ -159,9 +171,6 @@ def _form(
             raise ProblemError(400, "File not expected", detail)
         free.remove(mount)
         files[mount.path] = part.content
-    missing = [m.path for m in free if m.is_required]
-    if missing:
-        raise ProblemError(400, "Input missing", f"files are missing: {missing}")
     return value, files
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from supervisor_app.call import Call, Limits
+
 MISBEHAVIOUR = {
     "unreachable": '(func (export "f") unreachable)',
     "stack-overflow": '(func $f (export "f") call $f)',
@@ -97,3 +99,10 @@ def test_bounded_queue(make_device):
     refused = [r for r in responses if r.status_code == 503]
     assert refused
     assert all("Retry-After" in r.headers for r in refused)
+
+
+def test_waiting_is_not_running():
+    """A call that waits for its turn is not stopped for taking too long."""
+    call = Call(Limits(seconds=1, memory_bytes=1, files_bytes=1))
+    call.check(now=1e9)
+    assert call.failure is None
