@@ -118,9 +118,9 @@ def _serialized(graph: Graph, shape: str) -> str:
 
 
 @td.command("from-model")
-@click.argument("model", metavar="FILE|URL|-")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|DIRECTORY|URL|-…")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Fill a placeholder.")
-@click.option("--id", "id_", metavar="IRI", help="The Thing's id.")
+@click.option("--id", "id", metavar="IRI", help="The Thing's id.")
 @click.option("--title", help="Instead of the model's.")
 @click.option("--base", metavar="URL", help="Where the Thing is; makes forms where there are none.")
 @click.option("--version", help="Of the instance; the model's own if not given.")
@@ -128,29 +128,30 @@ def _serialized(graph: Graph, shape: str) -> str:
 @click.option("--model-url", metavar="URL", help="Where the model is published, for the link.")
 @click.option("--fetch", is_flag=True, help="Fetch the models that it refers to.")
 def from_model(
-    model: str,
+    sources: Sequence[str],
     values: Sequence[str],
-    id_: str | None,
-    title: str | None,
-    base: str | None,
-    version: str | None,
-    without: Sequence[str],
     model_url: str | None,
     fetch: bool,
+    **own: Any,
 ) -> None:
-    """Derive a Thing Description from a Thing Model."""
-    source = next(iter(_expanded([model])))
-    placeholders = dict(_assignment(value) for value in values)
-    instance = Instance(id_, title, base, version, placeholders, without)
-    with _reporting(source.name):
-        document = json_text.parse(source.read()).value
-        if not isinstance(document, dict):
-            raise SourceError(source.name, "is not a JSON object")
-        loader = ModelFiles(source, may_fetch=fetch or source.is_remote)
-        thing = derive_thing(document, instance, url=source.url, load_model=loader)
-        loaded = load(_with_model_url(thing, model_url))
-    _warn(source.name, loaded.report)
-    click.echo(loaded.dumps().decode(), nl=False)
+    """Derive a Thing Description from each Thing Model."""
+    models = _expanded(sources)
+    if len(models) > 1 and (own["id"] or model_url):
+        _fail("--id and --model-url are of one model only")
+    instance = Instance(placeholders=dict(map(_assignment, values)), **own)
+    for source in models:
+        with _reporting(source.name):
+            loaded = load(_with_model_url(_derived(source, instance, fetch), model_url))
+        _warn(source.name, loaded.report)
+        click.echo(loaded.dumps().decode(), nl=False)
+
+
+def _derived(source: Source, instance: Instance, fetch: bool) -> dict[str, Any]:
+    document = json_text.parse(source.read()).value
+    if not isinstance(document, dict):
+        raise SourceError(source.name, "is not a JSON object")
+    loader = ModelFiles(source, may_fetch=fetch or source.is_remote)
+    return derive_thing(document, instance, url=source.url, load_model=loader)
 
 
 @contextmanager

@@ -236,8 +236,9 @@ class HttpTransport(Transport):
             raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """Yield what there is as it comes, so that an answer that trickles is cut off in time."""
         deadline = time.monotonic() + self._total_seconds
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
             yield chunk
             if time.monotonic() > deadline:
                 message = f"no complete answer within {self._total_seconds} s"

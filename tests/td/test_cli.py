@@ -235,6 +235,16 @@ def test_a_model_that_lacks_something_says_what(run, directory) -> None:
     assert "placeholder N has no value" in result.stderr
 
 
+def test_each_model_of_a_directory_becomes_a_thing(run, tmp_path) -> None:
+    """One after the other; what is of one Thing only is refused for several."""
+    for name in "ab":
+        (tmp_path / f"{name}.tm.json").write_text(json.dumps({**MODEL, "title": name}))
+    own = ("--base", "http://lamp.example/")
+    result = run("from-model", tmp_path, *own)
+    assert result.stdout.count('"rel": "type"') == 2
+    assert run("from-model", tmp_path, *own, "--id", "urn:x:1").exit_code == 2
+
+
 def test_models_refer_to_files_beside_them(run, directory, served) -> None:
     """A file to a file, the network only on request, and never from the network to a file."""
     base = {**MODEL, "title": "Base"}

@@ -1,8 +1,11 @@
 """Consumed Things: over sockets and without, by their forms and by the defaults."""
 
+import contextlib
 import io
 import json
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -293,6 +296,57 @@ def test_who_does_not_answer_is_unreachable() -> None:
         assert caught.value.url == url
     with pytest.raises(ThingUnreachable):
         WsgiTransport({}).request("GET", "http://nobody.example/")
+
+
+@pytest.fixture
+def raw_server() -> Iterator[Any]:
+    """Return a way to serve one connection with bytes, sent one by one."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(answer: bytes, pause: float = 0.0) -> str:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+            def run() -> None:
+                connection, _ = listener.accept()
+                with connection, contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    for byte in answer:
+                        connection.sendall(bytes([byte]))
+                        time.sleep(pause)
+
+            thread = threading.Thread(target=run)
+            thread.start()
+            stack.callback(thread.join)
+            return f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+        yield serve
+
+
+def test_an_answer_that_trickles_is_cut_off(raw_server: Any) -> None:
+    """Each byte comes in time, and the whole does not."""
+    transport = HttpTransport(timeout_seconds=5, total_seconds=0.1)
+    url = raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100, 0.01)
+    with pytest.raises(ThingUnreachable, match="no complete answer"):
+        transport.request("GET", url)
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"nonsense\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_breaks_off_is_none(raw_server: Any, answer: bytes) -> None:
+    """Half a document is not taken for a whole one."""
+    transport = HttpTransport(timeout_seconds=5)
+    with pytest.raises(ThingUnreachable):
+        transport.request("GET", raw_server(answer))
+    transport.close()
 
 
 def test_every_thread_has_connections_of_its_own(lamp: Lamp) -> None:
