@@ -1,6 +1,8 @@
 """A SPARQL 1.1 server as rdflib's `SPARQLUpdateStore`, with time limits and errors that tell."""
 
+import random
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse
@@ -19,6 +21,14 @@ from orchestrator_app.store.errors import StoreUnavailableError, UnstorableDocum
 _FORM = "application/x-www-form-urlencoded"
 _RESULTS = "application/sparql-results+json"
 
+_SERIALIZATION_FAILURE = "40001"  # the SQL standard's code; Virtuoso gives it in its message
+_MAX_ATTEMPTS = 20
+_LONGEST_PAUSE_SECONDS = 0.2
+
+
+class _RolledBackError(StoreUnavailableError):
+    """The server undid a transaction so that another could go on."""
+
 
 class Endpoint(SPARQLUpdateStore):
     """Queries and updates over HTTP.
@@ -34,7 +44,7 @@ class Endpoint(SPARQLUpdateStore):
 
     def download(self, query: str, path: Path) -> None:
         """Write the results of a SELECT to a file, as SPARQL results in JSON."""
-        with self._asked(query) as response, path.open("wb") as file:
+        with self._sent(self._request_of(query)) as response, path.open("wb") as file:
             shutil.copyfileobj(response, file)
 
     def update(self, query: str, **_: Any) -> None:  # type: ignore[override]
@@ -42,23 +52,33 @@ class Endpoint(SPARQLUpdateStore):
         self._update(query)
 
     def _query(self, query: str, **_: Any) -> Result:
-        with self._asked(query) as response:
-            return Result.parse(BytesIO(response.read()), content_type=_RESULTS)
+        results = self._answer(self._request_of(query))
+        return Result.parse(BytesIO(results), content_type=_RESULTS)
 
     def _update(self, update: str) -> None:
         headers = {"Content-Type": "application/sparql-update; charset=UTF-8"}
-        with self._sent(str(self.update_endpoint), update.encode(), headers) as response:
-            response.read()
+        self._answer(Request(str(self.update_endpoint), update.encode(), headers))
 
-    def _asked(self, query: str) -> Any:
+    def _request_of(self, query: str) -> Request:
         headers = {"Content-Type": _FORM, "Accept": _RESULTS}
         form = urlencode({"query": query}).encode()
-        return self._sent(str(self.query_endpoint), form, headers)
+        return Request(str(self.query_endpoint), form, headers)
+
+    def _answer(self, request: Request) -> bytes:
+        """Return the body of an answer; what was rolled back for another's sake is sent again."""
+        for attempt in range(_MAX_ATTEMPTS):
+            try:
+                with self._sent(request) as response:
+                    return response.read()
+            except _RolledBackError:
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS * attempt / _MAX_ATTEMPTS))
+        raise StoreUnavailableError(f"{request.full_url} is used by too many at once; try again")
 
     @contextmanager
-    def _sent(self, url: str, body: bytes, headers: dict[str, str]) -> Iterator[HTTPResponse]:
+    def _sent(self, request: Request) -> Iterator[HTTPResponse]:
+        url = request.full_url
         try:
-            with urlopen(Request(url, body, headers), timeout=self._timeout_seconds) as response:
+            with urlopen(request, timeout=self._timeout_seconds) as response:
                 yield response
         except HTTPError as error:
             with error:
@@ -71,4 +91,5 @@ def _refusal(url: str, error: HTTPError) -> Exception:
     said = error.read(500).decode(errors="replace")
     if error.code == 400:
         return UnstorableDocumentError(f"{url} refuses it: {said}")
-    return StoreUnavailableError(f"{url} answers {error.code}: {said}")
+    kind = _RolledBackError if _SERIALIZATION_FAILURE in said else StoreUnavailableError
+    return kind(f"{url} answers {error.code}: {said}")

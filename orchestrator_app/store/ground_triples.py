@@ -36,7 +36,7 @@ _ESCAPED = {
     "\f": "\\f",
 }
 _TO_ESCAPE = re.compile(r'["\\\n\r\t\b\f]')
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 _XSD_STRING = "^^<http://www.w3.org/2001/XMLSchema#string>"
 
 
@@ -68,10 +68,11 @@ def string_term(text: str) -> str:
     """Return a string as a SPARQL term.
 
     Raises:
-        UnstorableDocumentError: it holds a lone surrogate, which UTF-8 cannot write.
+        UnstorableDocumentError: it holds a lone surrogate, which UTF-8 cannot write, or NUL,
+            which ends a text for some servers.
     """
-    if _SURROGATE.search(text):
-        raise UnstorableDocumentError("a text holds a lone surrogate")
+    if _UNWRITABLE.search(text):
+        raise UnstorableDocumentError("a text holds NUL or a lone surrogate")
     return '"' + _TO_ESCAPE.sub(lambda found: _ESCAPED[found[0]], text) + '"'
 
 
@@ -140,5 +141,5 @@ def _character(match: re.Match[str]) -> str:
         return _UNESCAPED.get(match[1], match[1])
     try:
         return chr(int(match[0][2:], 16))
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise UnstorableDocumentError(f"{match[0]} is no character") from error

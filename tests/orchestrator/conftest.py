@@ -119,6 +119,7 @@ TransactionFile = virtuoso-temp.trx
 ServerPort = 127.0.0.1:{sql}
 DisableUnixSocket = 1
 NumberOfBuffers = 4000
+DefaultIsolation = 4
 [HTTPServer]
 ServerPort = 127.0.0.1:{http}
 ServerThreads = 8

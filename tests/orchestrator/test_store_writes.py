@@ -1,0 +1,170 @@
+"""A write is a difference, written whole: readers see old or new, and nothing piles up."""
+
+import threading
+from pathlib import Path
+
+import pyoxigraph as ox
+import pytest
+
+from orchestrator_app.store import (
+    OxigraphStore,
+    SparqlStore,
+    StoreLayoutError,
+    StoreUnavailableError,
+)
+
+A = "urn:ex:a"
+MARKER = "<urn:wasmiot:store> <urn:wasmiot:store#layout>"
+WHOLE = """
+SELECT ?json ?value {
+  GRAPH <urn:wasmiot:store> { <urn:ex:a> <urn:wasmiot:store#json> ?json }
+  GRAPH <urn:ex:a> { <urn:ex:a> ?property ?value }
+}
+"""
+N_TRIPLES = 5
+
+
+@pytest.fixture
+def numbered(make_document):
+    """Return a maker of documents that say their number in JSON and in each triple."""
+
+    def make(number: int):
+        lines = [f'<{A}> <urn:ex:p{i}> "{number}" .\n' for i in range(N_TRIPLES)]
+        return make_document(A, "".join(lines).encode(), {"n": number})
+
+    return make
+
+
+def seen(store) -> tuple[set[str], int]:
+    """Return what one query says: the numbers, from JSON and triples, and how many triples."""
+    rows = store.select(WHOLE)
+    numbers = {str(row["json"]).removeprefix('{"n":').rstrip("}") for row in rows}
+    return numbers | {str(row["value"]) for row in rows}, len(rows)
+
+
+def test_a_reader_never_sees_half(store, numbered):
+    """While a document is replaced, each query sees one version of text and triples alike."""
+    store.put(numbered(0), kind="thing")
+    is_done, halves = threading.Event(), []
+
+    def read() -> None:
+        while not is_done.is_set():
+            numbers, n_rows = seen(store)
+            if len(numbers) != 1 or n_rows != N_TRIPLES:
+                halves.append(numbers)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(1, 30):
+        store.put(numbered(number), kind="thing")
+    is_done.set()
+    reader.join()
+    assert halves == []
+    assert seen(store) == ({"29"}, N_TRIPLES)
+
+
+def test_two_orchestrators_write_to_one_server(oxigraph_server, numbered):
+    """Whoever comes last wins as a whole; differences of two writers never mix."""
+    oxigraph_server.clear()
+    stores = [SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url) for _ in "ab"]
+
+    def write(store, numbers) -> None:
+        for number in numbers:
+            store.put(numbered(number), kind="thing")
+
+    parts = [range(15), range(100, 115)]
+    writers = [
+        threading.Thread(target=write, args=pair) for pair in zip(stores, parts, strict=True)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    numbers, n_rows = seen(stores[0])
+    assert (len(numbers), n_rows) == (1, N_TRIPLES)
+    assert numbers <= {"14", "114"}
+
+
+def test_an_unchanged_document_writes_nothing(store, numbered):
+    """The same document and registration put again is no change."""
+    store.put(numbered(1), kind="thing", registration={"ttl": 1})
+    before = store.version()
+    store.put(numbered(1), kind="thing", registration={"ttl": 1})
+    assert store.version() == before
+    store.put(numbered(1), kind="thing", registration={"ttl": 2})
+    assert store.version() > before
+
+
+def test_registering_again_and_again_leaves_the_store_as_large(store, make_document):
+    """The number of quads stays, also of documents with blank nodes."""
+    counts = set()
+    for number in range(30):
+        triples = f'<{A}> <urn:ex:p> _:b .\n_:b <urn:ex:q> "{number % 2}" .'.encode()
+        store.put(make_document(A, triples), kind="thing", registration={"modified": number})
+        rows = store.select("SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }")
+        counts.add(int(rows[0]["n"]))
+    assert len(counts) == 1
+
+
+def test_only_what_differs_is_written_embedded(tmp_path: Path, make_document, monkeypatch):
+    """Of a thousand triples of which one is gone, one is removed and none is added."""
+    store, written = OxigraphStore(tmp_path / "graph"), []
+    triples = [f'<{A}> <urn:ex:p> "{i}" .\n' for i in range(1000)]
+    store.put(make_document(A, "".join(triples).encode()), kind="thing")
+    monkeypatch.setattr(store, "_write", lambda removed, added: written.append((removed, added)))
+    store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
+    store.close()
+    [(removed, added)] = written
+    assert ([quad.object.value for quad in removed], added) == (["0"], set())
+
+
+def test_only_what_differs_is_sent_to_a_server(oxigraph_server, make_document, monkeypatch):
+    """The update names the triple that changed, and no other."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    triples = [f'<{A}> <urn:ex:p> "value-{i}" .\n' for i in range(100)]
+    store.put(make_document(A, "".join(triples).encode()), kind="thing")
+    sent, send = [], store._endpoint.update
+    monkeypatch.setattr(store._endpoint, "update", lambda text: (sent.append(text), send(text)))
+    store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
+    assert "value-0" in sent[0]
+    assert sent[0].count("value-") == 1
+
+
+def test_the_store_of_a_newer_program_is_refused(tmp_path: Path):
+    """An embedded store says which layout it has, and is not opened if that is not known."""
+    OxigraphStore(tmp_path / "graph").close()
+    raw = ox.Store(str(tmp_path / "graph"))
+    graph = "GRAPH <urn:wasmiot:store>"
+    raw.update(f'DELETE DATA {{ {graph} {{ {MARKER} "1" }} }}')
+    raw.update(f'INSERT DATA {{ {graph} {{ {MARKER} "2" }} }}')
+    raw.flush()
+    del raw
+    with pytest.raises(StoreLayoutError, match=r"layout 2.*up to 1"):
+        OxigraphStore(tmp_path / "graph")
+
+
+def test_a_server_laid_out_by_a_newer_program_is_refused(oxigraph_server):
+    """The same marker is read from a server."""
+    oxigraph_server.clear()
+    oxigraph_server.update(f'INSERT DATA {{ GRAPH <urn:wasmiot:store> {{ {MARKER} "2" }} }}')
+    with pytest.raises(StoreLayoutError, match="layout 2"):
+        SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+
+
+def test_a_directory_belongs_to_one_process(tmp_path: Path):
+    """A second store over one directory is refused, and says why."""
+    first = OxigraphStore(tmp_path / "graph")
+    with pytest.raises(StoreUnavailableError, match="cannot be opened"):
+        OxigraphStore(tmp_path / "graph")
+    first.close()
+
+
+def test_a_closed_store_and_an_absent_server_say_so(tmp_path: Path, make_document):
+    """Neither hangs nor shows an error of the engine."""
+    store = OxigraphStore(tmp_path / "graph")
+    store.close()
+    with pytest.raises(StoreUnavailableError, match="closed"):
+        store.get(A)
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        SparqlStore("http://127.0.0.1:1/query")
