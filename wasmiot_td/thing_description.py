@@ -43,7 +43,7 @@ from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
 from wasmiot_td.report import Finding, Report, Severity
-from wasmiot_td.shacl import validate
+from wasmiot_td.shacl import quiet_literals, validate
 
 _KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
 _ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
@@ -70,8 +70,8 @@ class LoadedDocument:
     @cached_property
     def graph(self) -> Graph:
         """The same triples as an rdflib graph."""
-        graph = Graph(identifier=self.id)
-        return graph.parse(data=self.n_triples, format="nt")
+        with quiet_literals():
+            return Graph(identifier=self.id).parse(data=self.n_triples, format="nt")
 
     @cached_property
     def model(self) -> VocabularyModel:
@@ -105,6 +105,8 @@ def load(
         JsonLdError: the source is not JSON-LD.
         ValidationError: the source breaks rules; its report lists every violation.
     """
+    if id is not None and well_formed(id) != id:
+        raise ValidationError(Report((Finding("/id", f"{id!r} is no IRI", source="RFC 3987"),)))
     value, findings = _parse(source)
     value = _identified(value, id)
     is_strict = strict or is_own_kind(root_types(value))
@@ -237,16 +239,18 @@ def _name(canonical: Canonical) -> str | None:
 def _name_root(canonical: Canonical) -> None:
     """Give the root of the graph a name that RDF can hold, where the document's own is none.
 
-    Blanks are percent-encoded; what could break out of its place is dropped. The checks of the
-    JSON have told so.
+    Blanks and placeholders are percent-encoded; what could break out of its place is dropped. The
+    checks of the JSON have told so.
     """
     own = _name(canonical)
-    if own is None or well_formed(own) is not None:
+    if own is None:
         return
     root = canonical.expansion.nodes[0]
-    root["@id"] = quote(own, safe=_KEPT_IN_IRI)
-    if has_dangerous_characters(own) or well_formed(root["@id"]) is None:
+    name = well_formed(own) or well_formed(quote(own, safe=_KEPT_IN_IRI))
+    if name is None or has_dangerous_characters(own):
         del root["@id"]
+    else:
+        root["@id"] = name
 
 
 def _anonymous_name(document: Mapping[str, Any]) -> str:

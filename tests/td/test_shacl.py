@@ -1,5 +1,7 @@
 """The shapes: what they find in a graph alone, without the checks of the JSON."""
 
+import copy
+import random
 from typing import Any
 
 import pyshacl
@@ -7,12 +9,13 @@ import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
 from wasmiot_td.document_kind import root_types
+from wasmiot_td.errors import JsonLdError
 from wasmiot_td.jsonld import document_base, expand
 from wasmiot_td.n_triples import triples
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD
 from wasmiot_td.report import Finding, Severity
 from wasmiot_td.resources import resource_directory
-from wasmiot_td.shacl import SHAPES_OF_KIND, shapes_graph, validate
+from wasmiot_td.shacl import SHAPES_OF_KIND, explain, shapes_graph, validate
 
 ID = "urn:x:1"
 FORM = {"href": "https://l.example/x"}
@@ -157,6 +160,40 @@ def test_every_shapes_file_is_used() -> None:
     """No file in shapes/ is left out."""
     files = {path.stem for path in resource_directory("shapes").glob("*.ttl")}
     assert files == {name for names in SHAPES_OF_KIND.values() for name in names}
+
+
+def _without_a_member(document: Any, rng: random.Random) -> Any:
+    """Return a document without one of its members, or with another value there."""
+    mutant = copy.deepcopy(document)
+    owner = mutant
+    while True:
+        key = rng.choice(list(owner) if isinstance(owner, dict) else range(len(owner)))
+        inner = owner[key]
+        if not isinstance(inner, (dict, list)) or not inner or rng.random() < 0.3:
+            break
+        owner = inner
+    if rng.random() < 0.5:
+        del owner[key]
+    else:
+        owner[key] = rng.choice([1, -1, "x", True, [], {}, ["x"], [{}]])
+    return mutant
+
+
+def test_the_compiled_engine_has_the_verdict_of_pyshacl(corpus: Any) -> None:
+    """On the whole corpus and on mutants of it both engines agree whether a graph conforms."""
+    rng = random.Random(1)
+    originals = [d.json for d in corpus.documents() if "brokenjson" not in d.name]
+    mutants = [_without_a_member(rng.choice(originals), rng) for _ in range(150)]
+    verdicts = set()
+    for source in [*originals, *mutants]:
+        types = root_types(source)
+        try:
+            n_triples = triples(expand(source, base=document_base(ID)), ID).n_triples
+        except JsonLdError:
+            continue
+        found = bool(validate(n_triples, ID, types)), bool(explain(n_triples, ID, types))
+        verdicts.add(found)
+    assert verdicts == {(True, True), (False, False)}
 
 
 def test_the_cached_shapes_judge_like_pyshacl_itself(corpus: Any) -> None:
