@@ -10,7 +10,7 @@ their sizes.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -34,6 +34,9 @@ from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding
 
 __all__ = ["check_value", "mismatches"]
+
+MAX_PAIRS = 250_000
+"""How much there may be to compare: a few hundred nested schemas with as many others."""
 
 MAX_ENUMERATED = 256
 """Up to this many values an integer range is tried value by value."""
@@ -64,7 +67,23 @@ def mismatches(output: Schema, input: Schema) -> list[Finding]:
     Returns:
         Findings whose pointers point into the input's schema.
     """
+    if _size(output) * _size(input) > MAX_PAIRS:
+        return [Finding("", "the two schemas are too large to be compared")]
     return list(islice(_mismatches(output, input, "", 0), MAX_FINDINGS))
+
+
+def _size(schema: Any) -> int:
+    """Return the number of schemas and choices in a schema, counted no further than needed."""
+    size, waiting = 0, [schema]
+    while waiting and size <= MAX_PAIRS:
+        value = waiting.pop()
+        size += 1
+        if isinstance(value, Mapping):
+            waiting += [v for v in value.values() if isinstance(v, Mapping | list)]
+        elif isinstance(value, list):
+            size += len(value)
+            waiting += [v for v in value if isinstance(v, Mapping | list)]
+    return size
 
 
 def _mismatches(output: Schema, wanted: Schema, pointer: str, depth: int) -> Iterator[Finding]:
@@ -297,11 +316,11 @@ def _members(output: Schema, wanted: Schema, pointer: str, depth: int) -> Iterat
         if name not in always:
             said = "may lack it (add it to `required`)" if name in given else "has none"
             yield Finding(f"{pointer}/required", f"needs the member {name!r}; the output {said}")
-    for name in given.keys() & taken.keys():
+    for name in (name for name in taken if name in given):
         place = f"{pointer}/properties/{escape_pointer(name)}"
         yield from _mismatches(given[name], taken[name], place, depth + 1)
     if wanted.get("additionalProperties") is False:
-        for name in given.keys() - taken.keys():
+        for name in (name for name in given if name not in taken):
             yield Finding(f"{pointer}/additionalProperties", f"takes no member {name!r}")
 
 

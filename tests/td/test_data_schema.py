@@ -106,6 +106,14 @@ def test_depth_is_bounded() -> None:
     assert "nested deeper" in str(mismatches(schema, schema)[0])
 
 
+def test_the_work_is_bounded() -> None:
+    """Thousands of alternatives on both sides are refused, not compared for hours."""
+    many = {"oneOf": [{"type": "integer", "minimum": n} for n in range(5000)]}
+    assert "too large" in str(mismatches(many, many)[0])
+    few = {"oneOf": many["oneOf"][:100]}
+    assert mismatches(few, few) == []
+
+
 @pytest.mark.parametrize(
     ("output", "taken"),
     [
@@ -232,6 +240,14 @@ def test_unacceptable_outputs(output: dict[str, Any], taken: dict[str, Any], sai
     found = messages(mismatches(output, taken))
     assert len(found) == 1
     assert found[0].startswith(said)
+
+
+def test_the_reasons_come_in_the_order_of_the_input() -> None:
+    """The same two schemas always give the same report."""
+    names = ["zeta", "alpha", "mid"]
+    output = {"type": "object", "properties": {n: {"type": "string"} for n in sorted(names)}}
+    taken = {"type": "object", "properties": {n: {"type": "integer"} for n in names}}
+    assert [f.pointer.split("/")[2] for f in mismatches(output, taken)] == names
 
 
 def test_an_integer_is_no_object_to_be_recognised() -> None:
