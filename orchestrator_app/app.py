@@ -6,12 +6,12 @@ What runs beside the requests is entered by `lifespan`.
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from flask import Flask
 
 from orchestrator_app.chunked_bodies import ChunkedBodies
-from orchestrator_app.directory.introduction import introduce_things
+from orchestrator_app.directory.introduction import announce_directory, introduce_things
 from orchestrator_app.directory.purge import purge_expired
 from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
@@ -90,6 +90,14 @@ def lifespan(app: Flask) -> Iterator[None]:
         stack.enter_context(purge_expired(parts.directory))
         if parts.settings.monitor_interval_seconds > 0:
             stack.enter_context(watch_devices(parts))
+        if parts.settings.announce:
+            stack.enter_context(_announcement(parts))
         if parts.settings.discover:
             stack.enter_context(introduce_things(parts, parts.settings.discover_interface))
         yield
+
+
+def _announcement(parts: Services) -> AbstractContextManager[None]:
+    settings = parts.settings
+    thing_id = str(parts.description["id"])
+    return announce_directory(thing_id, settings.base_url, settings.discover_interface)

@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     """Return the settings that the command line asks for."""
     given = vars(_parser().parse_args(arguments))
+    if given["announce"] is None:
+        given["announce"] = given["discover"]
     return Settings(**{**given, "data_dir": given["data_dir"].resolve()})
 
 
@@ -51,7 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         default=True,
         help="find Things by mDNS (_wot._tcp)",
     )
-    add("--discover-interface", default="", metavar="ADDRESS", help="interface to browse on")
+    add(
+        "--announce",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="be found as a directory by mDNS; as --discover says where not given",
+    )
+    add("--discover-interface", default="", metavar="ADDRESS", help="interface for mDNS")
     add(
         "--monitor-interval",
         dest="monitor_interval_seconds",

@@ -1,6 +1,8 @@
 """Every setting of the orchestrator, read once and passed to `create_app`."""
 
+import socket
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 
@@ -20,7 +22,9 @@ class Settings:
         title: the title of the orchestrator's own Thing Description.
         threads: blocking threads of the server.
         discover: whether to browse for Things by DNS-SD.
-        discover_interface: the address of the interface to browse on; all where empty.
+        announce: whether to be found as a directory by DNS-SD.
+        discover_interface: the address of the interface to browse and to announce on; all
+            where empty.
         max_document_bytes: the largest JSON document that is read.
         max_binary_bytes: the largest wasm binary that is taken in.
         max_upload_bytes: the largest request body.
@@ -40,6 +44,7 @@ class Settings:
     title: str = "wasmiot orchestrator"
     threads: int = 16
     discover: bool = False
+    announce: bool = False
     discover_interface: str = ""
     max_document_bytes: int = 4 * 1024 * 1024
     max_binary_bytes: int = 128 * 1024 * 1024
@@ -53,4 +58,21 @@ class Settings:
     @property
     def base_url(self) -> str:
         """The URL under which others reach this orchestrator; ends in `/`."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/") + "/"
+        if self.public_url:
+            return self.public_url.rstrip("/") + "/"
+        host = _outward_address() if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+
+@cache
+def _outward_address() -> str:
+    """Return this machine's address as others see it: that of its default route.
+
+    Nothing is sent: to connect a datagram socket only chooses an interface.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address of nobody
+        except OSError:
+            return "127.0.0.1"
+        return str(probe.getsockname()[0])

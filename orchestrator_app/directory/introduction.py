@@ -1,18 +1,29 @@
-"""Find Things by DNS-SD, fetch their descriptions, and register them.
+"""Introduction by DNS-SD, both ways: find Things and register them, and be found as a directory.
 
 The only import of zeroconf here. The browser's thread only takes notes; one worker fetches.
+Where multicast is closed, Things register themselves over HTTP.
 Source: W3C WoT Discovery, clause 6.3 (DNS-based service discovery).
 """
 
+import hashlib
 import logging
 import queue
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-from zeroconf import InterfaceChoice, ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf import (
+    InterfaceChoice,
+    IPVersion,
+    ServiceBrowser,
+    ServiceInfo,
+    ServiceListener,
+    Zeroconf,
+)
 
 from orchestrator_app.directory.registration import INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
@@ -57,8 +68,10 @@ def introduce_things(parts: Introducing, interface: str = "") -> Iterator[None]:
         parts: where Things are registered and how they are reached.
         interface: the address of the interface to browse on; all where empty.
     """
-    interfaces: Any = [interface] if interface else InterfaceChoice.All
-    zeroconf = Zeroconf(interfaces=interfaces)
+    zeroconf = _open(interface)
+    if zeroconf is None:
+        yield
+        return
     introduction = Introduction(parts, zeroconf)
     thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
     thread.start()
@@ -70,6 +83,59 @@ def introduce_things(parts: Introducing, interface: str = "") -> Iterator[None]:
         introduction.stop()
         thread.join()
         zeroconf.close()
+
+
+@contextmanager
+def announce_directory(thing_id: str, base_url: str, interface: str = "") -> Iterator[None]:
+    """Announce a directory as long as the context is entered.
+
+    Args:
+        thing_id: its id, which makes the names of its services unique.
+        base_url: where it is reached.
+        interface: the address of the interface to announce on; all where empty.
+    """
+    zeroconf = _open(interface)
+    if zeroconf is None:
+        yield
+        return
+    try:
+        for info in directory_services(thing_id, base_url):
+            zeroconf.register_service(info, allow_name_change=True)
+        yield
+    finally:
+        zeroconf.close()  # says goodbye
+
+
+def directory_services(thing_id: str, base_url: str) -> list[ServiceInfo]:
+    """Return what is announced of a directory: that it is a Thing, and that it is a directory."""
+    digest = hashlib.sha256(thing_id.encode()).hexdigest()[:12]
+    parts = urlsplit(base_url)
+    names = {SERVICE_TYPE: "orchestrator", f"_directory._sub.{SERVICE_TYPE}": "directory"}
+    return [
+        ServiceInfo(
+            service_type,
+            f"{name}-{digest}.{SERVICE_TYPE}",
+            port=parts.port or (443 if parts.scheme == "https" else 80),
+            properties={
+                "td": f"{parts.path}.well-known/wot",
+                "type": "Directory",
+                "scheme": parts.scheme,
+            },
+            server=f"orchestrator-{digest}.local.",
+            parsed_addresses=[socket.gethostbyname(parts.hostname or "localhost")],
+        )
+        for service_type, name in names.items()
+    ]
+
+
+def _open(interface: str) -> Zeroconf | None:
+    """Return a responder on an interface, or None where multicast is closed."""
+    interfaces: Any = [interface] if interface else InterfaceChoice.All
+    try:
+        return Zeroconf(interfaces=interfaces, ip_version=IPVersion.V4Only)
+    except OSError as error:
+        _log.warning("multicast_closed interface=%s error=%s", interface or "all", error)
+        return None
 
 
 class Introduction(ServiceListener):

@@ -1,5 +1,6 @@
 """Things found by DNS-SD, announced for real on the loopback interface."""
 
+import gc
 import json
 import socket
 import time
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
-from zeroconf import ServiceInfo, Zeroconf
+from zeroconf import ServiceBrowser, ServiceInfo, Zeroconf
 
 from orchestrator_app.directory.introduction import (
     SERVICE_TYPE,
+    announce_directory,
     description_url,
+    directory_services,
     introduce_things,
 )
 from orchestrator_app.directory.things import Directory
@@ -79,6 +82,40 @@ def test_an_announced_thing_is_registered_and_dropped_at_its_goodbye(lamp_device
     finally:
         announcer.close()
         store.close()
+
+
+def test_the_directory_announces_itself():
+    """Browsers of directories find it, with the path of its description."""
+    found = []
+    browser = Zeroconf(interfaces=[LOOPBACK])
+    thing_id = f"urn:ex:{time.monotonic_ns()}"
+    expected = directory_services(thing_id, "http://127.0.0.1:5000/")[1]
+
+    def note(zeroconf, service_type, name, state_change):
+        if name == expected.name:
+            found.append(zeroconf.get_service_info(service_type, name))
+
+    try:
+        ServiceBrowser(browser, "_directory._sub._wot._tcp.local.", handlers=[note])
+        with announce_directory(thing_id, "http://127.0.0.1:5000/", LOOPBACK):
+            wait_until(lambda: found)
+    finally:
+        browser.close()
+    assert (found[0].port, found[0].properties[b"td"]) == (5000, b"/.well-known/wot")
+    assert found[0].properties[b"type"] == b"Directory"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # zeroconf leaves its socket open
+def test_closed_multicast_stops_nobody():
+    """Without an interface to browse on, the orchestrator runs all the same."""
+    store = OxigraphStore()
+    parts = Parts(Directory(store), WsgiTransport({}))
+    with (
+        introduce_things(parts, "192.0.2.1"),
+        announce_directory("urn:x", "http://x/", "192.0.2.1"),
+    ):
+        store.close()
+    gc.collect()
 
 
 @pytest.mark.parametrize(
