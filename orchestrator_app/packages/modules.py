@@ -1,7 +1,7 @@
 """Modules: uploaded, checked, described, and given back by name and version."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -65,7 +65,11 @@ class Modules:
                 _refuse_change(known, loaded)
                 return known, False
             staging.keep()
-            self._store.put(loaded, kind="module")
+            try:
+                self._store.put(loaded, kind="module")
+            except Exception:
+                self._delete_unused(_digests(loaded.document))
+                raise
         return StoredDocument(loaded.id, "module", loaded.document), True
 
     def find(self, reference: str) -> StoredDocument | None:
@@ -94,12 +98,15 @@ class Modules:
                 names = ", ".join(sorted({str(row["deployment"]) for row in users}))
                 raise ProblemError(409, "Module in use", f"{module.id} is deployed: {names}")
             self._store.delete(module.id)
-            for digest in _digests(module.document):
-                if not self._store.ask(_query("has_digest"), digest=Literal(digest)):
-                    self._packages.delete(digest)
+            self._delete_unused(_digests(module.document))
 
-    def rebase(self) -> None:
-        """Have every module's links lead here, should this orchestrator's URL have changed."""
+    def tidy(self) -> None:
+        """Make good what happened while this orchestrator was away.
+
+        Packages of uploads that a crash cut off are removed, and every module's links lead here,
+        should the URL have changed.
+        """
+        self._delete_unused(self._packages.digests())
         for module in self._store.list("module"):
             digest = str(module.document["wasmiot:digest"])
             if module.document.get("wasmiot:binary") != f"{self._packages_url}{digest}":
@@ -108,6 +115,11 @@ class Modules:
     @property
     def _packages_url(self) -> str:
         return f"{self._base_url}packages/"
+
+    def _delete_unused(self, digests: Iterable[str]) -> None:
+        for digest in digests:
+            if not self._store.ask(_query("has_digest"), digest=Literal(digest)):
+                self._packages.delete(digest)
 
     def _rebased(self, document: dict[str, Any]) -> dict[str, Any]:
         moved = {**document, "wasmiot:binary": self._packages_url + document["wasmiot:digest"]}

@@ -7,6 +7,10 @@ import json
 import pytest
 from jsonschema import Draft7Validator
 
+from orchestrator_app.app import create_app
+from orchestrator_app.settings import Settings
+
+WASM = "application/wasm"
 ADD = """(module (memory (export "memory") 1)
   (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
   (func (export "_initialize")) (func (export "alloc") (param i32) (result i32) i32.const 0))"""
@@ -161,6 +165,20 @@ def test_a_deployed_module_is_not_deleted(app, client, wasm, upload, make_docume
     response = client.delete("/modules/adder")
     assert response.status_code == 409
     assert "urn:wasmiot:deployment:d" in response.json["detail"]
+
+
+def test_a_restart_tidies_up(tmp_path, wasm):
+    """Packages that no module has are removed, and links follow the orchestrator's URL."""
+    first = create_app(Settings(data_dir=tmp_path, port=5001))
+    model = first.test_client().post("/modules?name=a", data=wasm(ADD), content_type=WASM).json
+    kept = first.extensions["wasmiot"].packages.digests()
+    first.extensions["wasmiot"].close()
+    (tmp_path / "packages" / ("0" * 64)).write_bytes(b"cut off")
+    second = create_app(Settings(data_dir=tmp_path, port=5002))
+    assert second.extensions["wasmiot"].packages.digests() == kept
+    moved = second.test_client().get("/modules/a").json["wasmiot:binary"]
+    assert moved == model["wasmiot:binary"].replace(":5001/", ":5002/")
+    second.extensions["wasmiot"].close()
 
 
 def test_what_is_no_module_is_named(app, client, upload):
