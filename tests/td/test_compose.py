@@ -72,6 +72,13 @@ def test_the_wasmiot_terms_are_typed_where_their_context_is_named() -> None:
     assert model.properties["status"].depends_on == []
 
 
+def test_the_directory_says_how_it_came_to_know_a_thing() -> None:
+    """The registration, which is W3C's, has a term of ours."""
+    registration = {"ttl": 60, "wasmiot:introducedBy": "dns-sd"}
+    model: Any = default_composer.model_of(document(WASMIOT, registration=registration))
+    assert model.registration.introduced_by == "dns-sd"
+
+
 def test_without_its_context_a_term_is_kept_untyped() -> None:
     """It is an extension like any other."""
     td = document()

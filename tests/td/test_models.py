@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from wasmiot_td.models import compose, solution  # noqa: F401 - all models are loaded
 from wasmiot_td.models.action_status import ActionStatus
+from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.installation import Installation
 from wasmiot_td.models.manifest import Manifest
 from wasmiot_td.models.module import Module
 from wasmiot_td.models.supervisor import Supervisor
 from wasmiot_td.models.thing import Thing
 from wasmiot_td.models.thing_model import ThingModel
+from wasmiot_td.resources import resource_directory
 
 CORPUS = os.environ.get("WASMIOT_CORPUS", "")
 SECURITY = {"securityDefinitions": {"nosec_sc": {"scheme": "nosec"}}, "security": ["nosec_sc"]}
@@ -168,3 +171,36 @@ def test_an_action_status_tells_whether_it_ended() -> None:
     ended = {s: ActionStatus(status=s).is_ended for s in ("pending", "running", "failed")}
     assert ended == {"pending": False, "running": False, "failed": True}
     assert ActionStatus(status="completed").to_document() == {"status": "completed"}
+
+
+def terms_of(context: Any) -> set[str]:
+    """Return the terms that a context defines for members, scoped ones included."""
+    if isinstance(context, list):
+        return set().union(*map(terms_of, context))
+    found: set[str] = set()
+    for term, definition in context.items() if isinstance(context, dict) else ():
+        is_prefix = isinstance(definition, dict) and "@prefix" in definition
+        if term.startswith("@") or is_prefix:
+            continue
+        if not term.rpartition(":")[2][:1].isupper():
+            found.add(term)
+        if isinstance(definition, dict):
+            found |= terms_of(definition.get("@context", {}))
+    return found
+
+
+def all_models(base: type[VocabularyModel] = VocabularyModel) -> set[type[VocabularyModel]]:
+    """Return every model class."""
+    return {base}.union(*map(all_models, base.__subclasses__()))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["affordance", "deployment", "manifest", "module", "requirement", "solution", "supervisor"],
+)
+def test_each_term_of_the_wasmiot_contexts_is_modelled(name: str) -> None:
+    """One name, five places: what a context defines, a model types."""
+    aliases = {field.alias for model in all_models() for field in model.model_fields.values()}
+    stages = {"deployment", "execution", "output"}
+    path = resource_directory("ontology") / f"{name}.context.jsonld"
+    assert terms_of(json.loads(path.read_text())["@context"]) - stages <= aliases

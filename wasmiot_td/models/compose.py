@@ -23,8 +23,8 @@ from wasmiot_td.models.installation import Installation, InstallationTerms
 from wasmiot_td.models.manifest import Manifest
 from wasmiot_td.models.module import Module, ModuleTerms
 from wasmiot_td.models.solution import Solution
-from wasmiot_td.models.supervisor import Supervisor, SupervisorTerms
-from wasmiot_td.models.thing import Thing
+from wasmiot_td.models.supervisor import RegistrationTerms, Supervisor, SupervisorTerms
+from wasmiot_td.models.thing import Registration, Thing
 from wasmiot_td.models.thing_model import ThingModel
 from wasmiot_td.namespaces import TM, WASMIOT, WASMIOT_CONTEXT
 
@@ -56,6 +56,7 @@ WASMIOT_VOCABULARY = Vocabulary(
         Thing: (SupervisorTerms, InstallationTerms, DeploymentTerms),
         ThingModel: (ModuleTerms,),
         InteractionAffordance: (AffordanceTerms,),
+        Registration: (RegistrationTerms,),
     },
     classes={
         "wasmiot:Installation": Installation,

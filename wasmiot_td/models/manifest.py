@@ -7,8 +7,31 @@ from pydantic import ConfigDict, Field
 from wasmiot_td.models.base import Context, Strings, VocabularyModel
 
 
+class Requirement(VocabularyModel):
+    """What a device must have, or should have."""
+
+    id: str | None = None
+    type: Strings | None = None
+    interfaces: list[str] = Field(default=[])
+    memory_bytes: int | None = None
+    cpu_cores: int | None = None
+    architecture: str | None = None
+    zone: str | None = None
+
+
+class Trigger(VocabularyModel):
+    """When a deployment runs by itself: at an interval, at times, or at an event."""
+
+    every: str | None = None
+    cron: str | None = None
+    event: str | None = None
+
+
 class Step(VocabularyModel):
-    """A function of a module, and optionally the device that shall run it."""
+    """A function of a module, and optionally the device that shall run it.
+
+    `thing` and `affordance` name what is used of a Thing that is no module.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -17,6 +40,10 @@ class Step(VocabularyModel):
     module: str = Field(min_length=1)
     entrypoint: str = Field(min_length=1)
     device: str | None = None
+    thing: str | None = None
+    affordance: str | None = None
+    requires: Requirement | None = None
+    prefers: Requirement | None = None
 
 
 class Manifest(VocabularyModel):
@@ -30,3 +57,4 @@ class Manifest(VocabularyModel):
     name: str = Field(min_length=1)
     description: str | None = None
     sequence: list[Step] = Field(min_length=1)
+    trigger: Trigger | None = None

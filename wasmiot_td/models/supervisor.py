@@ -18,6 +18,14 @@ class SupervisorTerms(VocabularyModel):
     cpu_load: int | float | None = Field(default=None, alias="wasmiot:cpuLoad")
     memory_load: int | float | None = Field(default=None, alias="wasmiot:memoryLoad")
     zone: str | None = Field(default=None, alias="wasmiot:zone")
+    is_healthy: bool | None = Field(default=None, alias="wasmiot:isHealthy")
+    last_seen: str | None = Field(default=None, alias="wasmiot:lastSeen")
+
+
+class RegistrationTerms(VocabularyModel):
+    """How a directory came to know a Thing: `dns-sd` or `http`."""
+
+    introduced_by: str | None = Field(default=None, alias="wasmiot:introducedBy")
 
 
 class Supervisor(SupervisorTerms, Thing):
