@@ -69,7 +69,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     )
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
-    modules.tidy()
+    modules.rebase()
     directory, events = Directory(store), EventLog()
     directory.on_change(events.note)
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)

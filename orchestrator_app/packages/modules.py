@@ -100,13 +100,8 @@ class Modules:
             self._store.delete(module.id)
             self._delete_unused(_digests(module.document))
 
-    def tidy(self) -> None:
-        """Make good what happened while this orchestrator was away.
-
-        Packages of uploads that a crash cut off are removed, and every module's links lead here,
-        should the URL have changed.
-        """
-        self._delete_unused(self._packages.digests())
+    def rebase(self) -> None:
+        """Have every module's links lead here, should this orchestrator's URL have changed."""
         for module in self._store.list("module"):
             digest = str(module.document["wasmiot:digest"])
             if module.document.get("wasmiot:binary") != f"{self._packages_url}{digest}":

@@ -91,10 +91,6 @@ class PackageStore:
         path = self.place(digest)
         return path if path.is_file() else None
 
-    def digests(self) -> list[str]:
-        """Return the digests of all packages."""
-        return sorted(f"sha256:{p.name}" for p in self._directory.iterdir() if p.is_file())
-
     def delete(self, digest: str) -> None:
         """Remove a package, if it is there."""
         if path := self.path(digest):

@@ -167,15 +167,12 @@ def test_a_deployed_module_is_not_deleted(app, client, wasm, upload, make_docume
     assert "urn:wasmiot:deployment:d" in response.json["detail"]
 
 
-def test_a_restart_tidies_up(tmp_path, wasm):
-    """Packages that no module has are removed, and links follow the orchestrator's URL."""
+def test_links_follow_the_orchestrators_url(tmp_path, wasm):
+    """After a restart elsewhere, packages are fetched from there."""
     first = create_app(Settings(data_dir=tmp_path, port=5001))
     model = first.test_client().post("/modules?name=a", data=wasm(ADD), content_type=WASM).json
-    kept = first.extensions["wasmiot"].packages.digests()
     first.extensions["wasmiot"].close()
-    (tmp_path / "packages" / ("0" * 64)).write_bytes(b"cut off")
     second = create_app(Settings(data_dir=tmp_path, port=5002))
-    assert second.extensions["wasmiot"].packages.digests() == kept
     moved = second.test_client().get("/modules/a").json["wasmiot:binary"]
     assert moved == model["wasmiot:binary"].replace(":5001/", ":5002/")
     second.extensions["wasmiot"].close()
