@@ -70,6 +70,8 @@ class CallRequest:
         arguments: what it is called with.
         decode: makes the outcome of the returned values, while the guest is still there.
         directory: what the guest sees as `/`; None if it needs no files.
+        state: installation and module whose one instance is kept for the next call; None for a
+            fresh instance.
     """
 
     compiled: Path
@@ -77,6 +79,7 @@ class CallRequest:
     arguments: Sequence[Argument]
     decode: Callable[[Guest, tuple[Any, ...]], Any]
     directory: Path | None = None
+    state: tuple[str, str] | None = None
 
 
 @dataclass(eq=False)

@@ -88,6 +88,8 @@ class Execution:
             arguments=self._arguments(operation, inputs, function),
             decode=decoder(operation.output_schema, function, interface.has_memory),
         )
+        if operation.module.is_stateful:
+            request = replace(request, state=(operation.slug, operation.module.id))
         with self._directory(operation, inputs, interface) as directory:
             request = replace(request, directory=directory)
             try:
@@ -118,7 +120,8 @@ class Execution:
     def _directory(
         self, operation: Operation, inputs: Inputs, interface: ModuleInterface
     ) -> Iterator[Path | None]:
-        if not needs_directory(operation) and not _opens_files(interface):
+        is_needed = needs_directory(operation) or _opens_files(interface)
+        if not is_needed or operation.module.is_stateful:
             yield None
             return
         packages = {

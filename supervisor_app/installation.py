@@ -78,6 +78,7 @@ class Reference:
 class Operation:
     """An affordance that a function stands behind."""
 
+    slug: str
     kind: Kind
     name: str
     entrypoint: str
@@ -152,7 +153,7 @@ def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
             if "wasmiot:entrypoint" in affordance:
                 pointer = f"/{kind}/{_escape(name)}"
                 module = _module_of(affordance, by_id, pointer, findings)
-                operation = _operation(kind, name, affordance, module)
+                operation = _operation(slug, kind, name, affordance, module)
                 findings += _faults(operation, pointer)
                 operations[kind, name] = operation
     if findings:
@@ -193,8 +194,11 @@ def _module_of(
     return _NO_MODULE
 
 
-def _operation(kind: Kind, name: str, affordance: Mapping[str, Any], module: Module) -> Operation:
+def _operation(
+    slug: str, kind: Kind, name: str, affordance: Mapping[str, Any], module: Module
+) -> Operation:
     return Operation(
+        slug,
         kind,
         name,
         str(affordance["wasmiot:entrypoint"]),

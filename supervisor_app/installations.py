@@ -82,6 +82,7 @@ class Installations:
                 self._discard_unused()
                 raise
             self._installed = {**self._installed, slug: installation}
+            self._runtime.forget_state(slug)
             self._discard_unused()
         _log.info("installed slug=%s modules=%d", slug, len(installation.modules))
         return before is None
@@ -96,6 +97,7 @@ class Installations:
             self.get(slug)
             self._file(slug).unlink(missing_ok=True)
             self._installed = {k: v for k, v in self._installed.items() if k != slug}
+            self._runtime.forget_state(slug)
             self._discard_unused()
         _log.info("removed slug=%s", slug)
 

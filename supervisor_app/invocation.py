@@ -34,6 +34,7 @@ class Invocation:
     inputs: Inputs
     call: Call
     ended: threading.Event = field(default_factory=threading.Event)
+    is_forgotten: bool = False
 
 
 class Invocations:
@@ -109,6 +110,7 @@ class Invocations:
         """Stop and forget every invocation of an installation."""
         for invocation in list(self._active.values()):
             if invocation.status.slug == slug:
+                invocation.is_forgotten = True
                 self.cancel(invocation.status)
         self._statuses.remove_installation(slug)
 
@@ -173,6 +175,8 @@ class Invocations:
         self._statuses.save(status)
         with self._lock:
             self._active.pop(status.id, None)
+        if invocation.is_forgotten:
+            self._statuses.remove(status.id)
         invocation.ended.set()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from supervisor_app.call import FunctionType, ModuleInterface
+from supervisor_app.call_directory import needs_directory
 from supervisor_app.installation import Operation
 from supervisor_app.values import TEXT_TYPES, argument_schemas, is_file
 from wasmiot_td.report import Finding
@@ -25,23 +26,28 @@ def _faults(
     if unknown := set(function.params + function.results) - {"i32", "i64", "f32", "f64"}:
         yield f"the function's type {function} has values of {sorted(unknown)}"
         return
-    if operation.kind == "actions":
-        yield from _input_faults(operation, function, interface)
+    affordance = operation.affordance
+    if operation.kind == "actions" or not affordance.get("writeOnly"):
+        yield from _input_faults(operation, function, interface, is_write=False)
+    if operation.kind == "properties" and not affordance.get("readOnly"):
+        yield from _input_faults(operation, function, interface, is_write=True)
+    if operation.module.is_stateful and needs_directory(operation):
+        yield "a module that keeps its state has no files of a call"
     is_answered = bool(operation.output_schema) and not operation.affordance.get("writeOnly")
     if is_answered and not operation.mounts_at("output") and not function.results:
         yield f"an output is described, and {operation.entrypoint} returns nothing: {function}"
 
 
 def _input_faults(
-    operation: Operation, function: FunctionType, interface: ModuleInterface
+    operation: Operation, function: FunctionType, interface: ModuleInterface, *, is_write: bool
 ) -> Iterator[str]:
-    schemas = argument_schemas(operation, is_write=False)
+    schemas = argument_schemas(operation, is_write)
     texts = [name for name, schema in schemas.items() if _is_text(schema)]
     room = len(schemas) + len(texts)
-    if room > len(function.params):
-        yield f"{list(schemas)} take {room} parameters, the function has the type {function}"
-    elif room < len(function.params) and not operation.depends_on:
-        yield f"{list(schemas)} fill {room} parameters of the function's type {function}"
+    is_filled = room == len(function.params)
+    if not is_filled and (room > len(function.params) or not operation.depends_on):
+        use = "written" if is_write else "used"
+        yield f"it is {use} with {list(schemas)}, {room} parameters; the function is {function}"
     if texts and "alloc" not in interface.functions:
         yield f"{texts} need the module to export alloc(i32) -> i32"
 

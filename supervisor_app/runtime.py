@@ -9,7 +9,8 @@ is noted on the call, and the store's deadline is set to now.
 """
 
 import queue
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +39,8 @@ def new_engine() -> wasmtime.Engine:
     config.epoch_interruption = True
     config.max_wasm_stack = _MAX_WASM_STACK_BYTES
     config.parallel_compilation = False
+    config.wasm_threads = False  # a guest that waits on shared memory could not be stopped
+    config.shared_memory = False
     return wasmtime.Engine(config)
 
 
@@ -73,6 +76,8 @@ class Runtime:
         self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
         self._functions = tuple(functions)
         self._watch = Watch()
+        self._lock = threading.Lock()
+        self._kept: dict[tuple[str, str], Slot] = {}
         for _ in range(max(slots, 1)):
             self._free.put(Slot(self._functions))
 
@@ -104,16 +109,36 @@ class Runtime:
             ArgumentError: the arguments do not fit the function.
             TimeoutError: no slot became free.
         """
+        if request.state is not None:
+            kept = self._kept_for(request.state)
+            with _held(kept.lock, wait_seconds):
+                return self._run_in(kept, request, call)
         try:
             slot = self._free.get(timeout=wait_seconds)
         except queue.Empty:
             raise TimeoutError("every slot of this device is taken") from None
+        try:
+            return self._run_in(slot, request, call)
+        finally:
+            self._free.put(slot)
+
+    def forget_state(self, slug: str) -> None:
+        """Let go of the instances that an installation keeps."""
+        with self._lock:
+            self._kept = {k: v for k, v in self._kept.items() if k[0] != slug}
+
+    def _kept_for(self, state: tuple[str, str]) -> "Slot":
+        with self._lock:
+            if state not in self._kept:
+                self._kept[state] = Slot(self._functions)
+            return self._kept[state]
+
+    def _run_in(self, slot: "Slot", request: CallRequest, call: Call) -> Any:
         self._watch.add(call)
         try:
             return slot.run(request, call)
         finally:
             self._watch.remove(call)
-            self._free.put(slot)
 
     def close(self) -> None:
         """End what runs in the background."""
@@ -132,6 +157,8 @@ class Slot:
         self._ready: dict[Path, tuple[wasmtime.InstancePre, bool]] = {}
         self._call: Call | None = None
         self._store: wasmtime.Store | None = None
+        self._instance: tuple[wasmtime.Store, Mapping[str, Any]] | None = None
+        self.lock = threading.Lock()
         for function in (*functions, *wasi_poll.functions()):
             self._link(function)
 
@@ -142,23 +169,34 @@ class Slot:
         return wanted.module == _WASI or (wanted.module, wanted.name) in self._offered
 
     def run(self, request: CallRequest, call: Call) -> Any:
-        """Make a call in a fresh instance."""
+        """Make a call: in a fresh instance, or in the one that the slot keeps."""
+        kept, self._instance = self._instance, None
         pre, needs_wasi = self._instance_pre(request.compiled)
-        store = wasmtime.Store(self.engine)
+        store = kept[0] if kept else self._new_store(call, request.directory, needs_wasi)
+        is_kept = False
         try:
-            limits = call.limits
-            store.set_limits(
-                memory_size=limits.memory_bytes,
-                table_elements=limits.table_elements,
-                instances=1,
-                memories=1,
-            )
-            if needs_wasi:
-                store.set_wasi(_wasi_config(request.directory))
             with self._running(store, call, request.directory), _failures(call):
-                return _enter(pre, store, request, call)
+                exports = kept[1] if kept else _start(pre, store)
+                result = _enter(exports, store, request, call)
+            if request.state is not None:  # after a failure the state is not to be trusted
+                self._instance, is_kept = (store, exports), True
+            return result
         finally:
-            store.close()
+            if not is_kept:
+                store.close()
+
+    def _new_store(self, call: Call, directory: Path | None, needs_wasi: bool) -> wasmtime.Store:
+        store = wasmtime.Store(self.engine)
+        limits = call.limits
+        store.set_limits(
+            memory_size=limits.memory_bytes,
+            table_elements=limits.table_elements,
+            instances=1,
+            memories=1,
+        )
+        if needs_wasi:
+            store.set_wasi(_wasi_config(directory))
+        return store
 
     @contextmanager
     def _running(self, store: wasmtime.Store, call: Call, directory: Path | None) -> Iterator[None]:
@@ -246,15 +284,18 @@ class _InstanceGuest:
         return memory, start
 
 
-def _enter(
-    pre: wasmtime.InstancePre, store: wasmtime.Store, request: CallRequest, call: Call
-) -> Any:
-    instance = pre.instantiate(store)
-    exports = instance.exports(store)
-    guest = _InstanceGuest(store, exports.get, call)
+def _start(pre: wasmtime.InstancePre, store: wasmtime.Store) -> Mapping[str, Any]:
+    exports: Mapping[str, Any] = pre.instantiate(store).exports(store)
     initialize = exports.get("_initialize")
     if isinstance(initialize, wasmtime.Func):
         initialize(store)
+    return exports
+
+
+def _enter(
+    exports: Mapping[str, Any], store: wasmtime.Store, request: CallRequest, call: Call
+) -> Any:
+    guest = _InstanceGuest(store, exports.get, call)
     function = exports.get(request.entrypoint)
     if not isinstance(function, wasmtime.Func):
         raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
@@ -283,6 +324,16 @@ def _as_tuple(returned: Any) -> tuple[Any, ...]:
     if returned is None:
         return ()
     return tuple(returned) if isinstance(returned, list) else (returned,)
+
+
+@contextmanager
+def _held(lock: threading.Lock, wait_seconds: float | None) -> Iterator[None]:
+    if not lock.acquire(timeout=-1 if wait_seconds is None else wait_seconds):
+        raise TimeoutError("the module that keeps its state is busy")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
