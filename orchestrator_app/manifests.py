@@ -12,7 +12,7 @@ from wasmiot_td.errors import ValidationError
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding, Report
-from wasmiot_td.thing_description import load
+from wasmiot_td.thing_description import LoadedDocument, load
 
 MOST_SLUG_CHARACTERS = 64
 MOST_STEPS = 100
@@ -41,13 +41,21 @@ class Manifests:
             DocumentError: it is no JSON, or no manifest.
             ProblemError: 422, naming every unknown module and entrypoint.
         """
+        loaded = self.check(source)
+        is_new = self._store.put(loaded, kind="manifest")
+        return slug_of(loaded.document["name"]), loaded.document, is_new
+
+    def check(self, source: bytes) -> LoadedDocument:
+        """Return a manifest that could be taken in.
+
+        Raises:
+            DocumentError, ProblemError: as for `submit`.
+        """
         loaded = load(_completed(_parsed(source)), strict=True)
-        slug = slug_of(loaded.document["name"])
         if len(loaded.document["sequence"]) > MOST_STEPS:
             raise ProblemError(422, "Too many steps", f"a sequence has at most {MOST_STEPS} steps")
         read_steps(self._store, loaded.document)
-        is_new = self._store.put(loaded, kind="manifest")
-        return slug, loaded.document, is_new
+        return loaded
 
     def list(self, limit: int | None = None, offset: int = 0) -> "list[StoredDocument]":
         """Return manifests, ordered by slug."""

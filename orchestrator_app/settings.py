@@ -53,7 +53,7 @@ class Settings:
     query_result_bytes: int = 64 * 1024 * 1024
     query_workers: int = 3
     http_timeout_seconds: float = 10.0
-    monitor_interval_seconds: float = 5.0
+    monitor_interval_seconds: float = 1.0
 
     @property
     def base_url(self) -> str:

@@ -93,3 +93,7 @@ class Devices:
     def query(self, href: str) -> ActionStatus:
         """Return the status of an invocation by its absolute URL."""
         return self._anything.query_action(href)
+
+    def cancel(self, href: str) -> None:
+        """Cancel an invocation by its absolute URL."""
+        self._anything.cancel_action(href)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from orchestrator_app.deployment.devices import Devices, Input
@@ -41,7 +42,8 @@ class Executions:
         self._store = store
         self._deployments = deployments
         self._devices = devices
-        self._is_closing = threading.Event()
+        self._is_closing = False
+        self._cancelled: set[tuple[str, str]] = set()
         self.log = ExecutionLog(store)
         self._live: dict[tuple[str, str], Status] = {}
         self._changed = threading.Condition()
@@ -91,24 +93,56 @@ class Executions:
         self._deployments.require(slug)
         return [(i, self.status(slug, i)) for i in self.log.invocations(slug)]
 
+    def cancel(self, slug: str, invocation: str) -> None:
+        """End an execution; the device that is at work on it is told. One that ended stays.
+
+        Raises:
+            ProblemError: 404.
+        """
+        self.status(slug, invocation)
+        with self._changed:
+            if (slug, invocation) in self._live:
+                self._cancelled.add((slug, invocation))
+            self._changed.notify_all()
+
     def close(self) -> None:
         """End the executions that are under way, with a reason."""
-        self._is_closing.set()
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
         self._pool.shutdown(wait=True)
 
     def _run(self, deployed: Deployed, invocation: str, given: Input) -> None:
         key = (deployed.slug, invocation)
-        trace = Trace(deployed.actions, self._devices.query, self._is_closing.wait, _time_limit())
+        trace = Trace(
+            deployed.actions, self._devices.query, partial(self._rest, key), _time_limit()
+        )
         self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
         try:
             last = trace.follow(self._invoke_first(deployed, given))
             ended = self._live[key] | _result(last)
         except StepFailedError as error:
+            self._cancel_last(key, trace)
             ended = _failed(self._live[key], error.problem)
         except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
             _log.exception("execution_failed slug=%s invocation=%s", *key)
             ended = _failed(self._live[key], _own_error(error))
         self._finish(key, ended)
+
+    def _rest(self, key: tuple[str, str], seconds: float) -> str:
+        """Wait, and return why the execution of `key` shall not go on, if it shall not."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closing or key in self._cancelled, seconds)
+            if key in self._cancelled:
+                return "it was cancelled"
+            return "the orchestrator was stopped meanwhile" if self._is_closing else ""
+
+    def _cancel_last(self, key: tuple[str, str], trace: Trace) -> None:
+        if key in self._cancelled and trace.entries:
+            try:
+                self._devices.cancel(trace.entries[-1]["resultUrl"])
+            except InteractionError as error:
+                _log.info("cancel_refused invocation=%s error=%s", key[1], error)
 
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
         status = ended | {"timeEnded": _now()}
@@ -117,6 +151,7 @@ class Executions:
         finally:
             with self._changed:
                 self._live.pop(key, None)
+                self._cancelled.discard(key)
                 self._changed.notify_all()
 
     def _invoke_first(self, deployed: Deployed, given: Input) -> ActionStatus:

@@ -18,7 +18,7 @@ from orchestrator_app.deployment.installation import Deployment, compose
 from orchestrator_app.deployment.planning import Revised, revise
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords, Documents
 from orchestrator_app.deployment.roll_out import RollOutError, Tell, roll_out, tell_all
-from orchestrator_app.manifests import Manifests
+from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
 from wasmiot_td.errors import InteractionError, ThingUnreachable
@@ -49,6 +49,17 @@ class Deployments:
         """
         solved = place(self._store, self._manifests.require(slug), deployment_id(slug))
         return self._keep_solution(slug, solved)
+
+    def try_out(self, source: bytes) -> dict[str, Any]:
+        """Solve a manifest that is not submitted, and keep nothing.
+
+        Raises:
+            DocumentError, ProblemError: as for submitting and solving.
+        """
+        manifest = self._manifests.check(source).document
+        slug = slug_of(manifest["name"])
+        solved = place(self._store, manifest, deployment_id(slug))
+        return load(solved.solution.to_document(slug, datetime.now(UTC))).document
 
     def deploy(self, slug: str) -> tuple[Deployed, bool]:
         """Bring a manifest onto the devices; deploying it again changes nothing.

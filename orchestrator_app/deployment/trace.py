@@ -19,8 +19,8 @@ EXECUTION_SECONDS = 300.0
 """How long an execution may take in all."""
 
 Query = Callable[[str], ActionStatus]
-Pause = Callable[[float], bool]
-"""Wait some seconds; true if the execution shall end now."""
+Pause = Callable[[float], str]
+"""Wait some seconds; the reason if the execution shall end now, else nothing."""
 
 
 class StepFailedError(Exception):
@@ -92,8 +92,9 @@ class Trace:
         if self.is_expired():
             detail = f"no result within {EXECUTION_SECONDS:g} seconds"
             raise StepFailedError(index, action, detail)
-        if self.pause(seconds):
-            raise StepFailedError(index, action, "the orchestrator was stopped meanwhile")
+        reason = self.pause(seconds)
+        if reason:
+            raise StepFailedError(index, action, reason)
 
 
 def _seen(status: ActionStatus) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def read_execution(slug: str, invocation: str) -> Response:
     return represent(_with_href(slug, invocation, status), JSON)
 
 
+@blueprint.delete("/deployments/<slug>/actions/execute/<invocation>")
+def cancel_execution(slug: str, invocation: str) -> Response:
+    """Cancel an execution; its status then says so."""
+    services().executions.cancel(slug, invocation)
+    return Response(status=204)
+
+
 @blueprint.get("/deployments/<slug>/actions/execute")
 def list_executions(slug: str) -> Response:
     """List the executions that are kept, newest first."""

@@ -21,9 +21,14 @@ def list_manifests() -> Response:
 
 @blueprint.post("/manifests")
 def submit_manifest() -> Response:
-    """Take in a manifest whose modules and entrypoints are here; its name makes its URL."""
+    """Take in a manifest whose modules and entrypoints are here; its name makes its URL.
+
+    With `?dry-run=true` it is solved, and nothing is kept.
+    """
     if request.mimetype not in _TYPES:
         raise ProblemError(415, "Unsupported Media Type", "a manifest is application/ld+json")
+    if request.args.get("dry-run", "false") == "true":
+        return represent(services().deployments.try_out(body()), JSON_LD)
     slug, document, is_new = services().manifests.submit(body())
     headers = {"Location": f"{services().settings.base_url}manifests/{slug}"}
     return represent(document, JSON_LD, status=201 if is_new else 200, headers=headers)

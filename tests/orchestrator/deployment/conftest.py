@@ -89,10 +89,15 @@ class FakeDevice:
         app.add_url_rule(
             f"{path}/<number>", "status", lambda slug, name, number: self.statuses[number]
         )
+        app.add_url_rule(f"{path}/<number>", "cancel", self._cancel, methods=["DELETE"])
         return app
 
     def _status(self, slug: str, name: str, number: str) -> dict[str, Any]:
         return self.statuses[number]
+
+    def _cancel(self, slug: str, name: str, number: str) -> Response:
+        self.statuses[number]["status"] = "cancelled here"
+        return Response(status=204)
 
     def _put(self, slug: str) -> Response:
         if self.refuses:
@@ -117,7 +122,7 @@ class FakeDevice:
         status: dict[str, Any] = {"href": href, "timeRequested": "2026-01-01T00:00:00Z"}
         try:
             output = self.results[affordance["wasmiot:entrypoint"]](given)
-            status |= {"status": "completed", "output": output}
+            status |= {"status": "running" if output is None else "completed", "output": output}
             for feed in affordance.get("wasmiot:feeds", ()):
                 thing = ConsumedThing.fetch(feed["thing"], self.yard.transport)
                 status["resultUrl"] = thing.invoke_action(feed["affordance"], output).href

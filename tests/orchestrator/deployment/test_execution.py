@@ -89,3 +89,17 @@ def test_an_execution_is_provenance_in_the_graph(deployed):
         SELECT ?device { ?execution a prov:Activity ; prov:wasAssociatedWith ?device }"""
     )
     assert {str(r["device"]) for r in rows} == {"urn:ex:sensor", "urn:ex:large"}
+
+
+def test_cancelling_ends_the_execution_and_tells_the_device(deployed):
+    """The status says that it was cancelled, and the device at work was told."""
+    deployed.devices["large"].results["double"] = lambda _: None
+    begun = deployed.client.post("/deployments/thermo/actions/execute").get_json()
+    path = begun["href"].removeprefix("http://orchestrator")
+    while len(deployed.client.get(path).get_json()["trace"]) < 2:
+        pass
+    assert deployed.client.delete(path).status_code == 204
+    status = deployed.client.get(path, headers={"Prefer": "wait=30"}).get_json()
+    assert (status["status"], status["error"]["step"]) == ("failed", 1)
+    assert "cancelled" in status["error"]["detail"]
+    assert deployed.devices["large"].statuses["0"]["status"] == "cancelled here"

@@ -104,3 +104,12 @@ def test_what_is_not_there_is_a_problem(yard):
     for path in ("/manifests/x", "/manifests/x/solution", "/deployments/x"):
         answer = yard.client.get(path)
         assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+
+
+def test_a_dry_run_solves_and_keeps_nothing(yard):
+    """The answer is the solution; neither it nor the manifest is stored."""
+    manifest = {"name": "thermo", "sequence": [{"module": "read", "entrypoint": "read"}]}
+    answer = yard.client.post("/manifests?dry-run=true", json=manifest)
+    assert answer.get_json()["placements"][0]["device"] == "urn:ex:sensor"
+    assert yard.client.get("/manifests").get_json() == []
+    assert yard.parts.store.list("solution") == []
