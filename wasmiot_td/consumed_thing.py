@@ -72,7 +72,7 @@ class ConsumedThing:
         transport = transport or default_transport()
         return cls(transport.get_document(url), transport, url=url)
 
-    def read_property(self, name: str, **uri_variables: Any) -> Any:
+    def read_property(self, name: str, /, **uri_variables: Any) -> Any:
         """Return the value of a property: JSON, text, or the bytes of a file.
 
         Raises:
@@ -81,7 +81,7 @@ class ConsumedThing:
         """
         return _value_of(self._interact("properties", name, "readproperty", uri_variables))
 
-    def write_property(self, name: str, value: Any, **uri_variables: Any) -> None:
+    def write_property(self, name: str, value: Any, /, **uri_variables: Any) -> None:
         """Write a property.
 
         Raises:
@@ -92,6 +92,7 @@ class ConsumedThing:
     def invoke_action(
         self,
         name: str,
+        /,
         value: Any = None,
         *,
         body: bytes | None = None,

@@ -40,6 +40,7 @@ class Lamp:
                 "old": {"forms": [{"href": "old", "htv:methodName": "POST"}], "readOnly": True},
                 "far": {"forms": [{"href": "coap://x/far"}]},
                 "at": {"forms": [{"href": "at/{room}{?unit}"}], "uriVariables": {"room": {}}},
+                "named": {"forms": [{"href": "at/{name}"}]},
                 "watched": {"forms": [{"href": "w", "op": "observeproperty"}]},
             },
             "actions": {
@@ -174,6 +175,11 @@ def test_uri_variables_fill_the_template(thing: ConsumedThing, lamp: Lamp) -> No
     """Variables are escaped into path and query."""
     assert thing.read_property("at", room="living room", unit="°") == "here"
     assert lamp.seen[-1]["query"] == {"unit": ["°"]}
+
+
+def test_a_uri_variable_may_be_called_name(thing: ConsumedThing) -> None:
+    """The affordance's own name does not stand in its way."""
+    assert thing.read_property("named", name="living room") == "here"
 
 
 @pytest.mark.parametrize("variables", [{}, {"room": "x", "colour": "red"}])
