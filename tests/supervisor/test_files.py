@@ -60,6 +60,10 @@ FLOOD = f"""(module {WASI}
   (func (export "flood")
     (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
     (loop (call $write (i32.const 60000)) br 0)))"""
+HOARD = f"""(module {WASI}
+  (data (i32.const 200) "out.bin")
+  (func (export "hoard")
+    (loop (drop (call $path (i32.const 200) (i32.const 7) (i32.const 1))) br 0)))"""
 
 ANY = "application/octet-stream"
 IMAGE = "image/x-portable-graymap"
@@ -160,6 +164,13 @@ def test_flood(make_device):
     action = {"wasmiot:entrypoint": "flood", "wasmiot:mount": [mount("out.bin", "output")]}
     device.put("flood", FLOOD, actions={"flood": action})
     assert device.invoke("flood", "flood")["error"]["trap"] == "files"
+
+
+def test_open_files(device):
+    """A module that opens files without end is stopped before it has taken all of the process."""
+    action = {"wasmiot:entrypoint": "hoard", "wasmiot:mount": [mount("out.bin", "output")]}
+    device.put("hoard", HOARD, actions={"hoard": action})
+    assert device.invoke("hoard", "hoard")["error"]["trap"] == "files"
 
 
 def test_nothing_is_left(device):

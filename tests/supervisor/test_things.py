@@ -99,4 +99,5 @@ def test_health(device):
     health = device.client.get("/properties/health").json
     assert health["deployments"] == 1
     assert 0 <= health["memoryLoad"] <= 1
+    assert "wasmiot_supervisor_queue_length 0\n" in device.client.get("/metrics").text
     assert device.client.get("/healthz").json == {"status": "ok"}

@@ -21,7 +21,7 @@ def system(alone: System) -> System:
     return alone
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running() -> Iterator[System]:
     """Return a system with the digit reader deployed, shared by all tests that only look."""
     with Fleet(is_discovered=False) as fleet:
