@@ -8,7 +8,7 @@ from typing import Any
 
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.members import PLACEHOLDER, Place
-from wasmiot_td.report import Finding
+from wasmiot_td.report import Finding, Severity
 
 CLAUSE = "https://www.w3.org/TR/wot-thing-description11/#dataschema"
 
@@ -37,28 +37,37 @@ def check_data_schema(place: Place, *, is_model: bool) -> Iterator[Finding]:
 
 
 def _own_values(pointer: str, schema: Mapping[str, Any]) -> Iterator[Finding]:
-    """Check `enum` and `const` against the rest, and `default` against these as well."""
+    """Check `enum` and `const` against the rest, and `default` against these as well.
+
+    A `const` outside of `enum` is a warning: values are left out by it, and none is malformed.
+    """
     rest = {name: value for name, value in schema.items() if name not in _OWN_VALUES}
     choices = schema.get("enum")
     if isinstance(choices, list):
         for index, value in enumerate(choices):
             yield from _refused(f"{pointer}/enum/{index}", value, rest)
-        rest = {**rest, "enum": choices}
+    listed = {"enum": choices} if isinstance(choices, list) else {}
     if "const" in schema:
         yield from _refused(f"{pointer}/const", schema["const"], rest)
+        yield from _refused(f"{pointer}/const", schema["const"], listed, Severity.WARNING)
         rest = {**rest, "const": schema["const"]}
     if "default" in schema:
-        yield from _refused(f"{pointer}/default", schema["default"], rest)
+        yield from _refused(f"{pointer}/default", schema["default"], {**rest, **listed})
 
 
-def _refused(pointer: str, value: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
+def _refused(
+    pointer: str,
+    value: Any,
+    schema: Mapping[str, Any],
+    severity: Severity = Severity.VIOLATION,
+) -> Iterator[Finding]:
     try:
         faults = check_value(value, schema)
     except (TypeError, ValueError, AttributeError):  # the schema is malformed, and reported so
         return
     for fault in faults[:1]:
         message = f"{value!r} contradicts its own schema: {fault.message}"
-        yield Finding(pointer, message, value=value, source=CLAUSE)
+        yield Finding(pointer, message, severity, value, CLAUSE)
 
 
 def _is_number(value: Any) -> bool:

@@ -72,8 +72,8 @@ _DATA_SCHEMA: Mapping[str, Member] = {
     "readOnly": _BOOLEAN,
     "writeOnly": _BOOLEAN,
     "format": _TEXT,
-    "contentEncoding": Anything(),
-    "contentMediaType": Anything(),
+    "contentEncoding": _TEXT,
+    "contentMediaType": _TEXT,
     "pattern": Anything(),
     "items": Node("DataSchema", or_many=True),
     "minItems": _COUNT,
@@ -91,6 +91,10 @@ _DATA_SCHEMA: Mapping[str, Member] = {
     "anyOf": Anything(),
     "propertyName": Anything(),
 }
+
+
+#: The official JSON Schema asks nothing of these in a property.
+_LAX: Mapping[str, Member] = {"contentEncoding": Anything(), "contentMediaType": Anything()}
 
 
 def _affordance(forms: str, **own: Member) -> Mapping[str, Member]:
@@ -194,7 +198,7 @@ _KINDS = (
     Kind(
         "PropertyAffordance",
         f"{_TD}propertyaffordance",
-        {**_DATA_SCHEMA, **_affordance("PropertyForm", observable=_BOOLEAN)},
+        {**_DATA_SCHEMA, **_affordance("PropertyForm", observable=_BOOLEAN), **_LAX},
         required=("forms",),
     ),
     Kind(
