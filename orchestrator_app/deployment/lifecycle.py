@@ -7,7 +7,8 @@ between leaves a wish that monitoring fulfils, and never a device that nobody re
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -71,7 +72,7 @@ class Deployments:
             ProblemError: 404, 422 without a solution, 502 if a device refused its share.
         """
         manifest = self._manifests.require(slug)
-        with self._locks[slug]:
+        with self.changing(slug):
             previous = self.records.get(slug)
             present = {a.step: a.device for a in previous.actions} if previous else {}
             solved = place(self._store, manifest, deployment_id(slug), present)
@@ -87,7 +88,7 @@ class Deployments:
         Raises:
             ProblemError: 404 for an unknown deployment.
         """
-        with self._locks[slug]:
+        with self.changing(slug):
             deployed = self.require(slug)
             targets = deployed.installations.keys() | deployed.leftovers
             answers = tell_all(self._tell(slug), dict.fromkeys(sorted(targets)))
@@ -111,13 +112,27 @@ class Deployments:
             raise ProblemError(404, "Unknown deployment", f"no deployment is called {slug!r}")
         return deployed
 
+    @contextmanager
+    def changing(self, slug: str) -> Iterator[None]:
+        """Keep everybody else from changing a deployment meanwhile."""
+        with self._locks[slug]:
+            yield
+
+    def is_busy(self, slug: str) -> bool:
+        """Whether a deployment is being changed right now."""
+        lock = self._locks[slug]
+        if not lock.acquire(blocking=False):
+            return True
+        lock.release()
+        return False
+
     def restore(self, slug: str, device: str) -> None:
         """Give a device again what it lost.
 
         Raises:
             InteractionError: it did not take it.
         """
-        with self._locks[slug]:
+        with self.changing(slug):
             deployed = self.records.get(slug)
             if deployed is not None and device in deployed.installations:
                 self._tell(slug)(device, deployed.installations[device])
@@ -128,7 +143,7 @@ class Deployments:
         Raises:
             InteractionError: it could not be told.
         """
-        with self._locks[slug]:
+        with self.changing(slug):
             deployed = self.records.get(slug)
             if deployed is None or not _is_unwanted(deployed, device):
                 return
@@ -144,7 +159,7 @@ class Deployments:
 
     def settle(self, slug: str, state: str) -> None:
         """Note that a deployment is in another state."""
-        with self._locks[slug]:
+        with self.changing(slug):
             deployed = self.records.get(slug)
             if deployed is not None and deployed.state not in (state, "undeploying"):
                 self.records.set_registration(deployed, state=state)

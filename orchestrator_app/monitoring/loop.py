@@ -46,9 +46,14 @@ class Watch:
             for device in deployment.revisions:
                 wanted.setdefault(device, []).append(deployment.slug)
         observed = self._observer.look(wanted)
-        commands = reconcile(desired, observed, self._patience_seconds)
+        commands = reconcile(self._unchanged(desired), observed, self._patience_seconds)
         self._carry_out(commands)
         return commands
+
+    def _unchanged(self, desired: list[Desired]) -> list[Desired]:
+        """Return what nobody changed while the devices were looked at, nor is changing now."""
+        now = self._desired()
+        return [d for d in desired if d in now and not self._deployments.is_busy(d.slug)]
 
     def _desired(self) -> list[Desired]:
         return [

@@ -1,5 +1,7 @@
 """Looked at, compared, mended: one round at a time."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from orchestrator_app.monitoring.loop import Watch
@@ -90,3 +92,11 @@ def test_an_undeployment_ends_when_the_last_device_knows(deployed):
     assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
     assert large.installed == {}
     assert deployed.client.get("/deployments/thermo").status_code == 404
+
+
+def test_what_is_being_changed_is_left_alone(deployed):
+    """While somebody deploys, the watch does not interfere."""
+    deployed.devices["large"].installed.pop("thermo")
+    with deployed.parts.deployments.changing("thermo"), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(watch_of(deployed).round).result() == []
+    assert watch_of(deployed).round()[0] == Restore("thermo", "urn:ex:large")
