@@ -10,6 +10,7 @@ from flask import Flask
 from supervisor_app.app import create_app
 from supervisor_app.errors import SupervisorError
 from supervisor_app.settings import Settings
+from supervisor_app.watch import raise_open_file_limit
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
 
@@ -21,6 +22,7 @@ def application(settings: Settings) -> Flask:
         SystemExit: it cannot start.
     """
     try:
+        raise_open_file_limit()
         lock_data_dir(settings.data_dir)
         return create_app(settings)
     except (SupervisorError, WasmiotError, ProblemError, OSError, ValueError) as error:

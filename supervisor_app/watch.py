@@ -1,14 +1,20 @@
-"""Look after running calls: stop those that have used up their time or their room.
+"""Look after running calls: stop those that have used up their time, room or open files.
 
 One thread for all calls, asleep while nothing runs.
 """
 
+import os
+import resource
 import threading
 import time
+from pathlib import Path
 
 from supervisor_app.call import Call
+from supervisor_app.errors import CallFailedError
 
 TICK_SECONDS = 0.05
+WANTED_OPEN_FILES = 65536
+_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class Watch:
@@ -52,4 +58,31 @@ class Watch:
             now = time.monotonic()
             for call in calls:
                 call.check(now)
+            if calls and has_too_many_open_files():
+                _stop_file_users(calls)
             self._is_active.wait()
+
+
+def raise_open_file_limit() -> None:
+    """Let this process open more files than usual, so that no guest can take them all at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_OPEN_FILES)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def has_too_many_open_files() -> bool:
+    """Say whether more than half of the files that this process may open are open."""
+    if not _DESCRIPTORS.is_dir():
+        return False
+    try:
+        count = len(os.listdir(_DESCRIPTORS))  # noqa: PTH208 - names alone, it is done often
+    except OSError:
+        return True
+    return count > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+
+
+def _stop_file_users(calls: tuple[Call, ...]) -> None:
+    for call in calls:
+        if call.directory is not None:
+            call.interrupt(CallFailedError("files", "too many files are open on this device"))
