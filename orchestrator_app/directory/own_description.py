@@ -102,7 +102,7 @@ def _search() -> dict[str, Any]:
     action = _action(
         "search/sparql{?query}", "GET", None, variables=variables, safe=True, output=output
     )
-    action["forms"][0]["response"] = {"contentType": "application/sparql-results+json"}
+    action["forms"][0]["response"] = {"contentType": "application/json"}
     return action
 
 

@@ -1,4 +1,4 @@
-"""`/sparql` and `/search/sparql`: the query operation of the SPARQL 1.1 Protocol, read-only."""
+"""`/sparql`: the query operation of the SPARQL 1.1 Protocol, read-only."""
 
 from flask import Blueprint, Response, render_template, request
 
@@ -16,35 +16,43 @@ _FORM = "application/x-www-form-urlencoded"
 blueprint = Blueprint("sparql", __name__, template_folder="../ui/templates")
 
 
-@blueprint.get("/search/sparql")
 @blueprint.get("/sparql")
 def query_by_get() -> Response:
     """Answer the query in the argument `query`; without one, describe the service."""
-    _refuse_updates()
-    if "query" not in request.args:
+    if "query" not in request.args and "update" not in request.args:
         return _service_description()
-    return _answer(_only(request.args.getlist("query")))
+    return answer_get(RESULT_TYPES[0], GRAPH_TYPES[0])
 
 
-@blueprint.post("/search/sparql")
 @blueprint.post("/sparql")
 def query_by_post() -> Response:
     """Answer the query in a form's field `query`, or in the body."""
+    return answer_post(RESULT_TYPES[0], GRAPH_TYPES[0])
+
+
+def answer_get(result_type: str, graph_type: str) -> Response:
+    """Answer a query by GET; the types are for clients that name none."""
+    _refuse_updates()
+    return _answer(_only(request.args.getlist("query")), result_type, graph_type)
+
+
+def answer_post(result_type: str, graph_type: str) -> Response:
+    """Answer a query by POST; the types are for clients that name none."""
     _refuse_updates()
     if request.mimetype == _QUERY:
-        return _answer(_decoded(body()))
+        return _answer(_decoded(body()), result_type, graph_type)
     if request.mimetype == _FORM:
-        return _answer(_only(request.form.getlist("query")))
+        return _answer(_only(request.form.getlist("query")), result_type, graph_type)
     detail = f"A query comes as {_FORM} or as {_QUERY}."
     raise ProblemError(415, "Unsupported Media Type", detail)
 
 
-def _answer(text: str) -> Response:
+def _answer(text: str, result_type: str, graph_type: str) -> Response:
     answer = services().queries.answer(
         GraphQuery(
             text,
-            result_type=_accepted(RESULT_TYPES),
-            graph_type=_accepted(GRAPH_TYPES),
+            result_type=_accepted(RESULT_TYPES, result_type),
+            graph_type=_accepted(GRAPH_TYPES, graph_type),
             default_graphs=request.values.getlist("default-graph-uri"),
             named_graphs=request.values.getlist("named-graph-uri"),
         )
@@ -55,11 +63,10 @@ def _answer(text: str) -> Response:
     return response
 
 
-def _accepted(media_types: tuple[str, ...]) -> str | None:
+def _accepted(media_types: tuple[str, ...], default: str) -> str | None:
     """Return the media type that the client likes best, None if it accepts none of them."""
-    if not request.accept_mimetypes:
-        return media_types[0]
-    return request.accept_mimetypes.best_match(media_types)
+    preferred = (default, *(m for m in media_types if m != default))
+    return request.accept_mimetypes.best_match(preferred) if request.accept_mimetypes else default
 
 
 def _refuse_updates() -> None:

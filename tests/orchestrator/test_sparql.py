@@ -65,6 +65,21 @@ def test_a_format_that_does_not_fit_is_not_acceptable(lamps):
     assert response.status_code == 406
 
 
+@pytest.mark.parametrize(
+    ("query", "media_type"), [(ALL, "application/json"), (CONSTRUCT, "application/ld+json")]
+)
+def test_a_search_answers_in_plain_types(lamps, query, media_type):
+    """Where the client names none, JSON for tables and JSON-LD for graphs."""
+    response = lamps.get("/search/sparql", query_string={"query": query})
+    assert (response.status_code, response.mimetype) == (200, media_type)
+
+
+@pytest.mark.parametrize("query", ["DROP ALL", "nonsense", "LOAD <http://x.example/>"])
+def test_a_search_is_a_query_and_nothing_else(lamps, query):
+    """Updates are a 400 there."""
+    assert lamps.get("/search/sparql", query_string={"query": query}).status_code == 400
+
+
 def test_the_dataset_can_be_named(lamps):
     """Only the graphs that the protocol names are asked."""
     arguments = {"query": ALL, "default-graph-uri": "urn:ex:b"}
