@@ -4,7 +4,9 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ README_LINES = 60
 IMPORTERS = {
     "pyld": {"wasmiot_td/jsonld.py"},
     "pyshacl": {"wasmiot_td/shacl.py"},
+    "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/transport.py"},
     "urllib3": {"wasmiot_td/transport.py"},
     "granian": {"wasmiot_td/serving.py"},
@@ -30,6 +33,11 @@ IMPORTERS = {
     "psutil": {"supervisor_app/health.py"},
     "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
 }
+
+# Imported only where present: the camera driver, and an engine that is faster than pyshacl.
+OPTIONAL_IMPORTS = {"cv2", "shifty"}
+# What a dependency is made of, and always brings.
+COMPANIONS = {"pydantic_core": "pydantic", "werkzeug": "flask", "ifaddr": "zeroconf"}
 
 
 def python_files(*folders: str) -> Iterator[Path]:
@@ -97,3 +105,30 @@ def test_continuous_integration_runs_what_a_newcomer_runs() -> None:
     """`.ci/run` ends in `make test`, which is a target of the Makefile."""
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "exec make test"
     assert re.search(r"^test:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def distributions_of(*extras: str) -> set[str]:
+    """Return the distributions that the library, or an extra of it, names as dependencies."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]
+    requirements = [*project["dependencies"], *(r for extra in extras for r in optional[extra])]
+    return {re.split(r"[^A-Za-z0-9._-]", r)[0].lower() for r in requirements}
+
+
+@pytest.mark.parametrize(
+    ("package", "extras"),
+    [
+        ("wasmiot_td", ()),
+        ("supervisor_app", ("supervisor", "camera")),
+        ("orchestrator_app", ("orchestrator",)),
+    ],
+)
+def test_each_part_imports_only_what_it_declares(package: str, extras: tuple[str, ...]) -> None:
+    """The library alone installs with few dependencies, and each extra brings its own."""
+    files = [path for path in python_files(package) if path.name != "serving.py"]
+    imported = set().union(*map(imported_names, files)) - set(sys.stdlib_module_names)
+    foreign = {COMPANIONS.get(n, n) for n in imported - set(PACKAGES) - OPTIONAL_IMPORTS}
+    owners = packages_distributions()
+    declared = distributions_of(*extras)
+    undeclared = [name for name in foreign if not {d.lower() for d in owners[name]} & declared]
+    assert undeclared == []
