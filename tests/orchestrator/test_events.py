@@ -59,6 +59,15 @@ def test_a_type_is_told_alone_and_with_what_changed(client, listen, thing):
     assert heard(stream, 1)[0]["data"] == {"id": "urn:ex:lamp", "title": "light"}
 
 
+def test_with_diff_a_creation_is_told_whole_and_a_deletion_by_its_id(client, listen, thing):
+    """Of a new Thing all is news; of a deleted one only that it is gone."""
+    stream = listen("/events?diff=true")
+    change_a_lamp(client, thing)
+    created, _, deleted = (event["data"] for event in heard(stream, 3))
+    assert (created["id"], created["title"]) == ("urn:ex:lamp", "lamp")
+    assert deleted == {"id": "urn:ex:lamp"}
+
+
 def test_a_listener_that_comes_back_hears_what_it_missed(client, listen, thing):
     """`Last-Event-ID` names the last event that was heard."""
     stream = listen("/events")
