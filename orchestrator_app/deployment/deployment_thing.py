@@ -68,7 +68,7 @@ def deployment_thing(plan: Plan, base: str) -> dict[str, Any]:
             {"id": a.installation, "device": a.device, "thing": a.thing} for a in places
         ],
         "properties": {"state": _state(), "revision": _revision()},
-        "actions": {"execute": _execute(plan)},
+        "actions": {"execute": _execute(plan), "run": _run(plan)},
         "forms": [
             {
                 "href": "actions",
@@ -106,23 +106,28 @@ def _revision() -> dict[str, Any]:
 
 
 def _execute(plan: Plan) -> dict[str, Any]:
-    schema = plan.first.get("input")
+    words = {"title": "Execute", "description": "Run all steps; the result is that of the last."}
+    form = _form("execute", input_media_type(plan.first.get("input")), JSON)
+    return {**words, "synchronous": False, **_schemas(plan), "forms": [form]}
+
+
+def _run(plan: Plan) -> dict[str, Any]:
+    words = {"title": "Run", "description": "Run all steps and answer with the result itself."}
+    answer = str((plan.last.get("output") or {}).get("contentMediaType", JSON))
+    form = _form("run", input_media_type(plan.first.get("input")), answer)
+    return {**words, "synchronous": True, **_schemas(plan), "forms": [form]}
+
+
+def _schemas(plan: Plan) -> dict[str, Any]:
+    schemas = {"input": plan.first.get("input"), "output": plan.last.get("output")}
+    return {key: schema for key, schema in schemas.items() if schema is not None}
+
+
+def _form(name: str, content_type: str, answer: str) -> dict[str, Any]:
     form: dict[str, Any] = {
-        "href": "actions/execute",
+        "href": f"actions/{name}",
         "op": ["invokeaction"],
-        "contentType": input_media_type(schema),
+        "contentType": content_type,
         "htv:methodName": "POST",
     }
-    if form["contentType"] != JSON:
-        form["response"] = {"contentType": JSON}
-    action: dict[str, Any] = {
-        "title": "Execute",
-        "description": "Run all steps; the result is that of the last.",
-        "synchronous": False,
-        "safe": False,
-    }
-    if schema is not None:
-        action["input"] = schema
-    if plan.last.get("output") is not None:
-        action["output"] = plan.last["output"]
-    return action | {"forms": [form]}
+    return form | ({"response": {"contentType": answer}} if answer != content_type else {})

@@ -97,3 +97,7 @@ class Devices:
     def cancel(self, href: str) -> None:
         """Cancel an invocation by its absolute URL."""
         self._anything.cancel_action(href)
+
+    def fetch_output(self, url: str) -> tuple[bytes, str]:
+        """Return an output file and its content type."""
+        return self._anything.fetch_output(url)

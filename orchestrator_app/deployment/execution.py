@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -27,6 +28,14 @@ MOST_PARALLEL_EXECUTIONS = 32
 LONGEST_WAIT_SECONDS = 60.0
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A result that is a file."""
+
+    content: bytes
+    content_type: str
 
 
 class Executions:
@@ -66,6 +75,26 @@ class Executions:
         self._live[slug, invocation] = status
         self._pool.submit(self._run, deployed, invocation, given)
         return invocation, status
+
+    def run(self, slug: str, given: Input) -> Any:
+        """Execute and wait for the end; return the output, or an `OutputFile`.
+
+        Raises:
+            ProblemError: as for `start`; 502 if a step failed, 504 if it takes too long.
+        """
+        invocation, _ = self.start(slug, given)
+        status = self.status(slug, invocation, LONGEST_WAIT_SECONDS)
+        if status["status"] == "failed":
+            raise ProblemError(**{**status["error"], "status": 502})
+        if status["status"] != "completed":
+            detail = f"no result within {LONGEST_WAIT_SECONDS:g} s; use execute and ask later"
+            raise ProblemError(504, "Not finished", detail)
+        if "outputUrl" not in status:
+            return status.get("output")
+        try:
+            return OutputFile(*self._devices.fetch_output(status["outputUrl"]))
+        except InteractionError as error:
+            raise ProblemError(502, "The result cannot be fetched", str(error)) from error
 
     def status(self, slug: str, invocation: str, wait_seconds: float = 0.0) -> Status:
         """Return the status of an execution, waiting a little for its end if asked to.

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from orchestrator_app.deployment.devices import Input
+from orchestrator_app.deployment.execution import OutputFile
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
 from orchestrator_app.services import services
 from wasmiot_td import json_text
@@ -63,6 +64,15 @@ def execute(slug: str) -> Response:
     invocation, status = services().executions.start(slug, _given(schema))
     document = _with_href(slug, invocation, status)
     return represent(document, JSON, status=201, headers={"Location": document["href"]})
+
+
+@blueprint.post("/deployments/<slug>/actions/run")
+def run(slug: str) -> Response:
+    """Execute and answer with the result itself: JSON, a file, or nothing."""
+    result = services().executions.run(slug, _given(_execute_input(slug)))
+    if isinstance(result, OutputFile):
+        return Response(result.content, content_type=result.content_type)
+    return Response(status=204) if result is None else represent(result, JSON)
 
 
 @blueprint.get("/deployments/<slug>/actions/execute/<invocation>")

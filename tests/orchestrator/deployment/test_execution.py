@@ -2,6 +2,8 @@
 
 import pytest
 
+from wasmiot_td.consumed_thing import ConsumedThing
+
 
 @pytest.fixture
 def deployed(yard):
@@ -103,3 +105,27 @@ def test_cancelling_ends_the_execution_and_tells_the_device(deployed):
     assert (status["status"], status["error"]["step"]) == ("failed", 1)
     assert "cancelled" in status["error"]["detail"]
     assert deployed.devices["large"].statuses["0"]["status"] == "cancelled here"
+
+
+def test_run_answers_with_the_result_itself(deployed):
+    """A synchronous action for clients that cannot follow a status."""
+    answer = deployed.client.post("/deployments/thermo/actions/run")
+    assert (answer.status_code, answer.get_json()) == (200, 42)
+
+
+def test_run_answers_with_the_problem_of_the_step_that_failed(deployed):
+    """What fails on the way is an error of HTTP here, with step and device."""
+    deployed.unplug(deployed.devices["sensor"])
+    answer = deployed.client.post("/deployments/thermo/actions/run")
+    assert (answer.status_code, answer.content_type) == (502, "application/problem+json")
+    assert answer.get_json()["step"] == 0
+
+
+def test_any_client_can_drive_the_deployment_by_its_description(deployed):
+    """A consumed Thing invokes `run` and reads the state with no special code."""
+    deployed.wires["http://orchestrator/"] = deployed.app.wsgi_app
+    thing = ConsumedThing.fetch("http://orchestrator/deployments/thermo", deployed.transport)
+    assert thing.invoke_action("run") == 42
+    assert thing.read_property("state") == "deployed"
+    status = thing.wait_for_action(thing.invoke_action("execute"))
+    assert status.output == 42
