@@ -1,17 +1,16 @@
 """Use other Things: read what a call depends on, send an output to where it feeds."""
 
-import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from supervisor_app.directory import Directory
 from supervisor_app.execution import Outcome
 from supervisor_app.installation import Operation, Reference
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import (
     AffordanceNotFound,
     InteractionError,
-    ThingProblem,
     ThingUnreachable,
 )
 from wasmiot_td.models.action_status import ActionStatus
@@ -23,28 +22,13 @@ _log = logging.getLogger(__name__)
 class Neighbours:
     """Other Things, as this device's operations use them."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, directory: Directory | None = None) -> None:
         self._transport = transport
+        self._directory = directory
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return the bytes at a URL."""
         return ConsumedThing({}, self._transport).fetch_output(url, max_bytes)[0]
-
-    def is_there(self, url: str) -> bool:
-        """Say whether a directory has an entry at a URL."""
-        try:
-            self._transport.get_document(url)
-        except ThingProblem as error:
-            if error.status in (404, 410):
-                return False
-            raise
-        return True
-
-    def put_document(self, url: str, document: Mapping[str, Any]) -> None:
-        """Register a TD with a directory."""
-        body = json.dumps(document, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/td+json"}
-        self._transport.request("PUT", url, body=body, headers=headers).checked()
 
     def call(self, url: str, action: str, value: Any) -> Any:
         """Invoke an action of the Thing at a URL."""
@@ -56,17 +40,13 @@ class Neighbours:
         Raises:
             ProblemError: 502, it cannot be had; says what was tried.
         """
-        url, name = _address_of(reference)
-        if not url:
-            detail = f"{reference.id or list(reference.types)} has no address: nothing to read from"
-            raise ProblemError(502, "Dependency not resolved", detail, dependsOn=reference.id)
         try:
-            return self._read(url, name)
+            thing, name = self._thing_of(reference)
+            return thing.read_property(name)
         except InteractionError as error:
-            detail = f"{reference.id or url} cannot be read: {error}"
-            raise ProblemError(
-                502, "Dependency not resolved", detail, dependsOn=reference.id
-            ) from error
+            wanted = reference.id or ", ".join(reference.types)
+            detail = f"{wanted} cannot be read: {error}"
+            raise ProblemError(502, "Dependency not resolved", detail, dependsOn=wanted) from error
 
     def feed(self, operation: Operation, outcome: Outcome) -> dict[str, Any]:
         """Send an outcome on, and return what that adds to the status of the call.
@@ -83,9 +63,17 @@ class Neighbours:
                 members["output"] = answer
         return members
 
-    def _read(self, url: str, name: str) -> Any:
-        thing = ConsumedThing.fetch(url, self._transport)
-        return thing.read_property(name or _only_property(thing, url))
+    def _thing_of(self, reference: Reference) -> tuple[ConsumedThing, str]:
+        url, name = _address_of(reference)
+        if url:
+            thing = ConsumedThing.fetch(url, self._transport)
+            return thing, name or _only_property(thing, url)
+        if self._directory is None:
+            raise AffordanceNotFound("it has no address, and there is no directory to ask")
+        found = self._directory.find(reference)
+        if found is None:
+            raise AffordanceNotFound("the directory has no such Thing, nor one of its type")
+        return ConsumedThing(found[0], self._transport), found[1]
 
     def _send(self, reference: Reference, outcome: Outcome) -> Any:
         unreachable: ThingUnreachable | None = None

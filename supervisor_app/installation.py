@@ -4,7 +4,7 @@ Source: the wasmiot vocabulary, parts `affordance` and `module`.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -62,7 +62,7 @@ class Reference:
         thing: the URL of the Thing's TD.
         affordance: the affordance's name in it.
         input: the name of the argument that takes the value.
-        types: semantic types, any Thing of which will do.
+        types: IRIs of semantic types, any Thing of which will do.
         alternatives: what to use instead, the best first.
     """
 
@@ -146,6 +146,7 @@ def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
     findings: list[Finding] = []
     modules = tuple(_modules(document, findings))
     by_id = {m.id: m for m in modules}
+    prefixes = prefixes_of(document)
     operations: dict[tuple[Kind, str], Operation] = {}
     kinds: tuple[Kind, ...] = ("properties", "actions")
     for kind in kinds:
@@ -154,6 +155,7 @@ def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
                 pointer = f"/{kind}/{_escape(name)}"
                 module = _module_of(affordance, by_id, pointer, findings)
                 operation = _operation(slug, kind, name, affordance, module)
+                operation = replace(operation, depends_on=_expanded(operation, prefixes))
                 findings += _faults(operation, pointer)
                 operations[kind, name] = operation
     if findings:
@@ -255,6 +257,29 @@ def _mount_faults(mount: Mount, present: Set[str], place: str) -> Iterator[Findi
     if mount.stage == "deployment" and mount.is_required and mount.path not in present:
         message = f"the file {mount.path} is required at deployment and no dataFile brings it"
         yield Finding(place, message)
+
+
+def prefixes_of(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the prefixes that a canonical document brings along."""
+    contexts = [c for c in _as_list(document.get("@context")) if isinstance(c, Mapping)]
+    return {k: v for context in contexts for k, v in context.items() if isinstance(v, str)}
+
+
+def expanded(types: Any, prefixes: Mapping[str, str]) -> set[str]:
+    """Return semantic types as IRIs, where their prefix is known."""
+    return {_iri(t, prefixes) for t in _as_list(types) if isinstance(t, str)}
+
+
+def _iri(term: str, prefixes: Mapping[str, str]) -> str:
+    prefix, colon, name = term.partition(":")
+    return prefixes[prefix] + name if colon and prefix in prefixes else term
+
+
+def _expanded(operation: Operation, prefixes: Mapping[str, str]) -> tuple[Reference, ...]:
+    return tuple(
+        replace(r, types=tuple(sorted(expanded(list(r.types), prefixes))))
+        for r in operation.depends_on
+    )
 
 
 def is_digest(text: str) -> bool:

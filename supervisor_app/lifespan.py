@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from urllib.parse import quote
 
 from flask import Flask
 
 from supervisor_app.announce import announced, register_if_unknown
+from supervisor_app.directory import Directory
 from supervisor_app.supervisor import Supervisor
 
 DIRECTORY_SECONDS = 4.0
@@ -33,20 +33,20 @@ def live(app: Flask) -> Iterator[None]:
                     settings.announce_interface,
                 )
             )
-        if settings.directory:
-            _start_registration(supervisor, stop)
+        if supervisor.directory is not None:
+            _start_registration(supervisor, supervisor.directory, stop)
         yield
 
 
-def _start_registration(supervisor: Supervisor, stop: threading.Event) -> None:
-    settings = supervisor.settings
-    url = f"{settings.directory.rstrip('/')}/things/{quote(settings.device_id, safe=':')}"
-    neighbours = supervisor.neighbours
+def _start_registration(
+    supervisor: Supervisor, directory: Directory, stop: threading.Event
+) -> None:
+    device_id = supervisor.settings.device_id
     thread = threading.Thread(
         target=register_if_unknown,
         args=(
-            lambda: neighbours.is_there(url),
-            lambda: neighbours.put_document(url, supervisor.thing(supervisor.base)),
+            lambda: directory.has(device_id),
+            lambda: directory.put(device_id, supervisor.thing(supervisor.base)),
             stop,
             DIRECTORY_SECONDS,
         ),

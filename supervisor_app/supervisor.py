@@ -8,6 +8,7 @@ from pathlib import Path
 
 from supervisor_app.call import Limits
 from supervisor_app.device_thing import device_thing
+from supervisor_app.directory import Directory
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.feeding import Neighbours
 from supervisor_app.health import measure
@@ -30,7 +31,7 @@ class Supervisor:
 
     settings: Settings
     provides: tuple[str, ...]
-    neighbours: Neighbours
+    directory: Directory | None
     runtime: Runtime
     installations: Installations
     execution: Execution
@@ -111,7 +112,8 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
-    neighbours = Neighbours(transport)
+    directory = Directory(settings.directory, transport) if settings.directory else None
+    neighbours = Neighbours(transport, directory)
     functions = linked_functions(settings, neighbours.call)
     runtime = Runtime(functions, settings.slots)
     packages = Packages(
@@ -141,7 +143,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     )
     provides = tuple(provided_interfaces(functions))
     supervisor = Supervisor(
-        settings, provides, neighbours, runtime, installations, execution, statuses, invocations
+        settings, provides, directory, runtime, installations, execution, statuses, invocations
     )
     installations.restore()
     if settings.td is not None:

@@ -85,13 +85,14 @@ def test_registers_where_it_is_unknown(make_device, directory, monkeypatch):
     monkeypatch.setattr("supervisor_app.lifespan.DIRECTORY_SECONDS", 0.05)
     device = make_device(directory=url, is_announced=False)
     registered = threading.Event()
-    original = device.app.extensions["supervisor"].neighbours.put_document
+    directory = device.app.extensions["supervisor"].directory
+    original = directory.put
 
     def put(*arguments):
         original(*arguments)
         registered.set()
 
-    monkeypatch.setattr(device.app.extensions["supervisor"].neighbours, "put_document", put)
+    monkeypatch.setattr(directory, "put", put)
     with live(device.app):
         assert registered.wait(20)
     assert known[device.settings.device_id]["title"] == "supervisor"

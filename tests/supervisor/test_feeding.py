@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 import wasmtime
+from flask import Flask
 
 from wasmiot_td.consumed_thing import WsgiTransport
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digit-reader"
 IMAGE = "image/x-portable-graymap"
+CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 PICTURE = {"type": "string", "contentMediaType": IMAGE}
 INCREMENT = """(module
   (func (export "one") (result i32) i32.const 1)
@@ -31,6 +33,7 @@ def fleet(make_device):
         apps[base] = device.app
         return device
 
+    start.apps = apps
     return start
 
 
@@ -127,6 +130,38 @@ def test_dependency_is_read(fleet):
     }
     double = {"type": "number", "wasmiot:entrypoint": "double", "wasmiot:dependsOn": [depends]}
     assert room.put("room", DOUBLE, properties={"double": double}).status_code == 201
+    assert room.client.get("/deployments/room/properties/double").json == 42.6
+
+
+@pytest.mark.parametrize(
+    "depends",
+    [
+        {"id": "urn:hall-sensor"},
+        {"id": "urn:hall-sensor#/properties/temperature"},
+        {"id": "urn:hall-temperature"},
+        {"id": "urn:unknown", "type": "saref:TemperatureSensor"},
+        {"id": "urn:unknown", "type": "saref:Temperature"},
+    ],
+    ids=["thing", "pointer", "property", "type of the thing", "type of the property"],
+)
+def test_dependency_from_a_directory(fleet, depends):
+    """What has no address is found in the directory: by id, or by semantic type."""
+    prefix = {"saref": "https://w3id.org/saref#"}
+    sensor, room = fleet("sensor"), fleet("room", directory="http://directory/")
+    temperature = {"id": "urn:hall-temperature", "type": "number", "@type": "saref:Temperature"}
+    sensor.put(
+        "dht",
+        SENSOR,
+        id="urn:hall-sensor",
+        **{"@context": [*CONTEXT, prefix], "@type": ["Thing", "saref:TemperatureSensor"]},
+        properties={"temperature": {**temperature, "wasmiot:entrypoint": "temperature"}},
+    )
+    listed = [{"title": "another"}, sensor.client.get("/deployments/dht/td").json]
+    directory = Flask("directory")
+    directory.add_url_rule("/things", view_func=lambda: listed)
+    fleet.apps["http://directory/"] = directory
+    double = {"type": "number", "wasmiot:entrypoint": "double", "wasmiot:dependsOn": [depends]}
+    room.put("room", DOUBLE, **{"@context": [*CONTEXT, prefix]}, properties={"double": double})
     assert room.client.get("/deployments/room/properties/double").json == 42.6
 
 

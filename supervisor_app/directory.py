@@ -1,0 +1,106 @@
+"""A Thing directory, as a device uses it: to register with, and to find what it depends on.
+
+Only what every directory has is used: the listing and the things one by one.
+
+Source: W3C WoT Discovery, clause 7.2.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from supervisor_app.installation import Reference, expanded, prefixes_of
+from wasmiot_td.consumed_thing import Transport
+from wasmiot_td.errors import ThingProblem
+from wasmiot_td.transport import MAX_RESPONSE_BYTES
+
+_MAX_PAGES = 100
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
+_GONE = (404, 410)
+
+
+class Directory:
+    """A directory at a URL."""
+
+    def __init__(self, url: str, transport: Transport) -> None:
+        self._things = f"{url.rstrip('/')}/things"
+        self._transport = transport
+
+    def has(self, thing_id: str) -> bool:
+        """Say whether the directory knows a Thing."""
+        try:
+            self._transport.get_document(self._url_of(thing_id))
+        except ThingProblem as error:
+            if error.status in _GONE:
+                return False
+            raise
+        return True
+
+    def put(self, thing_id: str, document: Mapping[str, Any]) -> None:
+        """Register a TD."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/td+json"}
+        url = self._url_of(thing_id)
+        self._transport.request("PUT", url, body=body, headers=headers).checked()
+
+    def find(self, reference: Reference) -> tuple[Mapping[str, Any], str] | None:
+        """Return a TD and the name of its property that serve a reference; None without any.
+
+        The very Thing or property that is named goes before one that has the right type.
+        """
+        of_type = None
+        for document in self._listing():
+            name = _property_by_id(document, reference)
+            if name:
+                return document, name
+            if of_type is None and (name := _property_by_type(document, reference)):
+                of_type = document, name
+        return of_type
+
+    def _url_of(self, thing_id: str) -> str:
+        return f"{self._things}/{quote(thing_id, safe=':')}"
+
+    def _listing(self) -> Iterator[Mapping[str, Any]]:
+        url = self._things
+        for _ in range(_MAX_PAGES):
+            response = self._transport.request("GET", url, max_bytes=MAX_RESPONSE_BYTES).checked()
+            page = response.json()
+            yield from (d for d in page if isinstance(d, dict))
+            link = _NEXT.search(response.headers.get("link", ""))
+            if link is None:
+                return
+            url = urljoin(url, link[1])
+
+
+def _property_by_id(document: Mapping[str, Any], reference: Reference) -> str:
+    properties = _properties(document)
+    wanted, _, fragment = reference.id.partition("#")
+    for name, affordance in properties.items():
+        if reference.id and affordance.get("id") == reference.id:
+            return name
+    if wanted and document.get("id") == wanted:
+        name = reference.affordance or fragment.rpartition("/")[2]
+        return name if name in properties else _only(properties)
+    return ""
+
+
+def _property_by_type(document: Mapping[str, Any], reference: Reference) -> str:
+    prefixes, wanted = prefixes_of(document), set(reference.types)
+    properties = _properties(document)
+    for name, affordance in properties.items():
+        if wanted & expanded(affordance.get("@type"), prefixes):
+            return name
+    if wanted & expanded(document.get("@type"), prefixes):
+        return reference.affordance if reference.affordance in properties else _only(properties)
+    return ""
+
+
+def _properties(document: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    properties = document.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _only(properties: Mapping[str, Any]) -> str:
+    return next(iter(properties)) if len(properties) == 1 else ""
