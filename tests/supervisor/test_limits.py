@@ -1,5 +1,7 @@
 """Modules that misbehave: each ends as a failed call with a name, and the supervisor serves on."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from supervisor_app.call import Call, Limits
@@ -106,3 +108,29 @@ def test_waiting_is_not_running():
     call = Call(Limits(seconds=1, memory_bytes=1, files_bytes=1))
     call.check(now=1e9)
     assert call.failure is None
+
+
+MIXED = """(module
+  (import "sys" "print" (func $print (param i32 i32)))
+  (memory (export "memory") 1)
+  (func (export "fine") (result i32) i32.const 7)
+  (func (export "unreachable") (result i32) unreachable)
+  (func (export "host") (result i32) (call $print (i32.const -1) (i32.const 9)) (i32.const 1)))"""
+
+
+def test_calls_at_once_do_not_mix(make_device):
+    """Many calls in many threads end each in its own way."""
+    device = make_device(slots=4)
+    output = {"type": "integer"}
+    names = ("fine", "unreachable", "host")
+    actions = {n: {"wasmiot:entrypoint": n, "synchronous": True, "output": output} for n in names}
+    device.put("mixed", MIXED, actions=actions)
+    expected = {"fine": 7, "unreachable": "unreachable", "host": "host-function"}
+
+    def call(name):
+        answer = device.app.test_client().post(f"/deployments/mixed/actions/{name}").json
+        return name, answer if name == "fine" else answer["trap"]
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = set(pool.map(call, names * 60))
+    assert outcomes == set(expected.items())
