@@ -67,6 +67,7 @@ class Worker:
     def __init__(self) -> None:
         self._path = ""
         self._store = ox.Store()
+        self._is_merged = False
 
     def reply(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of the answer to a request."""
@@ -86,9 +87,19 @@ class Worker:
         if path != self._path:
             self._store = ox.Store.read_only(path)
             self._path = path
+            merged = self._store.quads_for_pattern(None, None, None, ox.DefaultGraph())
+            self._is_merged = next(merged, None) is not None
+
+    def _dataset(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return the dataset of a query: what the protocol names, or all graphs together."""
+        default = [ox.NamedNode(iri) for iri in request["default_graphs"]]
+        named = [ox.NamedNode(iri) for iri in request["named_graphs"]]
+        if not default and not named:
+            return {"use_default_graph_as_union": not self._is_merged}
+        return {"default_graph": default, "named_graphs": named}
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        result = self._store.query(request["query"], **_dataset(request))
+        result = self._store.query(request["query"], **self._dataset(request))
         is_graph = isinstance(result, ox.QueryTriples)
         media_type = request["graph_type" if is_graph else "result_type"]
         formats: dict[str, Any] = GRAPH_FORMATS if is_graph else RESULT_FORMATS
@@ -97,15 +108,6 @@ class Worker:
         output = _Bounded(request["max_bytes"])
         result.serialize(output, formats[media_type])
         return {"media_type": media_type}, output.getvalue()
-
-
-def _dataset(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the dataset of a query: what the protocol names, or the union of all graphs."""
-    default = [ox.NamedNode(iri) for iri in request["default_graphs"]]
-    named = [ox.NamedNode(iri) for iri in request["named_graphs"]]
-    if not default and not named:
-        return {"use_default_graph_as_union": True}
-    return {"default_graph": default, "named_graphs": named}
 
 
 def _confine() -> None:
