@@ -39,7 +39,8 @@ def check_data_schema(place: Place, *, is_model: bool) -> Iterator[Finding]:
 def _own_values(pointer: str, schema: Mapping[str, Any]) -> Iterator[Finding]:
     """Check `enum` and `const` against the rest, and `default` against these as well.
 
-    A `const` outside of `enum` is a warning: values are left out by it, and none is malformed.
+    A `const` outside of `enum` is a warning: values are left out by it, and none is malformed. So
+    is a `default` of null, with which generators say that there is none.
     """
     rest = {name: value for name, value in schema.items() if name not in _OWN_VALUES}
     choices = schema.get("enum")
@@ -52,7 +53,8 @@ def _own_values(pointer: str, schema: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _refused(f"{pointer}/const", schema["const"], listed, Severity.WARNING)
         rest = {**rest, "const": schema["const"]}
     if "default" in schema:
-        yield from _refused(f"{pointer}/default", schema["default"], {**rest, **listed})
+        weight = Severity.VIOLATION if schema["default"] is not None else Severity.WARNING
+        yield from _refused(f"{pointer}/default", schema["default"], {**rest, **listed}, weight)
 
 
 def _refused(

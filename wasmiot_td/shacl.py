@@ -46,7 +46,7 @@ SHAPES_OF_KIND: dict[str, tuple[str, ...]] = {
 }
 _ROOT_CLASS = {"Thing": TD.Thing, "ThingModel": TM.ThingModel}
 _LOGGER = logging.getLogger(__name__)
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 
 def validate(n_triples: bytes, document_id: str, types: Collection[str]) -> list[Finding]:
@@ -68,8 +68,7 @@ def explain(n_triples: bytes, document_id: str, types: Collection[str]) -> list[
     kind = _kind(types)
     with quiet_literals():
         graph = Graph().parse(data=_with_root_class(n_triples, document_id, kind), format="nt")
-        with _LOCK:
-            results = list(_results(graph, kind))
+        results = list(_results(graph, kind))
         return [_finding(result, graph, document_id, _sources(kind)) for result in results]
 
 
@@ -99,14 +98,18 @@ def _compiled(kind: str) -> CompiledShapes | None:
 
 @contextmanager
 def quiet_literals() -> Iterator[None]:
-    """Keep rdflib from logging a traceback for each ill-typed literal: the shapes report them."""
+    """Keep rdflib from logging a traceback for each ill-typed literal: the shapes report them.
+
+    One thread at a time: the level of a logger is global, and pyshacl makes no promises.
+    """
     logger = logging.getLogger("rdflib.term")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    with _LOCK:
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def shapes_graph(names: Iterable[str]) -> Graph:

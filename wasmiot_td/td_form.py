@@ -35,6 +35,9 @@ _EMPTY_ANYWHERE = {
     "descriptionInLanguage": "descriptions",
     "td:descriptionInLanguage": "descriptions",
 }
+#: What TD lets be a text or an array, and clients (node-wot) or our own documents want as an array.
+_ALWAYS_ARRAYS = frozenset(("op", "wasmiot:provides", "wasmiot:imports", "wasmiot:exports"))
+_NEIGHBOURS = frozenset(("Dependency", "Feed"))
 
 
 def restored(compacted: Mapping[str, Any], kind: str = "Thing") -> dict[str, Any]:
@@ -84,10 +87,18 @@ def _member(item: Any, kind: Kind, name: str) -> Any:
     if isinstance(member, NodeList):
         return [_part(each, member.kind) for each in _as_list(item)]
     if isinstance(member, Node):
-        return _each(item, lambda each: _part(each, member.kind))
-    if isinstance(member, Texts) and (not member.or_one or name == "op"):
+        return _nodes(item, member.kind)
+    if isinstance(member, Texts) and (not member.or_one or name in _ALWAYS_ARRAYS):
         return _as_list(item)
     return item
+
+
+def _nodes(item: Any, kind_name: str) -> Any:
+    """Return nodes in their form; neighbours are always objects in an array."""
+    if kind_name not in _NEIGHBOURS:
+        return _each(item, lambda each: _part(each, kind_name))
+    nodes = [{"id": each} if isinstance(each, str) else each for each in _as_list(item)]
+    return [_part(each, kind_name) for each in nodes]
 
 
 def _map(item: Any, member: NodeMap) -> Any:

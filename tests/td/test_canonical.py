@@ -230,3 +230,47 @@ def test_an_extension_scheme_and_its_class_stand_apart() -> None:
     compacted = {"securityDefinitions": {"a": {"scheme": ["ex:Own", "basic"]}}}
     expected = {"@type": "ex:Own", "scheme": "basic"}
     assert restored(compacted)["securityDefinitions"]["a"] == expected
+
+
+DIGEST = "sha256:" + "a" * 64
+MANIFEST: dict[str, Any] = {
+    "@context": [*CANONICAL_CONTEXT],
+    "id": "urn:x:manifest",
+    "@type": "wasmiot:Manifest",
+    "name": "digit-reader",
+    "sequence": [
+        {"module": "camera", "entrypoint": "takeImage", "device": "urn:x:device"},
+        {"module": "digits", "entrypoint": "classify"},
+    ],
+}
+MODULE: dict[str, Any] = {
+    "@context": [*CANONICAL_CONTEXT],
+    "id": "urn:x:module",
+    "@type": ["tm:ThingModel", "wasmiot:Module"],
+    "title": "digits",
+    "version": {"model": "1.0.0"},
+    "wasmiot:digest": DIGEST,
+    "wasmiot:imports": ["wasi_snapshot_preview1"],
+    "wasmiot:exports": ["classify"],
+    "actions": {
+        "classify": {
+            "wasmiot:entrypoint": "classify",
+            "wasmiot:mount": [{"path": "image.pgm", "stage": "execution", "required": True}],
+            "wasmiot:dataFile": [{"path": "w.bin", "digest": DIGEST, "byteLength": 9700}],
+            "wasmiot:dependsOn": [{"id": "urn:x:camera#/actions/takeImage"}],
+            "output": {"type": "integer", "minimum": 0, "maximum": 9},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("document", [MANIFEST, MODULE])
+def test_own_documents_come_back_exactly(document: dict[str, Any]) -> None:
+    """A manifest or a module, given expanded or flattened, is the same JSON and graph again."""
+    base = document_base(document["id"])
+    loaded = load(document)
+    assert loaded.document == document
+    nodes = expand(document, base=base).nodes
+    for source in (nodes, pyld.flatten(nodes, None, {"base": base})):
+        again = load(json.dumps(source))
+        assert (again.document, again.n_triples) == (document, loaded.n_triples)
