@@ -29,7 +29,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
 modules: $(VENV)/dev.stamp
-	$(BIN)/python examples/digit-reader/build.py
+	$(BIN)/python examples/build.py
 
 bench: $(VENV)/dev.stamp
 	@for script in benchmarks/bench_*.py; do \
