@@ -6,7 +6,7 @@ from wasmiot_td.models.base import Context, Strings, VocabularyModel
 
 
 class Score(VocabularyModel):
-    """How well a device suits a step by one measure, from 0 to 1, and how much that counts."""
+    """How well a device suits a step by one measure, from 0 to 100, and how much that counts."""
 
     name: str
     value: int | float
