@@ -65,8 +65,7 @@ class Store(Protocol):
             registration: what the directory notes about it.
             extra_triples: derived N-Triples that go into the document's graph.
             shared_graphs: derived N-Triples by the name of a graph that documents share,
-                added if they are not there. (The union of all graphs repeats a triple that is
-                in several of them, so what is shared is written once.)
+                added if they are not there.
 
         Returns:
             Whether the id is new.
@@ -100,8 +99,13 @@ class Store(Protocol):
     def version(self) -> int:
         """Return a number that grows with every change."""
 
-    def checkpoint(self, directory: Path) -> None:
-        """Write a copy of all graphs but the bookkeeping to a new directory."""
+    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
+        """Write a copy of all graphs, and of their merge as default graph, to a new directory.
+
+        Args:
+            directory: where an Oxigraph store is made.
+            with_bookkeeping: allow the bookkeeping to be in the copy, where that is cheaper.
+        """
 
     def close(self) -> None:
         """Release the store and its lock."""

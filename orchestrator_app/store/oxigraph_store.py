@@ -26,6 +26,9 @@ _LAYOUT = ox.NamedNode(layout.LAYOUT)
 _SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
 _XSD_STRING = ox.NamedNode(str(rdflib.XSD.string))
 
+#: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
+_FLUSH_AFTER_QUADS = 25_000
+
 _IdsByKind = defaultdict[str, list[str]]
 
 
@@ -34,6 +37,9 @@ class OxigraphStore:
 
     One process holds a directory at a time. The ids are kept in memory, in order, so that a
     page of a list costs the same wherever it is.
+
+    Oxigraph can ask all graphs at once, but repeats what is in several of them, so that counts
+    are wrong. Therefore the default graph holds their merge, kept up in the same update.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -46,6 +52,7 @@ class OxigraphStore:
         self._on_disk = directory is not None
         self._write_lock = threading.Lock()
         self._version = 0
+        self._unflushed_quads = 0
         self._store: ox.Store | None = _opened(directory)
         self._check_layout(str(directory))
         self._ids = self._read_ids()
@@ -126,15 +133,18 @@ class OxigraphStore:
         """See `Store.version`."""
         return self._version
 
-    def checkpoint(self, directory: Path) -> None:
-        """See `Store.checkpoint`."""
+    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
+        """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
         if self._on_disk:
             self._db.backup(str(directory))
+            if with_bookkeeping:
+                return
             copy = ox.Store(str(directory))
         else:
             copy = ox.Store(str(directory))
             copy.bulk_extend(iter(self._db))
-        copy.update(f"DROP SILENT GRAPH {_STORE}")
+        copy.clear_graph(_STORE)
+        copy.remove_graph(_STORE)
         copy.flush()
 
     def close(self) -> None:
@@ -177,16 +187,30 @@ class OxigraphStore:
     def _write(self, removed: set[ox.Quad], added: set[ox.Quad]) -> None:
         """Write what differs in one update, which is all or nothing to readers and to crashes."""
         if removed or added:
+            gone = {quad for quad in removed if not self._is_elsewhere(quad, removed)}
             self._db.update(
-                f"DELETE DATA {{ {_blocks(removed)} }}; INSERT DATA {{ {_blocks(added)} }}"
+                f"DELETE DATA {{ {_blocks(removed)} {_merged(gone)} }};"
+                f" INSERT DATA {{ {_blocks(added)} {_merged(added)} }}"
             )
             self._version += 1
+            self._note_written(len(removed) + len(added))
+
+    def _note_written(self, quads: int) -> None:
+        """Keep the memory small that new quads take; they are safe on disk already."""
+        self._unflushed_quads += quads
+        if self._on_disk and self._unflushed_quads > _FLUSH_AFTER_QUADS:
+            self._db.flush()
+            self._unflushed_quads = 0
+
+    def _is_elsewhere(self, quad: ox.Quad, removed: set[ox.Quad]) -> bool:
+        """Return whether another document states the same triple."""
+        same = self._db.quads_for_pattern(quad.subject, quad.predicate, quad.object, None)
+        unmerged = (_STORE, ox.DefaultGraph())
+        return any(q.graph_name not in unmerged and q not in removed for q in same)
 
     def _query(self, query: str, bindings: Mapping[str, Identifier]) -> Any:
         substitutions = {ox.Variable(name): to_oxigraph(term) for name, term in bindings.items()}
-        return self._db.query(
-            query, use_default_graph_as_union=True, substitutions=substitutions or None
-        )
+        return self._db.query(query, substitutions=substitutions or None)
 
 
 def write_copy(results: Path, directory: Path) -> None:
@@ -198,8 +222,14 @@ def write_copy(results: Path, directory: Path) -> None:
     """
     copy = ox.Store(str(directory))
     rows: Any = ox.parse_query_results(path=str(results), format=ox.QueryResultsFormat.JSON)
-    copy.bulk_extend(ox.Quad(row["s"], row["p"], row["o"], row["g"]) for row in rows)
+    copy.bulk_extend(quad for row in rows for quad in _copied(row))
     copy.flush()
+
+
+def _copied(row: Any) -> tuple[ox.Quad, ox.Quad]:
+    """Return a row as a quad of its graph, and of the merge of all graphs."""
+    triple = row["s"], row["p"], row["o"]
+    return ox.Quad(*triple, row["g"]), ox.Quad(*triple)
 
 
 def to_rdflib(term: Any) -> Identifier:
@@ -281,6 +311,11 @@ def _blocks(quads: Iterable[ox.Quad]) -> str:
         f"GRAPH {quad.graph_name} {{ {quad.subject} {quad.predicate} {quad.object} }}"
         for quad in quads
     )
+
+
+def _merged(quads: Iterable[ox.Quad]) -> str:
+    """Return as SPARQL's QuadData what quads put into the merge of all graphs."""
+    return " ".join(str(quad.triple) + " ." for quad in quads if quad.graph_name != _STORE)
 
 
 def _text(term: Any) -> str:

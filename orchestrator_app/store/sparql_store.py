@@ -162,7 +162,7 @@ class SparqlStore:
         rows = self._rows(f"SELECT ?n {{ GRAPH {_STORE} {{ {_STORE} {_VERSION} ?n }} }}")
         return max((int(row["n"]) for row in rows), default=0)
 
-    def checkpoint(self, directory: Path) -> None:
+    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
         """See `Store.checkpoint`; reads the whole graph from the server."""
         query = (
             f"SELECT ?g ?s ?p ?o {{ {{ GRAPH {_STORE} {{ ?g {_KIND} ?kind }} }} UNION"
