@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.observe import Observer
 from orchestrator_app.monitoring.reconcile import (
     Command,
@@ -37,6 +38,8 @@ class Watch:
         self._deployments = deployments
         self._observer = Observer(store, devices)
         self._patience_seconds = PATIENCE_ROUNDS * interval_seconds
+        self._backoff = Backoff()
+        self._round = 0
 
     def round(self) -> list[Command]:
         """Look, compare, and mend; return what was tried."""
@@ -47,8 +50,11 @@ class Watch:
                 wanted.setdefault(device, []).append(deployment.slug)
         observed = self._observer.look(wanted)
         commands = reconcile(self._unchanged(desired), observed, self._patience_seconds)
-        self._carry_out(commands)
-        return commands
+        due = self._backoff.due(commands, self._round)
+        failed = self._carry_out(due)
+        self._backoff = self._backoff.after(commands, failed, self._round)
+        self._round += 1
+        return due
 
     def _unchanged(self, desired: list[Desired]) -> list[Desired]:
         """Return what nobody changed while the devices were looked at, nor is changing now."""
@@ -66,13 +72,17 @@ class Watch:
             for d in self._deployments.records.list()
         ]
 
-    def _carry_out(self, commands: Sequence[Command]) -> None:
+    def _carry_out(self, commands: Sequence[Command]) -> list[Command]:
+        """Carry out commands and return those that failed."""
+        failed = []
         for command in commands:
             try:
                 self._perform(command)
                 _log.info("mended %s", command)
             except (WasmiotError, ProblemError) as error:
                 _log.warning("not_mended %s error=%s", command, error)
+                failed.append(command)
+        return failed
 
     def _perform(self, command: Command) -> None:
         match command:

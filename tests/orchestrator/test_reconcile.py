@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.reconcile import (
     Desired,
     Move,
@@ -108,3 +109,14 @@ def test_another_revision_is_replaced():
     wanted = [Desired("one", "deployed", {"urn:d:a": 2})]
     commands = reconcile(wanted, [Observed("urn:d:a", 0.0, {"one": 1})], PATIENCE)
     assert commands == [Restore("one", "urn:d:a"), Settle("one", "degraded")]
+
+
+def test_what_fails_is_tried_again_ever_more_rarely():
+    """The pauses double; what succeeds or is no longer asked for is forgotten."""
+    command, backoff, tried = Restore("one", "urn:d:a"), Backoff(), []
+    for round_number in range(20):
+        due = backoff.due([command], round_number)
+        tried += [round_number] * len(due)
+        backoff = backoff.after([command], due, round_number)
+    assert tried == [0, 2, 5, 10, 19]
+    assert backoff.after([], [], 20) == Backoff()
