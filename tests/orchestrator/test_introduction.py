@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
-from zeroconf import ServiceBrowser, ServiceInfo, Zeroconf
+from zeroconf import ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
 
 from orchestrator_app.directory.introduction import (
     SERVICE_TYPE,
@@ -92,14 +92,15 @@ def test_the_directory_announces_itself():
     expected = directory_services(thing_id, "http://127.0.0.1:5000/")[1]
 
     def note(zeroconf, service_type, name, state_change):
-        if name == expected.name:
+        if name == expected.name and state_change is not ServiceStateChange.Removed:
             found.append(zeroconf.get_service_info(service_type, name))
 
+    listening = ServiceBrowser(browser, "_directory._sub._wot._tcp.local.", handlers=[note])
     try:
-        ServiceBrowser(browser, "_directory._sub._wot._tcp.local.", handlers=[note])
         with announce_directory(thing_id, "http://127.0.0.1:5000/", LOOPBACK):
             wait_until(lambda: found)
     finally:
+        listening.cancel()
         browser.close()
     assert (found[0].port, found[0].properties[b"td"]) == (5000, b"/.well-known/wot")
     assert found[0].properties[b"type"] == b"Directory"
