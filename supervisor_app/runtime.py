@@ -353,7 +353,7 @@ def _failure_of(error: Exception) -> Exception:
     if isinstance(error, wasmtime.Trap):
         code = error.trap_code
         name = code.name.lower().replace("_", "-") if code else "trap"
-        return CallFailedError(name, str(error).split("\n\nCaused by")[0][:1000])
+        return CallFailedError(name, str(error).rpartition("Caused by:")[2].strip()[:1000])
     if isinstance(error, wasmtime.ExitTrap):
         return CallFailedError("exit", f"the module ended itself with exit code {error.code}")
     if isinstance(error, wasmtime.WasmtimeError):

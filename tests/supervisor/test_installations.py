@@ -157,3 +157,40 @@ def test_broken_file_is_left_alone(device):
     app = create_app(device.settings)
     assert app.test_client().post("/deployments/a/actions/f").json == 1
     app.extensions["supervisor"].close()
+
+
+MEMBERS = (
+    ("@type",),
+    ("title",),
+    ("wasmiot:module",),
+    ("wasmiot:module", 0),
+    ("wasmiot:module", 0, "digest"),
+    ("actions",),
+    ("actions", "f"),
+    ("actions", "f", "wasmiot:entrypoint"),
+    ("actions", "f", "wasmiot:module"),
+    ("actions", "f", "wasmiot:mount"),
+    ("actions", "f", "wasmiot:feeds"),
+    ("actions", "f", "input"),
+    ("actions", "f", "output"),
+    ("actions", "f", "uriVariables"),
+    ("actions", "f", "synchronous"),
+)
+
+
+@pytest.mark.parametrize("value", [None, 1, "x", [1], {"a": 1}, [[]]], ids=repr)
+@pytest.mark.parametrize("place", MEMBERS, ids=lambda p: "/".join(map(str, p)))
+def test_any_value_in_any_place(device, place, value):
+    """Whatever stands where, a TD is served or refused with problem details, never a 500."""
+    digest = device.place(wasmtime.wat2wasm(ONE))
+    module = {"id": "urn:m", "name": "m", "digest": digest}
+    document = {"title": "x", "wasmiot:module": [module], "actions": {"f": dict(F["f"])}}
+    parent = document
+    for name in place[:-1]:
+        parent = parent[name]
+    parent[place[-1]] = value
+    response = device.client.put("/deployments/a", json=document)
+    assert response.status_code in (201, 400, 422), response.text
+    if response.status_code != 201:
+        assert response.content_type == "application/problem+json"
+        assert on_disk(device) == [] or digest.endswith(on_disk(device)[0])
