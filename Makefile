@@ -25,7 +25,7 @@ lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples/digit-reader
+	$(BIN)/mypy examples/build.py examples/digit-reader
 	$(BIN)/lint-imports
 
 modules: $(VENV)/dev.stamp

@@ -29,7 +29,7 @@ HERE = Path(__file__).resolve().parent
 CAMERA_BYTES = 3 * MEBIBYTE // 2
 MID_BYTES = 64 * MEBIBYTE
 TINY_BYTES = MEBIBYTE
-FAILURES = (FleetError, RefusedError, TimeoutError, WasmiotError, requests.RequestException)
+FAILURES = (FleetError, RefusedError, WasmiotError, requests.RequestException, OSError)
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,14 @@ def upload(orchestrator: OrchestratorClient, weights: Path) -> None:
 
 
 def labels_by_digest(images: Path) -> dict[str, tuple[str, int]]:
-    """Return file name and true label of each image, by the SHA-256 of its bytes."""
-    with (images / "labels.csv").open(newline="") as file:
-        rows = {row["file"]: int(row["label"]) for row in csv.DictReader(file)}
-    return {digest((images / name).read_bytes()): (name, label) for name, label in rows.items()}
+    """Return file name and true label of each labelled image, by the SHA-256 of its bytes."""
+    table = images / "labels.csv"
+    if not table.exists():
+        return {}
+    with table.open(newline="") as file:
+        rows = {images / row["file"]: int(row["label"]) for row in csv.DictReader(file)}
+    there = {path: label for path, label in rows.items() if path.exists()}
+    return {digest(path.read_bytes()): (path.name, label) for path, label in there.items()}
 
 
 def digest(content: bytes) -> str:
@@ -150,7 +154,8 @@ def read_one(
     status = execute(deployment)
     seconds = time.perf_counter() - begin
     if status["status"] != "completed":
-        raise FleetError(f"execute ended as {status['status']}: {status.get('error')}")
+        reason = status.get("error", {}).get("detail", "no reason given")
+        raise FleetError(f"execute ended as {status['status']}: {reason}")
     image, _ = deployment.fetch_output(status["trace"][0]["outputUrl"])
     name, truth = truths.get(digest(image), ("unknown image", None))
     devices = tuple(names.get(part["device"], part["device"]) for part in status["trace"])
@@ -163,7 +168,9 @@ def reading_line(reading: Reading) -> str:
     """Return image → label → devices → time."""
     devices = " > ".join(reading.devices)
     line = f"{reading.image} -> {reading.label}   {devices}   {reading.seconds * 1000:.0f} ms"
-    return line if reading.label == reading.truth else f"{line}   (true label: {reading.truth})"
+    if reading.truth in (None, reading.label):
+        return line
+    return f"{line}   (true label: {reading.truth})"
 
 
 def accuracy_line(readings: list[Reading]) -> str:

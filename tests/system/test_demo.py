@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ class DemoRun:
 
 def _mark_of(process: psutil.Process) -> str:
     try:
-        return process.environ().get(MARK, "")
+        return str(process.environ().get(MARK, ""))
     except psutil.Error:
         return ""
 

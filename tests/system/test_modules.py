@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import build
 import pytest
@@ -39,10 +40,10 @@ def _call(folder: Path) -> int:
     wasi.stderr_file = str(folder / "stderr")
     with wasmtime.Store(engine) as store:
         store.set_wasi(wasi)
-        exports = linker.instantiate(store, wasmtime.Module(engine, DIGITS)).exports(store)
+        exports: Any = linker.instantiate(store, wasmtime.Module(engine, DIGITS)).exports(store)
         exports["_initialize"](store)
         try:
-            return exports["classify"](store)
+            return int(exports["classify"](store))
         except wasmtime.Trap as error:
             raise GuestError((folder / "stderr").read_text()) from error
 
