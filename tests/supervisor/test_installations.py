@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 import wasmtime
@@ -194,3 +195,30 @@ def test_any_value_in_any_place(device, place, value):
     if response.status_code != 201:
         assert response.content_type == "application/problem+json"
         assert on_disk(device) == [] or digest.endswith(on_disk(device)[0])
+
+
+def test_compiling_has_a_deadline(make_device):
+    """A module that takes too long to compile is refused."""
+    response = make_device(compile_seconds=0.001).put("a", ONE, actions=F)
+    assert (response.status_code, "to compile" in response.json["detail"]) == (422, True)
+
+
+def test_results_are_kept_for_a_set_time(make_device):
+    """A result is gone when its time is over."""
+    device = make_device(result_seconds=-1)
+    device.put("a", ONE, actions={"f": {"wasmiot:entrypoint": "f"}})
+    href = device.client.post("/deployments/a/actions/f").headers["Location"]
+    while device.client.get(href).status_code == 200:
+        time.sleep(0.01)
+    assert device.client.get("/deployments/a/actions").json == {"f": []}
+
+
+def test_removed_while_it_runs(device):
+    """Removing an installation ends its calls, and a new one of the name knows nothing of them."""
+    endless = '(module (func (export "f") (loop br 0)))'
+    device.put("a", endless, actions={"f": {"wasmiot:entrypoint": "f"}})
+    device.client.post("/deployments/a/actions/f")
+    assert device.client.delete("/deployments/a").status_code == 204
+    device.app.extensions["supervisor"].invocations.close()
+    device.put("a", endless, actions={"f": {"wasmiot:entrypoint": "f"}})
+    assert device.client.get("/deployments/a/actions").json == {"f": []}
