@@ -15,6 +15,7 @@ from typing import Any
 from wasmiot_td.contexts import ContextRegistry, bundled_documents
 from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.expanded import as_tree, defaults_of_texts, is_same_graph, rebased, roots
+from wasmiot_td.json_text import check_value
 from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
 from wasmiot_td.namespaces import (
     CANONICAL_CONTEXT,
@@ -137,7 +138,7 @@ def compacted(document: Any, reading: Reading) -> Canonical:
     Raises:
         ContextNotAvailable: `reading` is strict.
         JsonLdError: it is not JSON-LD.
-        ValidationError: it does not describe one thing.
+        ValidationError: it does not describe one thing, or is nested too deep.
     """
     source = reading.expand(document)
     tree = rebased(as_tree(source.nodes), reading.base)
@@ -151,6 +152,7 @@ def compacted(document: Any, reading: Reading) -> Canonical:
             continue
         for form in (with_plain_texts(restored(flat)), restored(flat), flat):
             ordered = {"@context": form.get("@context", context), **without_context(form)}
+            check_value(ordered)
             expansion = reading.expand(ordered)
             canonical = canonical or Canonical(ordered, expansion, findings)
             if is_same_graph(expansion.nodes, tree):

@@ -20,6 +20,8 @@ from wasmiot_td.vocabulary import SECURITY_SCHEMES, kind_of
 
 TD_CLAUSE = "https://www.w3.org/TR/wot-thing-description11/#"
 THING_MODEL = "tm:ThingModel"
+MOST_HINTS = 50
+MOST_HINTED_CHARACTERS = 100
 
 _KEYWORD = re.compile(r"^@[A-Za-z]+$")
 _DELIMITER = re.compile(r"[\x00-\x1f<>\"\\]")
@@ -48,6 +50,11 @@ class CheckedDocument:
     def places(self) -> tuple[Place, ...]:
         """Every object of the document whose kind is known, in document order."""
         return tuple(_walk(Place("", self.kind, self.root)))
+
+    @cached_property
+    def hints(self) -> Iterator[int]:
+        """A budget: looking for a near name is slow, and nobody reads more than these."""
+        return iter(range(MOST_HINTS))
 
     @cached_property
     def security_names(self) -> frozenset[str] | None:
@@ -118,7 +125,7 @@ def check_terms(place: Place, document: CheckedDocument) -> Iterator[Finding]:
         if document.is_model and PLACEHOLDER.search(name):
             yield Finding(pointer, "a name may not be a placeholder", source="TD 1.1, 10.3.2")
         elif not is_known_term(name, kind, document):
-            yield _unknown(pointer, name, kind)
+            yield _unknown(pointer, name, kind, document)
 
 
 def without_unknown_terms(document: CheckedDocument) -> dict[str, Any]:
@@ -155,8 +162,8 @@ def is_known_term(name: str, kind: Kind, document: CheckedDocument) -> bool:
     return not document.are_terms_known and not kind.is_closed
 
 
-def _unknown(pointer: str, name: str, kind: Kind) -> Finding:
-    hint = _hint(name, [member for member in kind.members if ":" not in member])
+def _unknown(pointer: str, name: str, kind: Kind, document: CheckedDocument) -> Finding:
+    hint = _hint(name, [member for member in kind.members if ":" not in member], document)
     message = f"{name!r} is no term of a {kind.name}{hint}"
     severity = Severity.VIOLATION if kind.is_closed else Severity.WARNING
     return Finding(pointer, message, severity, name, kind.clause)
@@ -180,7 +187,9 @@ def _undefined_names(place: Place, member: str, document: CheckedDocument) -> It
     for index, name in enumerate(names if several else [names]):
         if isinstance(name, str) and name not in known and not PLACEHOLDER.search(name):
             pointer = f"{place.pointer}/{member}" + (f"/{index}" if several else "")
-            message = f"{name!r} is not defined in securityDefinitions{_hint(name, known)}"
+            message = (
+                f"{name!r} is not defined in securityDefinitions{_hint(name, known, document)}"
+            )
             yield Finding(pointer, message, value=name, source=f"{TD_CLAUSE}thing")
 
 
@@ -193,7 +202,7 @@ def check_schema_names(place: Place, document: CheckedDocument) -> Iterator[Find
         message = f"{name!r} is not defined in schemaDefinitions"
         yield Finding(
             f"{place.pointer}/schema",
-            message + _hint(name, document.schema_names),
+            message + _hint(name, document.schema_names, document),
             Severity.WARNING,
             name,
             f"{TD_CLAUSE}additionalexpectedresponse",
@@ -207,7 +216,7 @@ def check_security_scheme(place: Place, document: CheckedDocument) -> Iterator[F
         return
     is_open = document.is_model and PLACEHOLDER.search(scheme)
     if scheme not in SECURITY_SCHEMES and ":" not in scheme and not is_open:
-        message = f"{scheme!r} is no security scheme{_hint(scheme, SECURITY_SCHEMES)}"
+        message = f"{scheme!r} is no security scheme{_hint(scheme, SECURITY_SCHEMES, document)}"
         source = f"{TD_CLAUSE}securityscheme"
         yield Finding(f"{place.pointer}/scheme", message, value=scheme, source=source)
     if scheme == "combo" and ("oneOf" in place.value) == ("allOf" in place.value):
@@ -337,8 +346,11 @@ def _placeholders(pointer: str, value: Any) -> Iterator[Finding]:
             yield from _placeholders(f"{pointer}/{escape_pointer(str(name))}", item)
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    known = list(known)
+def _hint(name: str, known: Iterable[str], document: CheckedDocument) -> str:
+    """Return what a name may have been meant as; the first faults of a document get one."""
+    if len(name) > MOST_HINTED_CHARACTERS or next(document.hints, None) is None:
+        return ""
+    known = list(known)[:1000]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
     near += sorted((each for each in known if name in each and len(name) > 2), key=len)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -6,8 +6,10 @@ is one tree: `as_tree` puts each node where it is referred to.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from wasmiot_td.json_text import MAX_DEPTH, too_deep
 from wasmiot_td.namespaces import HCTL, JSONSCHEMA, TD, TM, WOTSEC
 
 Node = dict[str, Any]
@@ -150,6 +152,9 @@ def as_tree(nodes: Sequence[Node]) -> list[Node]:
     """Return a document's nodes with each one inside of the node that refers to it.
 
     Where several nodes refer to it, it goes to the first one in depth-first order.
+
+    Raises:
+        ValidationError: the tree would be deeper than a document may be.
     """
     by_id: dict[str, Node] = {}
     for node in nodes:
@@ -163,7 +168,7 @@ def as_tree(nodes: Sequence[Node]) -> list[Node]:
         name = node.get("@id")
         if name is None or name not in placed:
             placed.add(name or "")
-            tree.append(_place(node, by_id, placed, referred))
+            tree.append(_Placing(by_id, placed, referred).copy(node, 0))
     return tree
 
 
@@ -203,19 +208,36 @@ def _dangling(node: Node, by_id: Mapping[str, Node]) -> bool:
     return any(name in by_id and name != node.get("@id") for name in _references(node))
 
 
-def _place(
-    value: Any, by_id: Mapping[str, Node], placed: set[str], referred: Mapping[str, int]
-) -> Any:
-    """Return a copy with references replaced by what they refer to, each node once."""
-    if isinstance(value, list):
-        return [_place(item, by_id, placed, referred) for item in value]
-    if not isinstance(value, dict):
-        return value
-    name = value.get("@id")
-    if value.keys() == {"@id"} and isinstance(name, str) and name in by_id and name not in placed:
-        placed.add(name)
-        return _place(by_id[name], by_id, placed, referred)
-    copied = {key: _place(item, by_id, placed, referred) for key, item in value.items()}
-    if isinstance(name, str) and name.startswith("_:") and referred.get(name, 0) <= 1:
-        del copied["@id"]
-    return copied
+@dataclass(frozen=True)
+class _Placing:
+    """Puts nodes where they are referred to.
+
+    Attributes:
+        by_id: what is said about each node.
+        placed: the nodes that have their place; each gets one.
+        referred: how often each is referred to.
+    """
+
+    by_id: Mapping[str, Node]
+    placed: set[str]
+    referred: Mapping[str, int]
+
+    def copy(self, value: Any, depth: int) -> Any:
+        """Return a copy with references replaced by what they refer to."""
+        if isinstance(value, list):
+            return [self.copy(item, depth) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if depth > MAX_DEPTH:
+            raise too_deep("")
+        name = value.get("@id")
+        if len(value) == 1 and isinstance(name, str) and self._is_free(name):
+            self.placed.add(name)
+            return self.copy(self.by_id[name], depth)
+        copied = {key: self.copy(item, depth + 1) for key, item in value.items()}
+        if isinstance(name, str) and name.startswith("_:") and self.referred.get(name, 0) <= 1:
+            del copied["@id"]
+        return copied
+
+    def _is_free(self, name: str) -> bool:
+        return name in self.by_id and name not in self.placed

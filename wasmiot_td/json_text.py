@@ -102,7 +102,7 @@ def _loads(text: str, object_pairs_hook: Any) -> Any:
         line, column = _place_of(text, str(error))
         raise JsonSyntaxError(f"{error} is no JSON value", line, column) from error
     except RecursionError as error:
-        raise _too_deep("") from error
+        raise too_deep("") from error
 
 
 class _UnknownConstantError(ValueError):
@@ -135,7 +135,7 @@ def _findings(value: Any, repeated: Mapping[int, Any]) -> Iterator[Finding]:
         pointer, item, depth = stack.pop()
         if isinstance(item, (dict, list, tuple)):
             if depth >= MAX_DEPTH:
-                raise _too_deep(pointer)
+                raise too_deep(pointer)
             if id(item) in repeated:
                 yield from _repetitions(pointer, repeated[id(item)][1])
             stack.extend(_children(pointer, item, depth + 1))
@@ -195,6 +195,7 @@ def _too_large() -> ValidationError:
     return ValidationError(Report((Finding("", message),)))
 
 
-def _too_deep(pointer: str) -> ValidationError:
+def too_deep(pointer: str) -> ValidationError:
+    """Return the error of a document that is nested beyond the bound."""
     message = f"the document is nested deeper than {MAX_DEPTH} levels"
     return ValidationError(Report((Finding(pointer, message),)))

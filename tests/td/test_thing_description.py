@@ -275,6 +275,22 @@ def test_two_things_at_once_are_rejected() -> None:
         load(json.dumps([LAMP, second]))
 
 
+def test_a_chain_of_nodes_is_as_bounded_as_a_nested_document() -> None:
+    """Nodes side by side that would nest too deep are refused, not followed."""
+    chain = [{"@id": f"urn:n:{i}", "urn:p": [{"@id": f"urn:n:{i + 1}"}]} for i in range(2000)]
+    with pytest.raises(ValidationError, match="deeper"):
+        load(json.dumps(chain))
+
+
+def test_hints_are_given_to_the_first_faults() -> None:
+    """A document of nothing but slips is not searched for near names without end."""
+    names = [f"titel{index}" for index in range(300)]
+    loaded = load({**LAMP, **dict.fromkeys(names, 1)})
+    hinted = [w for w in loaded.report.warnings if "did you mean" in w.message]
+    assert len(loaded.report.warnings) == 300
+    assert 0 < len(hinted) <= 50
+
+
 def test_what_is_no_json_ld_is_named() -> None:
     """A context that is none ends the load with the rule that it breaks."""
     with pytest.raises(JsonLdError):
