@@ -120,6 +120,7 @@ class FakeDevice:
         number = str(len(self.statuses))
         href = f"{self.base}deployments/{slug}/actions/{name}/{number}"
         status: dict[str, Any] = {"href": href, "timeRequested": "2026-01-01T00:00:00Z"}
+        self.statuses[number] = status
         try:
             output = self.results[affordance["wasmiot:entrypoint"]](given)
             status |= {"status": "running" if output is None else "completed", "output": output}
@@ -129,7 +130,6 @@ class FakeDevice:
         except ValueError as error:
             problem = {"title": "Trap", "status": 500, "detail": str(error)}
             status |= {"status": "failed", "error": problem}
-        self.statuses[number] = status
         response = _json({"status": "pending", "href": href}, 201)
         response.headers["Location"] = href
         return response

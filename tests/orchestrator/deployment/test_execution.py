@@ -129,3 +129,12 @@ def test_any_client_can_drive_the_deployment_by_its_description(deployed):
     assert thing.read_property("state") == "deployed"
     status = thing.wait_for_action(thing.invoke_action("execute"))
     assert status.output == 42
+
+
+def test_a_function_may_stand_twice_in_a_sequence(yard):
+    """Two steps on one device share its installation, under names of their own."""
+    yard.submit("read", "double", "double")
+    yard.client.post("/manifests/thermo/deploy")
+    (installation,) = yard.devices["large"].installed.values()
+    assert sorted(installation["actions"]) == ["double-1", "double-2"]
+    assert yard.execute()["output"] == 84

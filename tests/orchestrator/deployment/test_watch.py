@@ -100,3 +100,15 @@ def test_what_is_being_changed_is_left_alone(deployed):
     with deployed.parts.deployments.changing("thermo"), ThreadPoolExecutor(1) as pool:
         assert pool.submit(watch_of(deployed).round).result() == []
     assert watch_of(deployed).round()[0] == Restore("thermo", "urn:ex:large")
+
+
+def test_a_deployment_that_a_crash_cut_short_is_completed(deployed):
+    """What was wanted was written first, so the watch brings it to the devices."""
+    records = deployed.parts.deployments.records
+    records.set_registration(records.get("thermo"), state="deploying")
+    deployed.devices["large"].installed.clear()
+    watch = watch_of(deployed)
+    watch.round()
+    watch.round()
+    assert "thermo" in deployed.devices["large"].installed
+    assert records.get("thermo").state == "deployed"
