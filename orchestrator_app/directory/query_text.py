@@ -6,7 +6,8 @@ Source: SPARQL 1.1 Query Language, clause 19.8 (grammar).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from urllib.parse import urljoin
 
 from wasmiot_td.problem import ProblemError
 
@@ -25,6 +26,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+#: Anywhere, and as a code point escape, which a parser decodes before it reads words.
+_GRAPH_WORD = re.compile(r"graph|from|\\u", re.IGNORECASE)
+_ESCAPED_CHARACTER = re.compile(r"\\(.)")
 _UPDATES = frozenset(
     ("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH")
 )
@@ -46,6 +50,38 @@ def check_query(text: str) -> None:
     if _depth(tokens) > MAX_DEPTH:
         detail = f"The query is nested deeper than {MAX_DEPTH} levels."
         raise ProblemError(400, "Query nested too deep", detail)
+
+
+def may_name_graphs(text: str) -> bool:
+    """Return whether a query may look into single graphs, rather than the merge of all."""
+    return _GRAPH_WORD.search(text) is not None
+
+
+def dataset_of(text: str) -> tuple[list[str], list[str]]:
+    """Return the graphs that a query names in its clauses FROM, and in those FROM NAMED."""
+    tokens = [(kind, token) for kind, token in _tokens(text) if kind != "comment"]
+    prefixes: dict[str, str] = {}
+    base = ""
+    default: list[str] = []
+    named: list[str] = []
+    following = [*tokens[2:], ("", "")]
+    for before, (kind, token), after in zip(tokens, tokens[1:], following, strict=False):
+        keyword = before[1].upper() if before[0] == "word" else ""
+        if keyword == "BASE":
+            base = token[1:-1]
+        elif keyword == "PREFIX":
+            prefixes[token] = urljoin(base, after[1][1:-1])
+        elif keyword in ("FROM", "NAMED") and kind in ("iri", "name"):
+            graphs = default if keyword == "FROM" else named
+            graphs.append(_resolved(kind, token, base, prefixes))
+    return default, named
+
+
+def _resolved(kind: str, token: str, base: str, prefixes: Mapping[str, str]) -> str:
+    if kind == "iri":
+        return urljoin(base, token[1:-1])
+    prefix, _, local = token.partition(":")
+    return prefixes.get(f"{prefix}:", "") + _ESCAPED_CHARACTER.sub(r"\1", local)
 
 
 def refused_update() -> ProblemError:

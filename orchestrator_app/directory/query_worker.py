@@ -67,7 +67,6 @@ class Worker:
     def __init__(self) -> None:
         self._path = ""
         self._store = ox.Store()
-        self._is_merged = False
 
     def reply(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of the answer to a request."""
@@ -87,19 +86,10 @@ class Worker:
         if path != self._path:
             self._store = ox.Store.read_only(path)
             self._path = path
-            merged = self._store.quads_for_pattern(None, None, None, ox.DefaultGraph())
-            self._is_merged = next(merged, None) is not None
-
-    def _dataset(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Return the dataset of a query: what the protocol names, or all graphs together."""
-        default = [ox.NamedNode(iri) for iri in request["default_graphs"]]
-        named = [ox.NamedNode(iri) for iri in request["named_graphs"]]
-        if not default and not named:
-            return {"use_default_graph_as_union": not self._is_merged}
-        return {"default_graph": default, "named_graphs": named}
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        result = self._store.query(request["query"], **self._dataset(request))
+        store, dataset = self._dataset(request)
+        result = store.query(request["query"], **dataset)
         is_graph = isinstance(result, ox.QueryTriples)
         media_type = request["graph_type" if is_graph else "result_type"]
         formats: dict[str, Any] = GRAPH_FORMATS if is_graph else RESULT_FORMATS
@@ -108,6 +98,27 @@ class Worker:
         output = _Bounded(request["max_bytes"])
         result.serialize(output, formats[media_type])
         return {"media_type": media_type}, output.getvalue()
+
+    def _dataset(self, request: dict[str, Any]) -> tuple[ox.Store, dict[str, Any]]:
+        """Return what is asked: the graphs that the protocol names, or the merge of all."""
+        default = [ox.NamedNode(iri) for iri in request["default_graphs"]]
+        named = [ox.NamedNode(iri) for iri in request["named_graphs"]]
+        if not default and not named:
+            return self._store, {}
+        if len(default) < 2:
+            return self._store, {"default_graph": default, "named_graphs": named}
+        dataset = {"default_graph": ox.DefaultGraph(), "named_graphs": named}
+        return self._merged(default, named), dataset
+
+    def _merged(self, default: list[ox.NamedNode], named: list[ox.NamedNode]) -> ox.Store:
+        """Return a store in memory; the engine would repeat what is in several default graphs."""
+        merged = ox.Store()
+        for graph in default:
+            quads = self._store.quads_for_pattern(None, None, None, graph)
+            merged.bulk_extend(ox.Quad(q.subject, q.predicate, q.object) for q in quads)
+        for graph in named:
+            merged.bulk_extend(self._store.quads_for_pattern(None, None, None, graph))
+        return merged
 
 
 def _confine() -> None:

@@ -13,11 +13,12 @@ import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from orchestrator_app.directory.query_text import check_query
+from orchestrator_app.directory.checkpoints import Checkpoints
+from orchestrator_app.directory.query_text import check_query, dataset_of, may_name_graphs
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
 
@@ -63,7 +64,11 @@ class QueryService:
         """Keep checkpoints in a directory, best on the store's own file system."""
         self._timeout_seconds = timeout_seconds
         self._max_result_bytes = max_result_bytes
-        self._checkpoints = _Checkpoints(store, directory)
+        if directory is None:
+            directory = Path(tempfile.mkdtemp(prefix="wasmiot-checkpoints-"))
+            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        self._merged_only = Checkpoints(store, directory / "merge", with_bookkeeping=True)
+        self._checkpoints = Checkpoints(store, directory / "graphs")
         self._free = threading.Semaphore(workers)
         self._lock = threading.Lock()
         self._idle: list[_WorkerProcess] = []
@@ -76,7 +81,8 @@ class QueryService:
                 422, its result is too large; 503, it took too long or too many others run.
         """
         check_query(query.text)
-        with self._worker() as worker, self._checkpoints.current() as checkpoint:
+        query = _with_dataset(query)
+        with self._worker() as worker, self._checkpoints_for(query).current() as checkpoint:
             request = {
                 "checkpoint": str(checkpoint),
                 "query": query.text,
@@ -97,7 +103,13 @@ class QueryService:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.end()
+        self._merged_only.close()
         self._checkpoints.close()
+
+    def _checkpoints_for(self, query: GraphQuery) -> Checkpoints:
+        """Return the cheap copies where a query asks the merge alone, and sees no bookkeeping."""
+        names_graphs = query.default_graphs or query.named_graphs or may_name_graphs(query.text)
+        return self._checkpoints if names_graphs else self._merged_only
 
     @contextmanager
     def _worker(self) -> Iterator["_WorkerProcess"]:
@@ -135,6 +147,14 @@ class QueryService:
             ),
         }
         return ProblemError(*problems[header["error"]])
+
+
+def _with_dataset(query: GraphQuery) -> GraphQuery:
+    """Let the protocol name what several FROM in the text name, so that they are merged."""
+    default, named = dataset_of(query.text)
+    if query.default_graphs or query.named_graphs or len(default) < 2:
+        return query
+    return replace(query, default_graphs=default, named_graphs=named)
 
 
 class _WorkerProcess:
@@ -197,52 +217,3 @@ class _WorkerProcess:
     def _stdout(self) -> IO[bytes]:
         assert self._process.stdout is not None
         return self._process.stdout
-
-
-class _Checkpoints:
-    """Copies of the store's graphs, each kept as long as it is the newest or in use."""
-
-    def __init__(self, store: Store, directory: Path | None) -> None:
-        self._store = store
-        if directory is None:
-            directory = Path(tempfile.mkdtemp(prefix="wasmiot-checkpoints-"))
-            weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        shutil.rmtree(directory, ignore_errors=True)
-        self._directory = directory
-        self._lock = threading.Lock()
-        self._version = -1
-        self._newest = directory
-        self._users: dict[Path, int] = {}
-
-    @contextmanager
-    def current(self) -> Iterator[Path]:
-        """Lend a copy of the store as it is now."""
-        with self._lock:
-            path = self._fresh()
-            self._users[path] = self._users.get(path, 0) + 1
-        try:
-            yield path
-        finally:
-            with self._lock:
-                self._users[path] -= 1
-                self._prune()
-
-    def close(self) -> None:
-        """Remove all copies."""
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-    def _fresh(self) -> Path:
-        version = self._store.version()
-        if version != self._version:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            path = self._directory / str(version)
-            self._store.checkpoint(path)
-            self._version, self._newest = version, path
-            self._prune()
-        return self._newest
-
-    def _prune(self) -> None:
-        for path in self._directory.glob("*"):
-            if path != self._newest and not self._users.get(path):
-                shutil.rmtree(path, ignore_errors=True)
-                self._users.pop(path, None)

@@ -187,3 +187,70 @@ def test_the_store_in_memory_can_be_asked_too():
     response = app.test_client().get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"})
     assert response.json["boolean"] is False
     app.extensions["wasmiot"].close()
+
+
+NAMES = "SELECT ?name {clauses} {{ ?s <urn:ex:name> ?name }}"
+
+
+@pytest.fixture
+def shared_name(client, thing):
+    """A client of an orchestrator where two descriptions state the same triple."""
+    for name in "ab":
+        device = {"id": "urn:ex:shared", "urn:ex:name": "one", "type": "boolean"}
+        on = {**device, "forms": [{"href": "http://127.0.0.1/on"}]}
+        client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}", properties={"on": on}))
+    return client
+
+
+@pytest.mark.parametrize(
+    ("clauses", "arguments"),
+    [
+        ("", {}),
+        ("FROM <urn:ex:a> FROM <urn:ex:b>", {}),
+        ("", {"default-graph-uri": ["urn:ex:a", "urn:ex:b"]}),
+    ],
+    ids=["all-graphs", "named-in-the-query", "named-by-the-protocol"],
+)
+def test_what_two_documents_state_counts_once(shared_name, clauses, arguments):
+    """The default graph is an RDF merge, a set of triples."""
+    query = {"query": NAMES.format(clauses=clauses), **arguments}
+    rows = shared_name.get("/sparql", query_string=query).json["results"]["bindings"]
+    assert [row["name"]["value"] for row in rows] == ["one"]
+
+
+def test_what_two_documents_state_holds_as_long_as_one_does(shared_name):
+    """Removing one document leaves what the other says; removing both leaves nothing."""
+    query = {"query": NAMES.format(clauses="")}
+    counts = []
+    for name in "ab":
+        shared_name.delete(f"/things/urn:ex:{name}")
+        counts.append(
+            len(shared_name.get("/sparql", query_string=query).json["results"]["bindings"])
+        )
+    assert counts == [1, 0]
+
+
+def test_graphs_can_be_looked_into_one_by_one(shared_name):
+    """`GRAPH` names the document that says so, and named graphs can be chosen beside a merge."""
+    inside = "{ GRAPH ?g { ?s <urn:ex:name> ?name } } ORDER BY ?g"
+    clauses = "PREFIX ex: <urn:ex:> SELECT ?g FROM ex:a FROM <urn:ex:b> FROM NAMED ex:b"
+    for query, graphs in ((f"SELECT ?g {inside}", ["a", "b"]), (f"{clauses} {inside}", ["b"])):
+        answer = shared_name.get("/sparql", query_string={"query": query})
+        found = [row["g"]["value"] for row in answer.json["results"]["bindings"]]
+        assert found == [f"urn:ex:{name}" for name in graphs]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } }",
+        r"SELECT DISTINCT ?g { \u0047RAPH ?g { ?s ?p ?o } }",
+        "SELECT ?p FROM <urn:wasmiot:store> { ?s ?p ?o }",
+        "SELECT ?p FROM <urn:wasmiot:store> FROM <urn:ex:a> { ?s ?p ?o }",
+        "SELECT ?p FROM NAMED <urn:wasmiot:store> { GRAPH ?g { ?s ?p ?o } }",
+        "DESCRIBE <urn:wasmiot:store> <urn:ex:a>",
+    ],
+)
+def test_no_way_of_writing_a_query_shows_the_bookkeeping(lamps, query):
+    """Nothing reaches the texts that are kept beside the graphs."""
+    assert "urn:wasmiot:store" not in lamps.get("/sparql", query_string={"query": query}).text
