@@ -57,7 +57,6 @@ class Sighting:
 
     name: str
     has_gone: bool = False
-    attempt: int = 0
 
 
 @contextmanager
