@@ -6,6 +6,7 @@ The JSON text is the truth that is given back; the graph is for asking. Each ste
 one report. Only a document that is no JSON or no JSON-LD at all ends the load early.
 """
 
+import copy
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -124,7 +125,8 @@ def _parse(source: bytes | str | Mapping[str, Any]) -> tuple[Any, tuple[Finding,
         parsed = json_text.parse(source)
         return parsed.value, parsed.findings
     value = dict(source)
-    return value, json_text.check_value(value)
+    findings = json_text.check_value(value)
+    return copy.deepcopy(value), findings
 
 
 def _written_id(value: Any) -> str | None:

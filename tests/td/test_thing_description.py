@@ -128,6 +128,14 @@ def test_a_mapping_loads_like_its_text() -> None:
     assert json.dumps(LAMP) == before
 
 
+def test_a_loaded_document_shares_nothing_with_its_source() -> None:
+    """What the caller does to the mapping later does not reach the document."""
+    source = json.loads(json.dumps(LAMP))
+    loaded = load(source)
+    source["properties"].clear()
+    assert loaded.document["properties"] == LAMP["properties"]
+
+
 def test_the_graph_names_every_part_by_its_pointer() -> None:
     """A node without an id is named by the document's id and the JSON pointer, encoded."""
     loaded = load(LAMP)
