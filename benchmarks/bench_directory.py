@@ -1,0 +1,213 @@
+"""The directory: ingest, GET, page, query, capability match, memory, disk; beside domus-tdd-api.
+
+    python benchmarks/bench_directory.py --sizes 100,1000,10000,50000
+    python benchmarks/bench_directory.py --crash-rounds 100
+
+Ingest is registration with SHACL, into a store on disk. Aims (issue 4): a GET and a page within
+a few ms and a match within 5 ms at 10,000 Things; 100 times domus's ingest; 200 MB resident with
+100 Things, 600 MB with 10,000.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlencode
+
+import domus
+import fleet
+import measured
+from measured import MEBIBYTE, times_of
+from rdflib import URIRef
+
+from orchestrator_app.directory.things import Directory
+from orchestrator_app.placement import query
+from orchestrator_app.store import OxigraphStore, Store, open_store
+from wasmiot_td.thing_description import load
+
+ROOT = Path(__file__).parents[1]
+SEARCH = """
+PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
+SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
+"""
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    options = _options()
+    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory(prefix="wasmiot-bench-") as name:
+        folder = Path(name)
+        if options.sizes:
+            measure_sizes(folder / "data", [int(size) for size in options.sizes.split(",")])
+        if options.again:
+            measure_again(folder / "again", options.again)
+        if options.beside:
+            measure_beside(folder, options.beside)
+    if options.crash_rounds:
+        crash(options.crash_rounds)
+
+
+def measure_sizes(data_dir: Path, sizes: list[int]) -> None:
+    """Measure the embedded store with more and more Things."""
+    n_things = 0
+    for size in sorted(sizes):
+        print(f"\n{size} Things, embedded store on disk")
+        store = OxigraphStore(data_dir / "graph")
+        fill(store, n_things, size)
+        n_things = size
+        print_match(store, size)
+        store.close()
+        on_disk = measured.disk_bytes(data_dir / "graph") / MEBIBYTE
+        print(f"  disk                {on_disk:.0f} MiB")
+        with measured.orchestrator(data_dir) as (process, client):
+            print_requests(client, size)
+            resident = measured.resident_bytes(process) / MEBIBYTE
+            print(f"  resident memory     {resident:.0f} MiB, all processes of the orchestrator")
+
+
+def fill(store: Store, begin: int, end: int) -> None:
+    """Register devices, and print how fast."""
+    directory, parsed_at = Directory(store), time.perf_counter()
+    documents = [json.dumps(fleet.description(number)).encode() for number in range(begin, end)]
+    if not documents:
+        return
+    directory.register(documents[0])  # the first loads contexts and shapes
+    parsed_at = time.perf_counter()
+    for document in documents:
+        directory.register(document)
+    seconds = time.perf_counter() - parsed_at
+    print(f"  ingest              {seconds * 1000 / len(documents):.2f} ms a Thing, ", end="")
+    print(f"{len(documents) / seconds:.0f} a second")
+
+
+def print_match(store: Store, n_things: int) -> None:
+    """Print how long it takes to find the devices for modules, and check that it finds them."""
+    text = query("candidates")
+    for name in fleet.modules():
+        store.put(load(json.dumps(fleet.module(name)).encode()), kind="module")
+        module, wanted = URIRef(fleet.module_id(name)), fleet.n_matching(name, n_things)
+        found = len(store.select(text, module=module))
+        if found != wanted:
+            raise RuntimeError(f"{found} match, and {wanted} should")
+        times = times_of(partial(_select, store, text, module), [0] * 30)
+        print(f"  match, {name:13}{times}, {found} devices")
+
+
+def _select(store: Store, text: str, module: URIRef, _: object) -> None:
+    store.select(text, module=module)
+
+
+def print_requests(client: measured.Client, n_things: int) -> None:
+    """Print how long requests to a running orchestrator take."""
+    dice = random.Random(1)
+    names = [fleet.thing_id(dice.randrange(n_things)) for _ in range(300)]
+    pages = [dice.randrange(max(1, n_things - 100)) for _ in range(40)]
+    print(f"  GET by id           {times_of(lambda name: client.get(f'/things/{name}'), names)}")
+    page = times_of(lambda offset: client.get(f"/things?limit=100&offset={offset}"), pages)
+    print(f"  page of 100         {page}")
+    path = f"/sparql?{urlencode({'query': SEARCH})}"
+    first = times_of(client.get, [path])
+    print(f"  SPARQL query        {times_of(client.get, [path] * 20)}, first {first.median_ms:.0f}")
+    numbers = [dice.randrange(n_things) for _ in range(40)]
+    put = times_of(lambda number: _put(client, number, "renamed"), numbers)
+    print(f"  PUT of a change     {put}")
+    print(f"  SPARQL after a PUT  {times_of(client.get, [path]).median_ms:.1f} ms")
+
+
+def measure_again(data_dir: Path, n_times: int) -> None:
+    """Register one Thing again and again; print how the first and the last times compare."""
+    print(f"\nOne Thing, registered {n_times} times, embedded store on disk")
+    store = OxigraphStore(data_dir)
+    loaded = [load(json.dumps(fleet.description(0, f"title {i}")).encode()) for i in range(2)]
+    tenth = max(1, n_times // 10)
+    times = []
+    for part in range(10):
+        numbers = range(part * tenth, (part + 1) * tenth)
+        puts = times_of(
+            lambda i: store.put(loaded[i % 2], kind="thing", registration={"n": i}), list(numbers)
+        )
+        times.append(puts.median_ms)
+    store.close()
+    print(f"  store, first tenth  {times[0]:.3f} ms; last tenth {times[-1]:.3f} ms")
+
+
+def measure_beside(folder: Path, n_documents: int) -> None:
+    """Measure this directory and domus-tdd-api over an Oxigraph server each."""
+    print(f"\n{n_documents} Things over an Oxigraph server, the same requests to both")
+    numbers = list(range(n_documents))
+    environment = ROOT / ".cache" / "domus"
+    try:
+        with domus.domus(folder, environment) as client:
+            theirs = _requests(client, numbers)
+    except (RuntimeError, OSError) as error:
+        print(f"  domus-tdd-api cannot be measured here: {error}")
+        return
+    union = "--union-default-graph"
+    with measured.oxigraph_server(folder / "ours", union) as (query_url, update_url):
+        options = ("--store-url", query_url, "--store-update-url", update_url)
+        with measured.orchestrator(folder / "remote", *options) as (_, client):
+            remote = _requests(client, numbers)
+        print_match_beside(query_url, update_url, n_documents)
+    with measured.orchestrator(folder / "embedded") as (_, client):
+        embedded = _requests(client, numbers)
+    print(f"  {'':10}{'domus':>10}{'server':>10}{'ratio':>8}{'embedded':>10}{'ratio':>8}   (ms)")
+    for name, domus_ms in theirs.items():
+        ours = [f"{ms[name]:>10.2f}{domus_ms / ms[name]:>8.0f}" for ms in (remote, embedded)]
+        print(f"  {name:10}{domus_ms:>10.1f}{''.join(ours)}")
+
+
+def print_match_beside(query_url: str, update_url: str, n_things: int) -> None:
+    """Print the match on a server."""
+    store = open_store(None, query_url, update_url)
+    print_match(store, n_things)
+    store.close()
+
+
+def _requests(client: measured.Client, numbers: list[int]) -> dict[str, float]:
+    """Return the median times of the requests that both directories answer."""
+    _put(client, numbers[0], "first")
+    return {
+        "ingest": times_of(lambda number: _put(client, number), numbers).median_ms,
+        "again": times_of(lambda number: _put(client, number, "again"), numbers).median_ms,
+        "GET": times_of(lambda n: client.get(f"/things/{fleet.thing_id(n)}"), numbers).median_ms,
+        "page": times_of(lambda _: client.get("/things?limit=10"), numbers[:5]).median_ms,
+    }
+
+
+def _put(client: measured.Client, number: int, title: str = "") -> None:
+    body = json.dumps(fleet.description(number, title)).encode()
+    client.put(f"/things/{fleet.thing_id(number)}", body)
+
+
+def crash(n_rounds: int) -> None:
+    """Run the test that kills the orchestrator, for many rounds."""
+    print(f"\nkill -9 under writes, {n_rounds} times", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "--log-cli-level=INFO"]
+    environment = {**os.environ, "WASMIOT_CRASH_ROUNDS": str(n_rounds)}
+    test = "tests/orchestrator/test_store_crash.py"
+    outcome = subprocess.run(
+        [*command, test], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    print("\n".join(f"  {line}" for line in outcome.stdout.splitlines()[-4:]))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--sizes", default="100,1000,10000", help="numbers of Things, '' for none (%(default)s)")
+    add("--again", type=int, default=10000, help="registrations of one Thing (%(default)s)")
+    add("--beside", type=int, default=20, help="Things for domus-tdd-api too (%(default)s)")
+    add("--crash-rounds", type=int, default=0, help="kills under writes (%(default)s)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Times, memory and disk, and servers that run while they are measured."""
+
+import http.client
+import os
+import random
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long calls took, in milliseconds."""
+
+    median_ms: float
+    slow_ms: float
+
+    def __str__(self) -> str:
+        return f"{self.median_ms:.2f} ms (95 %: {self.slow_ms:.2f})"
+
+
+def times_of(call: Callable[[Any], Any], arguments: list[Any]) -> Times:
+    """Call with each argument, and return how long it took."""
+    taken = []
+    for argument in arguments:
+        begin = time.perf_counter()
+        call(argument)
+        taken.append((time.perf_counter() - begin) * 1000)
+    taken.sort()
+    return Times(statistics.median(taken), taken[int(len(taken) * 0.95)])
+
+
+def disk_bytes(folder: Path) -> int:
+    """Return what the files of a folder take on the disk."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+
+
+def resident_bytes(process: subprocess.Popen[bytes]) -> int:
+    """Return the resident memory of a server and of its children."""
+    parent = psutil.Process(process.pid)
+    family = [parent, *parent.children(recursive=True)]
+    total = 0
+    for member in family:
+        with suppress(psutil.NoSuchProcess):
+            total += member.memory_full_info().pss
+    return int(total)
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens, below those of outgoing connections."""
+    for port in random.sample(range(20000, 32000), 100):
+        with socket.socket() as trial, suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port")
+
+
+@contextmanager
+def served(
+    command: list[str], folder: Path, port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server in a folder until it is not needed any more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT
+        )
+    try:
+        while process.poll() is None and not _answers(port):
+            time.sleep(0.05)
+        if process.poll() is not None:
+            raise RuntimeError((folder / "server.log").read_text()[-2000:])
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def orchestrator(
+    data_dir: Path, *options: str
+) -> Iterator[tuple[subprocess.Popen[bytes], "Client"]]:
+    """Run an orchestrator over a data directory, with a client for it."""
+    port, root = free_port(), Path(__file__).parents[1]
+    command = [sys.executable, "-m", "orchestrator_app", "--port", str(port), "--no-discover"]
+    command += ["--data-dir", str(data_dir.absolute()), "--monitor-interval", "0", *options]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with served(command, root / ".cache" / "bench", port, environment) as process:
+        client = Client(port)
+        try:
+            yield process, client
+        finally:
+            client.close()
+
+
+@contextmanager
+def oxigraph_server(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
+    """Run an `oxigraph` server; give its query and its update URL."""
+    program = shutil.which("oxigraph") or str(Path(sys.executable).with_name("oxigraph"))
+    port = free_port()
+    command = [program, "serve", *options, "--location", str(folder / "graph")]
+    with served([*command, "--bind", f"127.0.0.1:{port}"], folder, port):
+        yield f"http://127.0.0.1:{port}/query", f"http://127.0.0.1:{port}/update"
+
+
+class Client:
+    """One kept-alive connection to a server."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+
+    def get(self, path: str) -> bytes:
+        """Return the body of an answer that must be 200."""
+        return self._sent("GET", path, None)
+
+    def put(self, path: str, body: bytes) -> None:
+        """Send a Thing Description that must be taken."""
+        self._sent("PUT", path, body)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _sent(self, method: str, path: str, body: bytes | None) -> bytes:
+        headers = {"Content-Type": "application/td+json"} if body else {}
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        content = response.read()
+        if response.status not in (200, 201, 204):
+            raise RuntimeError(f"{method} {path}: {response.status} {content[:500]!r}")
+        return content
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as trial:
+        return trial.connect_ex(("127.0.0.1", port)) == 0
