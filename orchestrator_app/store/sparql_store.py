@@ -176,6 +176,7 @@ class SparqlStore:
     def close(self) -> None:
         """See `Store.close`."""
         self._is_closed = True
+        self._endpoint.disconnect()
 
     def _result(self, query: str) -> Any:
         if self._is_closed:

@@ -28,6 +28,13 @@ BREAKING = [
     '\r\t\b\f\\"\'\'\'""" # ?x $y',
     "\u2028\x85\U0001f4a1\ufffe",
 ]
+
+
+def without_nul(text: str) -> str:
+    """Return a text without what is refused in triples."""
+    return text.replace("\0", "")
+
+
 texts = st.lists(st.sampled_from(BREAKING) | st.text(max_size=8), max_size=3).map("".join)
 FEW = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
