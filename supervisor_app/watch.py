@@ -44,8 +44,9 @@ class Watch:
 
     def close(self) -> None:
         """End the thread."""
-        self._closed.set()
-        self._is_active.set()
+        with self._lock:
+            self._closed.set()
+            self._is_active.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -53,7 +54,7 @@ class Watch:
         while not self._closed.wait(TICK_SECONDS):
             with self._lock:
                 calls = tuple(self._calls)
-                if not calls:
+                if not calls and not self._closed.is_set():
                     self._is_active.clear()
             now = time.monotonic()
             for call in calls:
