@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -17,9 +18,10 @@ import click
 from rdflib import Dataset, Graph, URIRef
 
 from wasmiot_td import json_text
+from wasmiot_td.bulk import FEW, in_processes
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
-from wasmiot_td.errors import DocumentError, InteractionError
+from wasmiot_td.errors import DocumentError, InteractionError, WasmiotError
 from wasmiot_td.json_places import lines_of
 from wasmiot_td.namespaces import HCTL, HTV, JSONSCHEMA, PROV, TD, TM, WASMIOT, WOTSEC
 from wasmiot_td.report import Finding, Report
@@ -47,6 +49,7 @@ _PREFIXES = {
 }
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Result = TypeVar("Result")
 
 
 @click.group()
@@ -69,6 +72,11 @@ def sources_argument(command: Command) -> Command:
         click.option(
             "--context-cache", type=click.Path(path_type=Path), help="Keep what was fetched here."
         ),
+        click.option(
+            "--jobs",
+            type=click.IntRange(min=1),
+            help="Processes that share many documents; all cores if not given.",
+        ),
     ):
         command = decorate(command)
     return command
@@ -79,8 +87,8 @@ def sources_argument(command: Command) -> Command:
 @click.option("--format", "shape", type=click.Choice(list(_REPORTS)), default="human")
 def validate(sources: Sequence[str], shape: str, **options: Any) -> None:
     """Report every fault of documents."""
-    registry = _registry(options)
-    verdicts = [_verdict(s, options["strict"], registry) for s in _expanded(sources)]
+    work = partial(_verdict, strict=options["strict"], contexts=_registry(options))
+    verdicts = list(_on_all_cores(work, _expanded(sources), options["jobs"]))
     click.echo(_REPORTS[shape](verdicts))
     if any(verdict.is_unreadable for verdict in verdicts):
         sys.exit(UNREADABLE)
@@ -181,7 +189,7 @@ def _expanded(names: Iterable[str]) -> list[Source]:
     return sources
 
 
-def _verdict(source: Source, strict: bool, contexts: ContextRegistry) -> Verdict:
+def _verdict(source: Source, *, strict: bool, contexts: ContextRegistry) -> Verdict:
     try:
         content = source.read()
     except SourceError as error:
@@ -190,16 +198,45 @@ def _verdict(source: Source, strict: bool, contexts: ContextRegistry) -> Verdict
         loaded = load(content, strict=strict, contexts=contexts)
     except DocumentError as error:
         return Verdict(source.name, error.report, lines=lines_of(content))
-    return Verdict(source.name, loaded.report, loaded.id, lines_of(content))
+    lines = lines_of(content) if loaded.report.findings else {}
+    return Verdict(source.name, loaded.report, loaded.id, lines)
 
 
 def _loaded(names: Sequence[str], options: dict[str, Any]) -> Iterator[LoadedDocument]:
-    registry = _registry(options)
-    for source in _expanded(names):
+    work = partial(_outcome, strict=options["strict"], contexts=_registry(options))
+    sources = _expanded(names)
+    results = _on_all_cores(work, sources, options["jobs"])
+    for source, result in zip(sources, results, strict=True):
         with _reporting(source.name):
-            document = load(source.read(), strict=options["strict"], contexts=registry)
-        _warn(source.name, document.report)
-        yield document
+            if isinstance(result, WasmiotError):
+                raise result
+        _warn(source.name, result.report)
+        yield result
+
+
+def _outcome(
+    source: Source, *, strict: bool, contexts: ContextRegistry
+) -> LoadedDocument | WasmiotError:
+    try:
+        return load(source.read(), strict=strict, contexts=contexts)
+    except (SourceError, DocumentError) as error:
+        return error.with_traceback(None)
+
+
+def _on_all_cores(
+    work: Callable[[Source], Result], sources: Sequence[Source], jobs: int | None
+) -> Iterator[Result]:
+    """Yield the result of each source; a person at a terminal sees how far it is."""
+    if any(source.is_standard_input for source in sources):
+        jobs = 1
+    results = in_processes(work, sources, jobs)
+    if len(sources) <= FEW or not sys.stderr.isatty():
+        yield from results
+        return
+    with click.progressbar(
+        results, length=len(sources), label="documents", show_pos=True, file=sys.stderr
+    ) as bar:
+        yield from bar
 
 
 def _warn(name: str, report: Report) -> None:

@@ -13,6 +13,7 @@ from wasmiot_td.errors import WasmiotError
 from wasmiot_td.transport import HttpTransport, Transport
 
 SUFFIXES = (".json", ".jsonld")
+_STANDARD_INPUT = "-"
 
 
 class SourceError(WasmiotError):
@@ -34,6 +35,11 @@ class Source:
 
     name: str
     url: str
+
+    @property
+    def is_standard_input(self) -> bool:
+        """Whether only this process can read it, and once."""
+        return self.url == _STANDARD_INPUT
 
     @property
     def is_remote(self) -> bool:
@@ -66,8 +72,8 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
     """
     for name in names:
         path = Path(name)
-        if name == "-":
-            yield Source("(standard input)", "-")
+        if name == _STANDARD_INPUT:
+            yield Source("(standard input)", _STANDARD_INPUT)
         elif is_remote(name):
             yield Source(name, name)
         elif path.is_dir():
@@ -84,7 +90,7 @@ def _of_file(name: str, path: Path) -> Source:
 
 
 def _read(url: str, transport: Transport | None) -> bytes:
-    if url == "-":
+    if url == _STANDARD_INPUT:
         return sys.stdin.buffer.read(json_text.MAX_BYTES + 1)
     if is_remote(url):
         return (transport or HttpTransport()).request("GET", url).checked().body

@@ -18,7 +18,16 @@ from wasmiot_td.report import Finding, Report
 
 
 class WasmiotError(Exception):
-    """The root of the tree."""
+    """The root of the tree; comes out of another process as it went in."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, vars(self))
+
+
+def _rebuilt(kind: type[WasmiotError], args: tuple[Any, ...], members: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *args)
+    vars(error).update(members)
+    return error
 
 
 class DocumentError(WasmiotError):
