@@ -121,8 +121,12 @@ class OxigraphStore:
         solutions = self._query(query, bindings)
         names = [variable.value for variable in solutions.variables]
         return [
-            {name: to_rdflib(term) for name in names if (term := row[name]) is not None}
-            for row in solutions
+            {
+                name: bindings[name] if name in bindings else to_rdflib(term)
+                for name, term in zip(names, solution, strict=True)
+                if term is not None
+            }
+            for solution in solutions
         ]
 
     def ask(self, query: str, **bindings: Identifier) -> bool:
