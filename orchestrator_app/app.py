@@ -93,7 +93,7 @@ def lifespan(app: Flask) -> Iterator[None]:
         if parts.settings.announce:
             stack.enter_context(_announcement(parts))
         if parts.settings.discover:
-            stack.enter_context(introduce_things(parts, parts.settings.discover_interface))
+            stack.enter_context(_introduction(parts))
         yield
 
 
@@ -101,3 +101,8 @@ def _announcement(parts: Services) -> AbstractContextManager[None]:
     settings = parts.settings
     thing_id = str(parts.description["id"])
     return announce_directory(thing_id, settings.base_url, settings.discover_interface)
+
+
+def _introduction(parts: Services) -> AbstractContextManager[None]:
+    settings = parts.settings
+    return introduce_things(parts, settings.discover_interface, settings.refresh_interval_seconds)

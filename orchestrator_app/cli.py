@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--discover-interface", default="", metavar="ADDRESS", help="interface for mDNS")
     add(
+        "--refresh-interval",
+        dest="refresh_interval_seconds",
+        type=float,
+        default=default.refresh_interval_seconds,
+        metavar="SECONDS",
+        help="time between two looks at a found Thing's description (%(default)s)",
+    )
+    add(
         "--monitor-interval",
         dest="monitor_interval_seconds",
         type=float,

@@ -25,6 +25,8 @@ class Settings:
         announce: whether to be found as a directory by DNS-SD.
         discover_interface: the address of the interface to browse and to announce on; all
             where empty.
+        refresh_interval_seconds: how often an introduced Thing is asked whether its description
+            has changed; one that does not answer three times in a row expires.
         max_document_bytes: the largest JSON document that is read.
         max_binary_bytes: the largest wasm binary that is taken in.
         max_upload_bytes: the largest request body.
@@ -46,6 +48,7 @@ class Settings:
     discover: bool = False
     announce: bool = False
     discover_interface: str = ""
+    refresh_interval_seconds: float = 30.0
     max_document_bytes: int = 4 * 1024 * 1024
     max_binary_bytes: int = 128 * 1024 * 1024
     max_upload_bytes: int = 1024 * 1024 * 1024

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from zeroconf import (
@@ -25,30 +25,17 @@ from zeroconf import (
     Zeroconf,
 )
 
-from orchestrator_app.directory.registration import INTRODUCED_BY
-from orchestrator_app.directory.things import Directory
-from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from orchestrator_app.directory.refresh import IntroducedThings, Introducing
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
 
 SERVICE_TYPE = "_wot._tcp.local."
-DNS_SD = "dns-sd"
+REFRESH_SECONDS = 30.0
+LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 RESOLVE_MILLISECONDS = 3000
 
 _log = logging.getLogger(__name__)
-
-
-class Introducing(Protocol):
-    """What introduction needs of the services."""
-
-    @property
-    def directory(self) -> Directory:
-        """Where Things are registered."""
-
-    @property
-    def transport(self) -> Transport:
-        """How their descriptions are fetched."""
 
 
 @dataclass(frozen=True)
@@ -60,18 +47,21 @@ class Sighting:
 
 
 @contextmanager
-def introduce_things(parts: Introducing, interface: str = "") -> Iterator[None]:
+def introduce_things(
+    parts: Introducing, interface: str = "", refresh_seconds: float = REFRESH_SECONDS
+) -> Iterator[None]:
     """Browse for Things as long as the context is entered.
 
     Args:
         parts: where Things are registered and how they are reached.
         interface: the address of the interface to browse on; all where empty.
+        refresh_seconds: how often a Thing is asked whether its description has changed.
     """
     zeroconf = _open(interface)
     if zeroconf is None:
         yield
         return
-    introduction = Introduction(parts, zeroconf)
+    introduction = Introduction(IntroducedThings(parts, refresh_seconds), zeroconf)
     thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
     thread.start()
     browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=introduction)
@@ -140,12 +130,11 @@ def _open(interface: str) -> Zeroconf | None:
 class Introduction(ServiceListener):
     """Takes note of what the browser sees, and registers it in a thread of its own."""
 
-    def __init__(self, parts: Introducing, zeroconf: Zeroconf) -> None:
-        self._parts = parts
+    def __init__(self, things: IntroducedThings, zeroconf: Zeroconf) -> None:
+        self._things = things
         self._zeroconf = zeroconf
         self._sightings: queue.Queue[Sighting | None] = queue.Queue()
         self._is_over = threading.Event()
-        self._ids: dict[str, str] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a new instance."""
@@ -165,12 +154,21 @@ class Introduction(ServiceListener):
         self._sightings.put(None)
 
     def run(self) -> None:
-        """Work through the sightings until stopped."""
-        while (sighting := self._sightings.get()) is not None and not self._is_over.is_set():
+        """Work through the sightings until stopped, and refresh what was introduced."""
+        while not self._is_over.is_set():
             try:
-                self._forget(sighting) if sighting.has_gone else self._introduce(sighting)
+                self._work()
             except Exception:  # noqa: BLE001 - one odd Thing must not end the introduction of others
-                _log.exception("introduction_failed name=%s", sighting.name)
+                _log.exception("introduction_failed")
+
+    def _work(self) -> None:
+        try:
+            sighting = self._sightings.get(timeout=LOOK_SECONDS)
+        except queue.Empty:
+            sighting = None
+        if sighting is not None:
+            self._things.forget(sighting.name) if sighting.has_gone else self._introduce(sighting)
+        self._things.refresh()
 
     def _introduce(self, sighting: Sighting) -> None:
         """Try a few times: a Thing may announce itself before it answers."""
@@ -190,20 +188,8 @@ class Introduction(ServiceListener):
         if info is None:
             raise LookupError("the service does not resolve")
         url = description_url(info)
-        if url is None:
-            return
-        description = ConsumedThing.fetch(url, self._parts.transport).td
-        thing, is_new = self._parts.directory.register(description, introduced_by=DNS_SD)
-        self._ids[name] = thing.id
-        _log.info("introduced id=%s url=%s is_new=%s", thing.id, url, is_new)
-
-    def _forget(self, sighting: Sighting) -> None:
-        """Drop a Thing that said goodbye, if it was introduced this way."""
-        thing_id = self._ids.pop(sighting.name, None)
-        thing = self._parts.directory.get(thing_id) if thing_id else None
-        if thing is not None and thing.registration.get(INTRODUCED_BY) == DNS_SD:
-            self._parts.directory.delete(thing.id)
-            _log.info("goodbye id=%s", thing.id)
+        if url is not None:
+            self._things.note(name, url)
 
 
 def description_url(info: ServiceInfo) -> str | None:

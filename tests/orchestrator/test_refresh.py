@@ -1,0 +1,156 @@
+"""Introduced Things are asked again: what changed is registered, what is silent expires."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask, request
+
+from orchestrator_app.directory.refresh import IntroducedThings
+from orchestrator_app.directory.things import Directory
+from orchestrator_app.store import OxigraphStore
+from wasmiot_td.consumed_thing import Transport
+from wasmiot_td.errors import ThingProblem
+from wasmiot_td.transport import WsgiTransport
+
+URL = "http://lamp.example/td"
+INTERVAL_SECONDS = 10.0
+
+
+@dataclass
+class Lamp:
+    """A Thing on another host, with a description that can change."""
+
+    document: dict
+    is_on: bool = True
+    answers: list = field(default_factory=list)
+
+    def app(self):
+        """Return the Thing as an application."""
+        app = Flask("lamp")
+
+        @app.get("/td")
+        def description():
+            if not self.is_on:
+                return "", 500
+            response = app.response_class(json.dumps(self.document))
+            response.set_etag(str(hash(json.dumps(self.document))))
+            response.make_conditional(request)
+            self.answers.append(response.status_code)
+            return response
+
+        return app
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What introduction needs."""
+
+    directory: Directory
+    transport: Transport
+
+
+@dataclass
+class Scene:
+    """A directory, a lamp, and a clock that is set by hand."""
+
+    lamp: Lamp
+    parts: Parts
+    things: IntroducedThings
+    clock: list
+
+    def later(self):
+        """Let it become time to ask again."""
+        self.clock[0] += INTERVAL_SECONDS
+        self.things.refresh()
+
+    def title(self):
+        """Return the title that is registered, None if nothing is."""
+        thing = self.parts.directory.get("urn:ex:lamp")
+        return thing and thing.document["title"]
+
+
+@pytest.fixture
+def scene(thing):
+    """A lamp that was introduced."""
+    clock, store = [0.0], OxigraphStore()
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    lamp = Lamp(thing("lamp", id="urn:ex:lamp"))
+    directory = Directory(store, now=lambda: start + timedelta(seconds=clock[0]))
+    transport = WsgiTransport({"http://lamp.example": lamp.app()})
+    parts = Parts(directory, transport)
+    things = IntroducedThings(parts, INTERVAL_SECONDS, now=lambda: clock[0])
+    things.note("lamp", URL)
+    yield Scene(lamp, parts, things, clock)
+    store.close()
+
+
+def test_a_changed_description_is_fetched(scene):
+    """The ETag tells; the registration goes on counting from the last answer."""
+    scene.later()
+    scene.lamp.document["title"] = "light"
+    scene.later()
+    assert scene.lamp.answers == [200, 304, 200]
+    assert scene.title() == "light"
+    assert scene.parts.directory.get("urn:ex:lamp").registration["ttl"] == 3 * INTERVAL_SECONDS
+
+
+def test_nobody_is_asked_before_it_is_due(scene):
+    """A round in between asks nothing."""
+    scene.things.refresh()
+    assert scene.lamp.answers == [200]
+
+
+def test_a_thing_that_vanishes_expires_and_may_come_back(scene):
+    """Silence for three intervals ends the registration; the next answer is a new one."""
+    scene.lamp.is_on = False
+    for _ in range(3):
+        scene.later()
+    assert (scene.parts.directory.purge(), scene.title()) == (1, None)
+    scene.lamp.is_on = True
+    scene.later()
+    assert scene.title() == "lamp"
+
+
+def test_answers_keep_a_registration_alive(scene):
+    """A Thing that does not change is renewed by its 304."""
+    for _ in range(5):
+        scene.later()
+    assert (scene.parts.directory.purge(), scene.title()) == (0, "lamp")
+    assert scene.lamp.answers == [200, 304, 304, 304, 304, 304]
+
+
+def test_a_thing_that_takes_another_id_is_one_thing(scene):
+    """The old id does not stay behind."""
+    scene.lamp.document["id"] = "urn:ex:other"
+    scene.later()
+    assert [t.id for t in scene.parts.directory.page()] == ["urn:ex:other"]
+
+
+def test_who_registers_over_http_is_left_alone(scene, thing):
+    """From then on that registration counts, and a goodbye does not end it."""
+    scene.parts.directory.register(thing("by hand", id="urn:ex:lamp"))
+    scene.later()
+    scene.things.forget("lamp")
+    assert (scene.lamp.answers, scene.title()) == ([200], "by hand")
+
+
+def test_a_thing_that_does_not_answer_yet_is_asked_later(scene):
+    """The first try fails for whoever introduces it, and the round tries again."""
+    scene.lamp.is_on = False
+    with pytest.raises(ThingProblem):
+        scene.things.note("another", URL)
+    scene.lamp.is_on = True
+    scene.things.forget("lamp")
+    scene.later()
+    assert scene.title() == "lamp"
+
+
+def test_an_anonymous_thing_keeps_the_id_it_was_given(scene):
+    """Asking it again makes no second Thing."""
+    del scene.lamp.document["id"]
+    scene.things.note("other", URL)
+    before = {t.id for t in scene.parts.directory.page()}
+    scene.later()
+    assert {t.id for t in scene.parts.directory.page()} == before
