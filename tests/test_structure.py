@@ -22,7 +22,7 @@ IMPORTERS = {
     "pyshacl": {"wasmiot_td/shacl.py"},
     "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/transport.py"},
-    "urllib3": {"wasmiot_td/transport.py"},
+    "urllib3": {"wasmiot_td/transport.py", "orchestrator_app/store/endpoint.py"},
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {
         "orchestrator_app/store/oxigraph_store.py",

@@ -2,7 +2,8 @@
 
 A document's triples are in the graph of its own id. In the graph `urn:wasmiot:store` the id has
 its kind, JSON text and registration; the store itself has the version of this layout and the
-names of the graphs that documents share.
+names of the graphs that documents share. The embedded store's default graph is the merge of the
+documents' graphs and the shared ones; a server's is their union by its own setting.
 """
 
 import json
