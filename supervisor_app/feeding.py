@@ -1,22 +1,16 @@
 """Use other Things: read what a call depends on, send an output to where it feeds."""
 
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 from supervisor_app.directory import Directory
 from supervisor_app.execution import Outcome
 from supervisor_app.installation import Operation, Reference
+from supervisor_app.targets import Targets, address_of
+from wasmiot_td.call_context import CallContext
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
-from wasmiot_td.errors import (
-    AffordanceNotFound,
-    InteractionError,
-    ThingUnreachable,
-)
+from wasmiot_td.errors import AffordanceNotFound, InteractionError
 from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
-
-_log = logging.getLogger(__name__)
 
 
 class Neighbours:
@@ -25,6 +19,7 @@ class Neighbours:
     def __init__(self, transport: Transport, directory: Directory | None = None) -> None:
         self._transport = transport
         self._directory = directory
+        self._targets = Targets(transport)
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return the bytes at a URL."""
@@ -48,7 +43,7 @@ class Neighbours:
             detail = f"{wanted} cannot be read: {error}"
             raise ProblemError(502, "Dependency not resolved", detail, dependsOn=wanted) from error
 
-    def feed(self, operation: Operation, outcome: Outcome) -> dict[str, Any]:
+    def feed(self, operation: Operation, outcome: Outcome, context: CallContext) -> dict[str, Any]:
         """Send an outcome on, and return what that adds to the status of the call.
 
         Raises:
@@ -56,7 +51,7 @@ class Neighbours:
         """
         members: dict[str, Any] = {}
         for reference in operation.feeds:
-            answer = self._send(reference, outcome)
+            answer = self._targets.send(reference, outcome, context)
             if isinstance(answer, ActionStatus):
                 members.setdefault("resultUrl", answer.href)
             elif answer is not None:
@@ -64,7 +59,7 @@ class Neighbours:
         return members
 
     def _thing_of(self, reference: Reference) -> tuple[ConsumedThing, str]:
-        url, name = _address_of(reference)
+        url, name = address_of(reference)
         if url:
             thing = ConsumedThing.fetch(url, self._transport)
             return thing, name or _only_property(thing, url)
@@ -74,38 +69,6 @@ class Neighbours:
         if found is None:
             raise AffordanceNotFound("the directory has no such Thing, nor one of its type")
         return ConsumedThing(found[0], self._transport), found[1]
-
-    def _send(self, reference: Reference, outcome: Outcome) -> Any:
-        unreachable: ThingUnreachable | None = None
-        for target in _ranked(reference):
-            try:
-                return self._send_to(target, outcome)
-            except ThingUnreachable as error:
-                _log.warning("feed_unreachable target=%s error=%s", target.thing, error)
-                unreachable = error
-        raise unreachable or AffordanceNotFound(f"{reference.id} has no address", reference.thing)
-
-    def _send_to(self, target: Reference, outcome: Outcome) -> Any:
-        url, name = _address_of(target)
-        if not url:
-            raise AffordanceNotFound(f"{target.id} has no address", target.thing)
-        thing = ConsumedThing.fetch(url, self._transport)
-        if outcome.file is None:
-            return thing.invoke_action(name, outcome.value)
-        body = outcome.file.read_bytes()
-        return thing.invoke_action(name, body=body, content_type=outcome.media_type)
-
-
-def _ranked(reference: Reference) -> Iterator[Reference]:
-    yield reference
-    yield from reference.alternatives
-
-
-def _address_of(reference: Reference) -> tuple[str, str]:
-    """Return the URL of a Thing's TD and the affordance's name; empty where unknown."""
-    iri, _, fragment = reference.id.partition("#")
-    url = reference.thing or (iri if iri.startswith(("http://", "https://")) else "")
-    return url, reference.affordance or fragment.rpartition("/")[2]
 
 
 def _only_property(thing: ConsumedThing, url: str) -> str:

@@ -18,10 +18,11 @@ from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
 from supervisor_app.statuses import Status, Statuses, now
+from wasmiot_td.call_context import CallContext, invocation_id
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
 
-Feed = Callable[[Operation, Outcome], dict[str, Any]]
+Feed = Callable[[Operation, Outcome, CallContext], dict[str, Any]]
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +34,7 @@ class Invocation:
     operation: Operation
     inputs: Inputs
     call: Call
+    context: CallContext
     ended: threading.Event = field(default_factory=threading.Event)
     is_forgotten: bool = False
 
@@ -41,7 +43,14 @@ class Invocations:
     """The invocations of one device."""
 
     def __init__(
-        self, execution: Execution, statuses: Statuses, feed: Feed, *, workers: int, length: int
+        self,
+        execution: Execution,
+        statuses: Statuses,
+        feed: Feed,
+        *,
+        workers: int,
+        length: int,
+        waiting: int = 8,
     ) -> None:
         self._execution = execution
         self._statuses = statuses
@@ -49,6 +58,7 @@ class Invocations:
         self._worker_limit = workers
         self._queue: queue.Queue[Invocation | None] = queue.Queue()
         self._length = length
+        self._waiting = threading.BoundedSemaphore(max(waiting, 1))
         self._active: dict[str, Invocation] = {}
         self._idle = 0
         self._lock = threading.Lock()
@@ -64,23 +74,52 @@ class Invocations:
         """How many invocations are in progress."""
         return max(len(self._active) - self._queue.qsize(), 0)
 
-    def submit(self, slug: str, operation: Operation, inputs: Inputs) -> Invocation:
-        """Accept an invocation.
+    def submit(
+        self,
+        slug: str,
+        operation: Operation,
+        inputs: Inputs,
+        context: CallContext | None = None,
+    ) -> Status:
+        """Accept an invocation; one whose key was seen before is not run again.
 
         Raises:
             ProblemError: 503, too many are waiting.
         """
+        context = context or CallContext()
+        key = context.key
+        id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
         members = {"status": "pending", "timeRequested": now()}
-        status = Status(uuid.uuid4().hex, slug, operation.name, members)
-        invocation = Invocation(status, operation, inputs, self._execution.new_call())
+        status = Status(id_, slug, operation.name, members)
+        call = self._execution.new_call()
+        invocation = Invocation(status, operation, inputs, call, context.keyed(id_))
         with self._lock:
+            known = self.status(slug, operation.name, id_) if key else None
+            if known is not None:
+                return known
             if self._queue.qsize() >= self._length:
                 raise ProblemError(503, "Busy", f"{self._length} invocations are waiting already")
             self._statuses.save(status)
             self._active[status.id] = invocation
             self._queue.put(invocation)
             self._have_worker()
-        return invocation
+        return status
+
+    def status_at_end(
+        self, slug: str, action: str, invocation_id: str, seconds: float
+    ) -> Status | None:
+        """Return how an invocation stands when it has ended, or after some seconds.
+
+        Each one who waits holds a thread of the server, so only so many may: who comes when
+        all places are taken gets the answer at once.
+        """
+        invocation = self._active.get(invocation_id)
+        if invocation is not None and seconds > 0 and self._waiting.acquire(blocking=False):
+            try:
+                invocation.ended.wait(seconds)
+            finally:
+                self._waiting.release()
+        return self.status(slug, action, invocation_id)
 
     def status(self, slug: str, action: str, invocation_id: str) -> Status | None:
         """Return how an invocation stands."""
@@ -164,7 +203,7 @@ class Invocations:
             invocation.call,
             keep_as=self._statuses.output_path(status.id),
         )
-        fed = self._feed(invocation.operation, outcome)
+        fed = self._feed(invocation.operation, outcome, invocation.context.child())
         members = {**_members_of(outcome), **fed}
         status = status.with_members(status="completed", timeEnded=now(), **members)
         media_type = outcome.media_type if outcome.file else ""

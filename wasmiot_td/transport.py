@@ -6,6 +6,7 @@ systems run in one process without sockets. Both bound what they take in.
 
 import io
 import json
+import socket
 import sys
 import threading
 import time
@@ -19,11 +20,16 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from wasmiot_td.errors import ThingProblem, ThingUnreachable
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
+CONNECT_SECONDS = 3.0
+DEAD_LINK_SECONDS = 4.0
+"""How long what was sent may stay unacknowledged; a Thing may think longer, its link may not."""
+
 DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, application/ld+json"
 
 _CHUNK_BYTES = 64 * 1024
@@ -192,7 +198,8 @@ class HttpTransport(Transport):
         """Set how long to wait.
 
         Args:
-            timeout_seconds: for a connection, and for each piece of an answer.
+            timeout_seconds: for each piece of an answer, and for a connection if that is less
+                than `CONNECT_SECONDS`.
             total_seconds: for a whole answer, which may trickle.
         """
         self._timeout_seconds = timeout_seconds
@@ -226,7 +233,7 @@ class HttpTransport(Transport):
                 url,
                 data=body,
                 headers=dict(headers),
-                timeout=self._timeout_seconds,
+                timeout=(min(self._timeout_seconds, CONNECT_SECONDS), self._timeout_seconds),
                 stream=True,
                 allow_redirects=method in ("GET", "HEAD"),
             ) as response:
@@ -250,9 +257,28 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
+            session.mount("http://", _Adapter())
+            session.mount("https://", _Adapter())
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that notice when their link is dead, long before the answer is overdue."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Make the pool; see `HTTPAdapter.init_poolmanager`."""
+        super().init_poolmanager(*arguments, socket_options=_socket_options(), **options)
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    options = [*urllib3.connection.HTTPConnection.default_socket_options]
+    options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+    wanted = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
+    wanted["TCP_USER_TIMEOUT"] = int(DEAD_LINK_SECONDS * 1000)
+    known = {name: value for name, value in wanted.items() if hasattr(socket, name)}
+    return options + [(socket.IPPROTO_TCP, getattr(socket, n), v) for n, v in known.items()]
 
 
 def _reason(error: Exception) -> str:

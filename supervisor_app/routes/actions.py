@@ -15,6 +15,7 @@ from supervisor_app.routes.context import (
     supervisor,
 )
 from supervisor_app.statuses import Status
+from wasmiot_td.call_context import CallContext
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("actions", __name__, url_prefix="/deployments/<slug>/actions")
@@ -47,8 +48,9 @@ def every(slug: str) -> Response:
 
 @blueprint.get("/<name>/<invocation>")
 def query(slug: str, name: str, invocation: str) -> Response:
-    """Return the status of an invocation."""
-    return json_response(_status(slug, name, invocation).to_document(installation_base(slug)))
+    """Return the status of an invocation; with `Prefer: wait=N` at its end, or after N seconds."""
+    status = _status(slug, name, invocation, _wait_seconds() or 0.0)
+    return json_response(status.to_document(installation_base(slug)))
 
 
 @blueprint.delete("/<name>/<invocation>")
@@ -69,22 +71,28 @@ def output(slug: str, name: str, invocation: str) -> Response:
 
 
 def _accept(slug: str, operation: Operation, inputs: Inputs) -> Response:
-    invocation = supervisor().invocations.submit(slug, operation, inputs)
-    preferred = _WAIT.search(request.headers.get("Prefer", ""))
-    if preferred:
-        limit = supervisor().settings.call_seconds
-        invocation.ended.wait(min(float(preferred[1]), limit))
-    document = invocation.status.to_document(installation_base(slug))
+    invocations, context = supervisor().invocations, CallContext.of(request.headers.get)
+    status = invocations.submit(slug, operation, inputs, context)
+    seconds = _wait_seconds()
+    if seconds is not None:
+        status = invocations.status_at_end(slug, operation.name, status.id, seconds) or status
+    document = status.to_document(installation_base(slug))
     response = json_response(document, status=201)
     response.headers["Location"] = str(document["href"])
-    if preferred:
-        response.headers["Preference-Applied"] = f"wait={preferred[1]}"
+    if seconds is not None:
+        response.headers["Preference-Applied"] = f"wait={seconds:g}"
     return response
 
 
-def _status(slug: str, name: str, invocation: str) -> Status:
+def _wait_seconds() -> float | None:
+    """Return how long the client would wait for the end (RFC 7240, clause 4.3)."""
+    preferred = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(preferred[1]), supervisor().settings.call_seconds) if preferred else None
+
+
+def _status(slug: str, name: str, invocation: str, seconds: float = 0.0) -> Status:
     supervisor().operation(slug, "actions", name)
-    status = supervisor().invocations.status(slug, name, invocation)
+    status = supervisor().invocations.status_at_end(slug, name, invocation, seconds)
     if status is None:
         raise ProblemError(404, "No such invocation", f"{name} has no invocation {invocation!r}")
     return status

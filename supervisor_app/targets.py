@@ -1,0 +1,125 @@
+"""Where outputs go: each target tried again for a while, then its alternatives, the best first.
+
+Nobody is asked: what a device needs for this stands in `wasmiot:feeds` of its installation. All
+attempts of one execution carry its key, so that a target that did get the first one and could
+not say so does not run the step twice.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from supervisor_app.execution import Outcome
+from supervisor_app.installation import Reference
+from wasmiot_td.call_context import CallContext, CarryingTransport
+from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
+
+PAUSES_SECONDS = (0.05, 0.2)
+"""The pauses between attempts at one target."""
+
+AWAY_SECONDS = 5.0
+"""For how long a target that failed is tried last, and once."""
+
+KEPT_SECONDS = 30.0
+"""For how long a target's description is not fetched anew."""
+
+PASSING = frozenset({408, 425, 429, 502, 503, 504})
+"""Refusals that may be over in a moment."""
+
+GONE = frozenset({404, 410})
+"""Refusals of a target that has lost its installation: another may have one."""
+
+_log = logging.getLogger(__name__)
+
+
+class Targets:
+    """The Things that this device's outputs go to."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._descriptions: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._away_until: dict[str, float] = {}
+
+    def send(self, reference: Reference, outcome: Outcome, context: CallContext) -> Any:
+        """Send an outcome to a target or, if that cannot take it, to an alternative.
+
+        Raises:
+            InteractionError: none of them took it; says what each of them said.
+        """
+        targets = [t for t in (reference, *reference.alternatives) if address_of(t)[0]]
+        failures: list[InteractionError] = []
+        for target in sorted(targets, key=self._is_away):  # sorted keeps the rank
+            try:
+                return self._persist(target, outcome, context)
+            except InteractionError as error:
+                if not _may_be_elsewhere(error):
+                    raise
+                _log.warning("feed_failed target=%s error=%s", target.thing, error)
+                failures.append(error)
+        if len(failures) == 1:
+            raise failures[0]
+        if not failures:
+            raise AffordanceNotFound(f"{reference.id} has no address", reference.thing)
+        said = "; ".join(str(error) for error in failures)
+        raise ThingUnreachable(f"no alternative took the output: {said}", failures[0].url)
+
+    def _is_away(self, target: Reference) -> bool:
+        return self._away_until.get(address_of(target)[0], 0.0) > time.monotonic()
+
+    def _persist(self, target: Reference, outcome: Outcome, context: CallContext) -> Any:
+        """Try a target several times; one that was away a moment ago, once."""
+        url, name = address_of(target)
+        for pause in () if self._is_away(target) else PAUSES_SECONDS:
+            try:
+                return self._deliver(url, name, outcome, context)
+            except InteractionError as error:
+                if not _may_pass(error):
+                    raise
+            time.sleep(pause)
+        try:
+            answer = self._deliver(url, name, outcome, context)
+        except InteractionError as error:
+            if _may_pass(error):
+                self._away_until[url] = time.monotonic() + AWAY_SECONDS
+            raise
+        self._away_until.pop(url, None)
+        return answer
+
+    def _deliver(self, url: str, name: str, outcome: Outcome, context: CallContext) -> Any:
+        transport = CarryingTransport(self._transport, context.headers)
+        thing = ConsumedThing(self._description(url), transport, url=url)
+        try:
+            if outcome.file is None:
+                return thing.invoke_action(name, outcome.value)
+            body = outcome.file.read_bytes()
+            return thing.invoke_action(name, body=body, content_type=outcome.media_type)
+        except InteractionError:
+            self._descriptions.pop(url, None)
+            raise
+
+    def _description(self, url: str) -> Mapping[str, Any]:
+        expires, description = self._descriptions.get(url, (0.0, {}))
+        if expires < time.monotonic():
+            description = self._transport.get_document(url)
+            self._descriptions[url] = (time.monotonic() + KEPT_SECONDS, description)
+        return description
+
+
+def address_of(reference: Reference) -> tuple[str, str]:
+    """Return the URL of a Thing's TD and the affordance's name; empty where unknown."""
+    iri, _, fragment = reference.id.partition("#")
+    url = reference.thing or (iri if iri.startswith(("http://", "https://")) else "")
+    return url, reference.affordance or fragment.rpartition("/")[2]
+
+
+def _may_pass(error: InteractionError) -> bool:
+    if isinstance(error, ThingProblem):
+        return error.status in PASSING
+    return isinstance(error, ThingUnreachable)
+
+
+def _may_be_elsewhere(error: InteractionError) -> bool:
+    is_gone = isinstance(error, ThingProblem) and error.status in GONE
+    return is_gone or isinstance(error, AffordanceNotFound) or _may_pass(error)

@@ -1,0 +1,97 @@
+"""What goes along with the calls of one execution, from Thing to Thing.
+
+An idempotency key, by which a Thing that is asked twice runs a step once, and the trace that a
+step belongs to.
+Source: draft-ietf-httpapi-idempotency-key-header; W3C Trace Context, clause 3.2 (`traceparent`).
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from wasmiot_td.transport import Answer, Transport
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+TRACEPARENT = "traceparent"
+
+_KEY = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-..")
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """What a call says about the execution that it belongs to.
+
+    Attributes:
+        key: the same for all calls of one execution; empty where the caller gave none.
+        traceparent: the caller's span; empty where nobody traces.
+    """
+
+    key: str = ""
+    traceparent: str = ""
+
+    @classmethod
+    def of(cls, header: Callable[[str], str | None]) -> "CallContext":
+        """Return what a request carries; what is malformed does not count."""
+        key = (header(IDEMPOTENCY_KEY) or "").strip().strip('"')
+        trace = (header(TRACEPARENT) or "").strip()
+        return cls(
+            key if _KEY.fullmatch(key) else "", trace if _TRACEPARENT.fullmatch(trace) else ""
+        )
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by which the context travels."""
+        key = {IDEMPOTENCY_KEY: f'"{self.key}"'} if self.key else {}
+        return key | ({TRACEPARENT: self.traceparent} if self.traceparent else {})
+
+    @property
+    def trace_id(self) -> str:
+        """The trace that the call belongs to; empty where nobody traces."""
+        return self.traceparent[3:35]
+
+    def keyed(self, key: str) -> "CallContext":
+        """Return the context with a key, if it has none yet."""
+        return self if self.key else replace(self, key=key)
+
+    def child(self) -> "CallContext":
+        """Return the context of a call that this call makes: a span below this one."""
+        if not self.traceparent:
+            return self
+        version, trace, _, flags = self.traceparent.split("-", 3)
+        span = f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
+        return replace(self, traceparent=span)
+
+
+def new_traceparent() -> str:
+    """Return the first span of a new trace."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def invocation_id(slug: str, action: str, key: str) -> str:
+    """Return the id of the one invocation of an action that a key may cause."""
+    return hashlib.sha256("\0".join((slug, action, key)).encode()).hexdigest()[:32]
+
+
+class CarryingTransport(Transport):
+    """A transport that adds headers to each request."""
+
+    def __init__(self, transport: Transport, headers: Mapping[str, str]) -> None:
+        self._transport = transport
+        self._headers = headers
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AbstractContextManager[Answer]:
+        """Send a request; see `Transport.open`."""
+        return self._transport.open(
+            method, url, body=body, headers={**(headers or {}), **self._headers}
+        )
