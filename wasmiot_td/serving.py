@@ -38,6 +38,8 @@ stopping = threading.Event()
 _PR_SET_PDEATHSIG = 1
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
+_NUDGE = signal.SIGURG  # ignored where nobody asked for it
+_NUDGE_SECONDS = 0.05
 _LOG_CONFIG = {
     "formatters": {},
     "handlers": {},
@@ -222,10 +224,11 @@ def _forget_signal_handlers() -> None:
 
 
 def _watch_for_stop() -> None:
-    """Set `stopping` at a signal, whoever handles it."""
+    """Set `stopping` at a signal, whoever handles it, and see that it is handled."""
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    signal.signal(_NUDGE, lambda _number, _frame: None)
     threading.Thread(target=_read_signals, args=(reader,), name="signals", daemon=True).start()
 
 
@@ -234,6 +237,21 @@ def _read_signals(reader: socket.socket) -> None:
     while asked.isdisjoint(reader.recv(64)):
         pass
     stopping.set()
+    _nudge_main_thread()
+
+
+def _nudge_main_thread() -> None:
+    """Interrupt the main thread until it has ended.
+
+    Python runs a signal's handler in the main thread only, between two instructions. A signal
+    that comes after the last of them and before Granian's worker sleeps in `Event.wait`, or that
+    the kernel gives to another thread, is noted and its handler not run until the wait ends: that
+    is, never. Any further signal that reaches the sleeping thread has all handlers run.
+    """
+    main_thread = threading.main_thread()
+    while main_thread.is_alive() and main_thread.ident is not None:
+        signal.pthread_kill(main_thread.ident, _NUDGE)
+        time.sleep(_NUDGE_SECONDS)
 
 
 def _live(app: Any, enter: Lifespan, address: Address) -> None:

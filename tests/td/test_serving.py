@@ -173,6 +173,16 @@ def test_a_signal_lets_requests_finish_and_leaves_the_lifespan(start, tmp_path, 
     assert is_refused(url)
 
 
+def test_a_signal_is_heeded_as_soon_as_the_server_says_that_it_listens(start, tmp_path) -> None:
+    """However close it comes to the begin, the lifespan is left: nothing had to be killed."""
+    for _ in range(12):
+        server = start()
+        server.wait_until_ready()
+        server.process.terminate()
+        assert server.process.wait(timeout=20) == 0
+        (tmp_path / "left").unlink()
+
+
 def test_a_stream_ends_when_the_server_stops(start) -> None:
     """An endless response that watches `stopping` does not hold the server back."""
     server = start()
