@@ -47,6 +47,8 @@ def main() -> int:
     """Run the demo; 0 if every image was read."""
     options = parse_options()
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    # A shell that starts something in the background has it ignore Ctrl-C, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with Fleet() as fleet:
             run(fleet, options)
