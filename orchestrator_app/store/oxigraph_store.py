@@ -86,16 +86,12 @@ class OxigraphStore:
 
     def get(self, document_id: str) -> StoredDocument | None:
         """See `Store.get`."""
-        if not layout.is_graph_name(document_id):
-            return None
-        rows = self._db.quads_for_pattern(ox.NamedNode(document_id), None, None, _STORE)
-        noted = {quad.predicate.value: _text(quad.object) for quad in rows}
-        return layout.stored_document(document_id, noted)
+        return self._read(document_id) if layout.is_graph_name(document_id) else None
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
         end = None if limit is None else offset + limit
-        found = (self.get(document_id) for document_id in self._ids[kind][offset:end])
+        found = (self._read(document_id) for document_id in self._ids[kind][offset:end])
         return [document for document in found if document is not None]
 
     def count(self, kind: str) -> int:
@@ -171,6 +167,11 @@ class OxigraphStore:
             layout.check_layout(version, place)
         if not found:
             self._db.add(ox.Quad(_STORE, _LAYOUT, ox.Literal(str(layout.LAYOUT_VERSION)), _STORE))
+
+    def _read(self, document_id: str) -> StoredDocument | None:
+        rows = self._db.quads_for_pattern(ox.NamedNode(document_id), None, None, _STORE)
+        noted = {quad.predicate.value: _text(quad.object) for quad in rows}
+        return layout.stored_document(document_id, noted)
 
     def _read_ids(self) -> _IdsByKind:
         ids = _IdsByKind(list)
