@@ -2,12 +2,14 @@
 
 What a step's module describes as an action becomes an action of the device's installation;
 `wasmiot:feeds` says where its output goes, `wasmiot:dependsOn` where its input comes from.
+A step that has a stand-in is installed there too, under a name of its own: the device before it
+knows it as an alternative, and needs to ask nobody when the one in charge does not answer.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_app.deployment.device import installation_url
@@ -50,11 +52,20 @@ class Deployment:
     Attributes:
         actions: the actions of the steps, in their order.
         installations: the installation TDs, by device.
+        standbys: the actions of the stand-ins.
+        standby_installations: the TDs of the stand-ins, by device.
     """
 
     slug: str
     actions: tuple[StepAction, ...]
     installations: Mapping[str, Document] = field(default_factory=dict)
+    standbys: tuple[StepAction, ...] = ()
+    standby_installations: Mapping[str, Document] = field(default_factory=dict)
+
+
+def standby_name(slug: str) -> str:
+    """Return under which name the stand-ins of a deployment are installed; no slug has a dot."""
+    return f"{slug}.standby"
 
 
 def installation_id(slug: str, device: str) -> str:
@@ -68,6 +79,7 @@ def compose(
     modules: Mapping[str, Document],
     devices: Mapping[str, Document],
     packages_url: str,
+    standbys: Mapping[int, str] | None = None,
 ) -> Deployment:
     """Return the installations of a solution.
 
@@ -77,21 +89,77 @@ def compose(
         modules: the Thing Models of the modules, by id.
         devices: the Thing Descriptions of the devices, by id.
         packages_url: below it devices find packages by digest; ends in a slash.
+        standbys: the devices that stand by, by step. A module that keeps state has none.
 
     Raises:
         AffordanceNotFound: a device's description has no usable deploy action.
     """
     modules = {id: _at(packages_url, module) for id, module in modules.items()}
+    reserves = [
+        replace(p, device=device)
+        for p in solution.placements
+        if (device := (standbys or {}).get(p.step)) and not _is_stateful(modules[p.module])
+    ]
     actions = _step_actions(slug, solution.placements, devices)
-    affordances = {
-        a.step: _affordance(p, a, actions, modules[p.module])
-        for p, a in zip(solution.placements, actions, strict=True)
+    stand_ins = _step_actions(standby_name(slug), reserves, devices)
+    chain = Chain(actions, {a.step: a for a in stand_ins})
+    sources = Sources(slug, chain, modules, devices)
+    return Deployment(
+        slug,
+        actions,
+        _installations(slug, solution.placements, actions, sources),
+        stand_ins,
+        _installations(standby_name(slug), reserves, stand_ins, sources),
+    )
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Where the steps run, and who stands by for them."""
+
+    actions: Sequence[StepAction]
+    standbys: Mapping[int, StepAction]
+
+    def edges(self, own: StepAction) -> dict[str, Any]:
+        """Return what an action depends on and what it feeds."""
+        edges: dict[str, Any] = {}
+        if own.step > 0:
+            edges["wasmiot:dependsOn"] = [_reference(self.actions[own.step - 1])]
+        if own.step + 1 < len(self.actions):
+            target: dict[str, Any] = _reference(self.actions[own.step + 1])
+            standby = self.standbys.get(own.step + 1)
+            alternatives = {"alternatives": [_reference(standby)]} if standby else {}
+            edges["wasmiot:feeds"] = [target | alternatives]
+        return edges
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the installations of a deployment are made from."""
+
+    deployment: str
+    chain: Chain
+    modules: Mapping[str, Document]
+    devices: Mapping[str, Document]
+
+
+def _is_stateful(module: Document) -> bool:
+    return module.get("wasmiot:stateful") is True
+
+
+def _installations(
+    name: str,
+    placements: Sequence[Placement],
+    actions: Sequence[StepAction],
+    sources: Sources,
+) -> dict[str, Document]:
+    pairs = list(zip(placements, actions, strict=True))
+    return {
+        device: _installation(
+            name, device, [(p, a) for p, a in pairs if a.device == device], sources
+        )
+        for device in dict.fromkeys(a.device for a in actions)
     }
-    installations = {
-        device: _installation(slug, device, solution, actions, affordances, modules, devices)
-        for device in solution.devices
-    }
-    return Deployment(slug, actions, installations)
 
 
 def _at(packages_url: str, module: Document) -> Document:
@@ -117,9 +185,8 @@ def _step_actions(
     )
 
 
-def _affordance(
-    placement: Placement, own: StepAction, actions: Sequence[StepAction], module: Document
-) -> dict[str, Any]:
+def _affordance(placement: Placement, own: StepAction, sources: Sources) -> dict[str, Any]:
+    module = sources.modules[placement.module]
     model = action_of(module, placement.entrypoint)
     affordance = {key: model[key] for key in COPIED if key in model}
     affordance |= {
@@ -127,7 +194,7 @@ def _affordance(
         "wasmiot:module": placement.module,
         "wasmiot:entrypoint": placement.entrypoint,
     }
-    affordance |= _data_files(model, module) | _edges(own, actions)
+    affordance |= _data_files(model, module) | sources.chain.edges(own)
     return affordance | {"forms": [_form(own.name, model.get("input"))]}
 
 
@@ -145,15 +212,6 @@ def _data_files(model: Mapping[str, Any], module: Document) -> dict[str, Any]:
     }
     files = [f for f in module.get("wasmiot:dataFile", ()) if str(f["path"]).lstrip("/") in mounted]
     return {"wasmiot:dataFile": files} if files else {}
-
-
-def _edges(own: StepAction, actions: Sequence[StepAction]) -> dict[str, Any]:
-    edges: dict[str, Any] = {}
-    if own.step > 0:
-        edges["wasmiot:dependsOn"] = [_reference(actions[own.step - 1])]
-    if own.step + 1 < len(actions):
-        edges["wasmiot:feeds"] = [_reference(actions[own.step + 1])]
-    return edges
 
 
 def _reference(action: StepAction) -> dict[str, str]:
@@ -182,36 +240,33 @@ def input_media_type(schema: Mapping[str, Any] | None) -> str:
 
 
 def _installation(
-    slug: str,
+    name: str,
     device: str,
-    solution: Solution,
-    actions: Sequence[StepAction],
-    affordances: Mapping[int, Mapping[str, Any]],
-    modules: Mapping[str, Document],
-    devices: Mapping[str, Document],
+    own: Sequence[tuple[Placement, StepAction]],
+    sources: Sources,
 ) -> dict[str, Any]:
-    own = [a for a in actions if a.device == device]
-    needed = dict.fromkeys(p.module for p in solution.placements if p.device == device)
+    needed = dict.fromkeys(p.module for p, _ in own)
     return {
         "@context": list(CANONICAL_CONTEXT),
         "@type": ["Thing", "wasmiot:Supervisor", "wasmiot:Installation"],
-        "id": installation_id(slug, device),
-        "title": f"{slug} on {devices[device].get('title', device)}",
-        "base": own[0].base,
+        "id": installation_id(name, device),
+        "title": f"{name} on {sources.devices[device].get('title', device)}",
+        "base": own[0][1].base,
         "profile": HTTP_BASIC_PROFILE,
         "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
         "security": ["nosec_sc"],
         "wasmiot:device": device,
-        "wasmiot:deployment": f"urn:wasmiot:deployment:{slug}",
-        "wasmiot:module": [_module_entry(modules[m]) for m in needed],
-        "actions": {a.name: affordances[a.step] for a in own},
+        "wasmiot:deployment": f"urn:wasmiot:deployment:{sources.deployment}",
+        "wasmiot:module": [_module_entry(sources.modules[m]) for m in needed],
+        "actions": {a.name: _affordance(p, a, sources) for p, a in own},
     }
 
 
 def _module_entry(module: Document) -> dict[str, Any]:
-    return {
+    entry = {
         "id": module["id"],
         "name": module["title"],
         "digest": module["wasmiot:digest"],
         "binary": module["wasmiot:binary"],
     }
+    return entry | ({"stateful": True} if _is_stateful(module) else {})

@@ -4,29 +4,25 @@ What is wanted is written before the devices are told (state `deploying`), so th
 between leaves a wish that monitoring fulfils, and never a device that nobody remembers.
 """
 
-import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator_app.deployment.deployment_thing import Plan, deployment_id
+from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.installation import Deployment, compose
-from orchestrator_app.deployment.planning import Revised, revise
+from orchestrator_app.deployment.establish import Change, Establishing, pinned_to_versions
+from orchestrator_app.deployment.installation import standby_name
+from orchestrator_app.deployment.planning import choose_standbys
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords, Documents
-from orchestrator_app.deployment.roll_out import RollOutError, Tell, roll_out, tell_all
+from orchestrator_app.deployment.roll_out import tell_all
 from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
-from wasmiot_td.errors import InteractionError, ThingUnreachable
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.thing_description import load
-
-_log = logging.getLogger(__name__)
 
 
 class Deployments:
@@ -38,8 +34,8 @@ class Deployments:
         self.records = DeploymentRecords(store, public_url)
         self._store = store
         self._manifests = manifests
-        self._devices = devices
-        self._packages_url = f"{public_url}packages/"
+        url = f"{public_url}packages/"
+        self._establishing = Establishing(store, self.records, devices, url)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def solve(self, slug: str) -> dict[str, Any]:
@@ -74,10 +70,65 @@ class Deployments:
         manifest = self._manifests.require(slug)
         with self.changing(slug):
             previous = self.records.get(slug)
-            present = {a.step: a.device for a in previous.actions} if previous else {}
+            present = previous.present if previous else {}
             solved = place(self._store, manifest, deployment_id(slug), present)
-            self._establish(slug, manifest["name"], solved, previous)
+            pinned = pinned_to_versions(manifest, solved)
+            is_same = previous is not None and solved.is_kept and previous.manifest == pinned
+            self._change(slug, pinned, solved, has_new_standbys=not is_same)
             return self.require(slug), previous is None
+
+    def rollback(self, slug: str, revision: int | None = None) -> Deployed:
+        """Return to the manifest and the places of an earlier revision, as a new revision.
+
+        Args:
+            slug: the deployment.
+            revision: the number of a revision; the one before the present one by default.
+
+        Raises:
+            ProblemError: 404, 409 without such a revision; else as for `deploy`.
+        """
+        with self.changing(slug):
+            deployed = self.require(slug)
+            earlier = [e for e in deployed.history if e["revision"] < deployed.revision]
+            found = [e for e in earlier if revision in (None, e["revision"])]
+            if not found:
+                known = ", ".join(str(e["revision"]) for e in earlier) or "none"
+                raise ProblemError(409, "No such revision", f"it can be rolled back to: {known}")
+            manifest = found[-1]["manifest"]
+            present = {int(step): device for step, device in found[-1]["placement"].items()}
+            solved = place(self._store, manifest, deployment_id(slug), present)
+            self._change(slug, manifest, solved)
+            return self.require(slug)
+
+    def move(self, slug: str, device: str) -> None:
+        """Give the steps of a device to others; the other steps stay where they can.
+
+        Raises:
+            ProblemError: 422 where no other device can take them, 502 if one refused.
+        """
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is None or deployed.state == "undeploying":
+                return
+            manifest = deployed.manifest or self._manifests.require(slug)
+            own = deployment_id(slug)
+            solved = place(self._store, manifest, own, deployed.present, lost=device)
+            self._change(slug, manifest, solved)
+
+    def prepare(self, slug: str) -> None:
+        """Choose stand-ins again: one is gone, or devices have come.
+
+        Raises:
+            ProblemError: as for `move`.
+        """
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is None or deployed.state == "undeploying":
+                return
+            manifest = deployed.manifest or self._manifests.require(slug)
+            solved = place(self._store, manifest, deployment_id(slug), deployed.present)
+            if solved.is_kept:
+                self._change(slug, manifest, solved)
 
     def undeploy(self, slug: str) -> list[str]:
         """Take a deployment from all devices.
@@ -90,13 +141,20 @@ class Deployments:
         """
         with self.changing(slug):
             deployed = self.require(slug)
-            targets = deployed.installations.keys() | deployed.leftovers
-            answers = tell_all(self._tell(slug), dict.fromkeys(sorted(targets)))
-            away = [a.device for a in answers if a.error is not None]
+            standbys = deployed.standby_installations.keys()
+            targets = dict.fromkeys(
+                sorted(deployed.installations.keys() | deployed.leftovers | standbys)
+            )
+            answers = tell_all(self._establishing.tell(slug), targets)
+            reserves = dict.fromkeys(sorted(standbys | deployed.leftovers))
+            answers += tell_all(self._establishing.tell(standby_name(slug)), reserves)
+            away = sorted({a.device for a in answers if a.error is not None})
             for device in deployed.installations.keys() - set(away):
                 self.records.delete_installation(deployed.installations[device])
             if away:
-                self.records.set_registration(deployed, state="undeploying", leftovers=away)
+                self.records.set_registration(
+                    self.require(slug), state="undeploying", leftovers=away
+                )
             else:
                 self.records.delete(slug)
         return away
@@ -134,8 +192,11 @@ class Deployments:
         """
         with self.changing(slug):
             deployed = self.records.get(slug)
-            if deployed is not None and device in deployed.installations:
-                self._tell(slug)(device, deployed.installations[device])
+            if deployed is None:
+                return
+            for name, shares in _shares(deployed):
+                if device in shares:
+                    self._establishing.tell(name)(device, shares[device])
 
     def remove(self, slug: str, device: str) -> None:
         """Take from a device what it should not have; the last one ends an undeployment.
@@ -145,16 +206,18 @@ class Deployments:
         """
         with self.changing(slug):
             deployed = self.records.get(slug)
-            if deployed is None or not _is_unwanted(deployed, device):
+            if deployed is None:
                 return
-            if self._store.get(device) is not None:
-                self._tell(slug)(device, None)
+            is_over = deployed.state == "undeploying"
+            for name, shares in _shares(deployed):
+                if (is_over or device not in shares) and self._store.get(device) is not None:
+                    self._establishing.tell(name)(device, None)
             rest = (deployed.installations.keys() | deployed.leftovers) - {device}
-            if deployed.state == "undeploying" and not rest:
+            if is_over and not rest:
                 self.records.delete(slug)
                 return
             self.records.set_registration(deployed, leftovers=sorted(deployed.leftovers - {device}))
-            if device in deployed.installations:
+            if is_over and device in deployed.installations:
                 self.records.delete_installation(deployed.installations[device])
 
     def settle(self, slug: str, state: str) -> None:
@@ -164,75 +227,39 @@ class Deployments:
             if deployed is not None and deployed.state not in (state, "undeploying"):
                 self.records.set_registration(deployed, state=state)
 
-    def _establish(self, slug: str, name: str, solved: Solved, previous: Deployed | None) -> None:
-        old = previous.installations if previous else {}
-        composed = self._compose(slug, solved)
-        revised = revise(composed, old, previous.revision if previous else 0)
-        first, last = solved.steps[0].action, solved.steps[-1].action
-        plan = Plan(composed, name, revised.revision, first, last)
-        if revised.changed or not solved.is_kept:
+    def _change(
+        self,
+        slug: str,
+        manifest: Mapping[str, Any],
+        solved: Solved,
+        *,
+        has_new_standbys: bool = True,
+    ) -> None:
+        """Deploy a solution in place of what there is, and keep it if it is another one."""
+        previous = self.records.get(slug)
+        standbys = {a.step: a.device for a in previous.standbys} if previous else {}
+        if has_new_standbys:
+            standbys = self._standbys(slug, manifest, solved, standbys)
+        revision = previous.revision if previous else 0
+        self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
+        if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
-        leftovers = (previous.leftovers if previous else frozenset()) | set(revised.dropped)
-        leftovers -= revised.installations.keys()
-        self.records.write(plan, revised.installations, "deploying", leftovers)
-        told = self._roll_out(slug, revised, old, previous)
-        self.records.write(plan, revised.installations, "deployed", leftovers - told)
-        _log.info("deployed slug=%s revision=%d", slug, revised.revision)
 
-    def _compose(self, slug: str, solved: Solved) -> Deployment:
-        modules = self._documents({p.module for p in solved.solution.placements})
-        devices = self._documents(set(solved.solution.devices))
-        try:
-            composed = compose(slug, solved.solution, modules, devices, self._packages_url)
-        except InteractionError as error:
-            raise ProblemError(422, "A device cannot be deployed to", str(error)) from error
-        canonical = {device: load(d).document for device, d in composed.installations.items()}
-        return replace(composed, installations=canonical)
-
-    def _roll_out(
-        self, slug: str, revised: Revised, old: Documents, previous: Deployed | None
-    ) -> set[str]:
-        """Tell the devices that differ; where none does, all, in case one forgot.
-
-        Returns:
-            The devices that the deployment left, and that know it.
-        """
-        try:
-            roll_out(self._tell(slug), revised.changed or revised.installations, old)
-        except RollOutError as error:
-            self.records.delete(slug)
-            if previous is not None:
-                self.records.put_back(previous)
-            devices = [a.to_document() for a in error.answers]
-            detail = f"nothing was deployed: {error}"[:2000]
-            raise ProblemError(
-                502, "A device refused its share", detail, devices=devices
-            ) from error
-        answers = tell_all(self._tell(slug), dict.fromkeys(revised.dropped))
-        for device in revised.dropped:
-            self.records.delete_installation(old[device])
-        return {a.device for a in answers if a.error is None}
-
-    def _documents(self, ids: set[str]) -> Documents:
-        return {id: s.document for id in ids if (s := self._store.get(id)) is not None}
+    def _standbys(
+        self, slug: str, manifest: Mapping[str, Any], solved: Solved, present: Mapping[int, str]
+    ) -> dict[int, str]:
+        """Return who shall stand by; who else could be in charge shows only if nobody has to be."""
+        chosen = {p.step: p.device for p in solved.solution.placements}
+        free = place(self._store, manifest, deployment_id(slug))
+        return choose_standbys(free.solution.placements, chosen, present)
 
     def _keep_solution(self, slug: str, solved: Solved) -> dict[str, Any]:
         loaded = load(solved.solution.to_document(slug, datetime.now(UTC)))
         self._store.put(loaded, kind="solution")
         return loaded.document
 
-    def _tell(self, slug: str) -> Tell:
-        def tell(device: str, installation: Mapping[str, Any] | None) -> None:
-            stored = self._store.get(device)
-            if stored is None:
-                raise ThingUnreachable(f"{device} is not in the directory any more")
-            if installation is None:
-                self._devices.undeploy(stored.document, slug)
-            else:
-                self._devices.deploy(stored.document, slug, installation)
 
-        return tell
-
-
-def _is_unwanted(deployed: Deployed, device: str) -> bool:
-    return deployed.state == "undeploying" or device not in deployed.installations
+def _shares(deployed: Deployed) -> list[tuple[str, Documents]]:
+    """Return what is installed, by device, under each of its two names."""
+    own = (deployed.slug, deployed.installations)
+    return [own, (standby_name(deployed.slug), deployed.standby_installations)]

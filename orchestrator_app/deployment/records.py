@@ -1,15 +1,17 @@
 """Deployments in the store: a deployment's Thing and its installations, as documents."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator_app.deployment.deployment_thing import Plan, deployment_id, deployment_thing
 from orchestrator_app.deployment.installation import StepAction
-from orchestrator_app.store import Store, StoredDocument
+from orchestrator_app.store import Storable, Store, StoredDocument
 from wasmiot_td.thing_description import load
 
 Documents = dict[str, dict[str, Any]]
+Listener = Callable[[str, str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,59 @@ class Deployed:
         """Where each step runs, in the order of the steps."""
         return tuple(StepAction(**a) for a in self.thing.registration["actions"])
 
+    @property
+    def standbys(self) -> tuple[StepAction, ...]:
+        """The stand-ins of its steps."""
+        return tuple(StepAction(**a) for a in self.thing.registration.get("standbys", ()))
+
+    @property
+    def standby_installations(self) -> Documents:
+        """The installations of the stand-ins, by device."""
+        return dict(self.thing.registration.get("standbyInstallations", {}))
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """The manifest that it was made from, with the versions of its modules."""
+        return self.thing.registration.get("manifest")
+
+    @property
+    def history(self) -> "list[dict[str, Any]]":
+        """Its revisions, the present one last: number, time, manifest, devices by step."""
+        return list(self.thing.registration.get("history", ()))
+
+    @property
+    def considered(self) -> frozenset[str]:
+        """The devices that were there when it was placed last."""
+        return frozenset(self.thing.registration.get("considered", ()))
+
+    @property
+    def present(self) -> dict[int, str]:
+        """The device of each step."""
+        return {a.step: a.device for a in self.actions}
+
 
 class DeploymentRecords:
-    """The documents of all deployments."""
+    """The documents of all deployments.
+
+    A deployment is looked up at each execution, so what was read is kept until it is changed.
+    """
 
     def __init__(self, store: Store, public_url: str) -> None:
         self._store = store
         self._public_url = public_url
+        self._read: dict[str, Deployed] = {}
+        self._changes = 0
+        self._lock = threading.Lock()
+        self._listeners: list[Listener] = []
+
+    def on_event(self, listener: Listener) -> None:
+        """Have a listener told what happens to deployments: name, kind of event, its data."""
+        self._listeners.append(listener)
+
+    def tell(self, slug: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Tell all listeners of an event."""
+        for listener in self._listeners:
+            listener(slug, kind, data)
 
     def base(self, slug: str) -> str:
         """Return the URL of a deployment, with a slash at the end."""
@@ -54,12 +102,13 @@ class DeploymentRecords:
 
     def get(self, slug: str) -> Deployed | None:
         """Return a deployment, or None."""
-        thing = self._store.get(deployment_id(slug))
-        if thing is None or thing.kind != "deployment":
-            return None
-        ids = [entry["id"] for entry in thing.document.get("wasmiot:installation", ())]
-        stored = [s for s in map(self._store.get, ids) if s is not None]
-        return Deployed(slug, thing, {s.document["wasmiot:device"]: s.document for s in stored})
+        known, changes = self._read.get(slug), self._changes
+        if known is None:
+            known = self._from_store(slug)
+            with self._lock:
+                if known is not None and changes == self._changes:
+                    self._read[slug] = known
+        return known
 
     def list(self) -> "list[Deployed]":
         """Return all deployments, ordered by slug."""
@@ -75,32 +124,43 @@ class DeploymentRecords:
         plan: Plan,
         installations: Mapping[str, Any],
         state: str,
-        leftovers: Iterable[str] = (),
+        **registration: Any,
     ) -> None:
-        """Write a deployment, its installations first."""
+        """Write a deployment, its installations first.
+
+        Args:
+            plan: what its Thing Description is made from.
+            installations: by device.
+            state: one of `deployment_thing.STATES`.
+            registration: further members of the record.
+        """
         for document in installations.values():
             self._store.put(load(document), kind="installation")
-        registration = {
+        members = {
+            **registration,
             "state": state,
-            "leftovers": sorted(leftovers),
             "actions": [asdict(action) for action in plan.deployment.actions],
+            "standbys": [asdict(action) for action in plan.deployment.standbys],
         }
         thing = load(deployment_thing(plan, self.base(plan.slug)))
-        self._store.put(thing, kind="deployment", registration=registration)
+        self._put_thing(plan.slug, thing, members)
 
     def set_registration(self, deployed: Deployed, **members: Any) -> None:
         """Write another state or other leftovers, and nothing else."""
-        self._put_thing(deployed, {**deployed.thing.registration, **members})
+        registration = {**deployed.thing.registration, **members}
+        self._put_thing(deployed.slug, load(deployed.thing.document), registration)
 
     def put_back(self, deployed: Deployed) -> None:
         """Write a deployment as it was."""
         for document in deployed.installations.values():
             self._store.put(load(document), kind="installation")
-        self._put_thing(deployed, deployed.thing.registration)
+        thing = load(deployed.thing.document)
+        self._put_thing(deployed.slug, thing, deployed.thing.registration)
 
     def delete_installation(self, document: Mapping[str, Any]) -> None:
         """Remove one device's share."""
         self._store.delete(document["id"])
+        self._forget(document["wasmiot:deployment"].removeprefix(deployment_id("")))
 
     def delete(self, slug: str) -> None:
         """Remove a deployment and its installations."""
@@ -108,7 +168,29 @@ class DeploymentRecords:
         for document in deployed.installations.values() if deployed else ():
             self._store.delete(document["id"])
         self._store.delete(deployment_id(slug))
+        self._forget(slug)
+        if deployed is not None:
+            self.tell(slug, "stateChanged", {"state": "undeployed", "before": deployed.state})
 
-    def _put_thing(self, deployed: Deployed, registration: Mapping[str, Any]) -> None:
-        loaded = load(deployed.thing.document)
-        self._store.put(loaded, kind="deployment", registration=registration)
+    def _forget(self, slug: str) -> None:
+        with self._lock:
+            self._changes += 1
+            self._read.pop(slug, None)
+
+    def _from_store(self, slug: str) -> Deployed | None:
+        thing = self._store.get(deployment_id(slug))
+        if thing is None or thing.kind != "deployment":
+            return None
+        ids = [entry["id"] for entry in thing.document.get("wasmiot:installation", ())]
+        stored = [s for s in map(self._store.get, ids) if s is not None]
+        return Deployed(slug, thing, {s.document["wasmiot:device"]: s.document for s in stored})
+
+    def _put_thing(self, slug: str, thing: Storable, registration: Mapping[str, Any]) -> None:
+        before = self.get(slug)
+        self._store.put(thing, kind="deployment", registration=registration)
+        self._forget(slug)
+        state = registration["state"]
+        if before is None or before.state != state:
+            data = {"state": state, "before": before.state if before else None}
+            revision = thing.document["wasmiot:revision"]
+            self.tell(slug, "stateChanged", {**data, "revision": revision})

@@ -44,23 +44,30 @@ class RollOutError(Exception):
         super().__init__("; ".join(failed))
 
 
-def roll_out(tell: Tell, new: Mapping[str, Document], old: Mapping[str, Document]) -> None:
+def roll_out(
+    tell: Tell, new: Mapping[str, Document], old: Mapping[str, Document], last: str = ""
+) -> None:
     """Give every device its new installation, or leave every device with its old one.
 
     Args:
         tell: how a device is told.
         new: the installations to be made, by device.
         old: what those devices hold now; to it they return if one of them fails.
+        last: the device that is told when all others are ready, if any.
 
     Raises:
         RollOutError: with what each device said.
     """
-    answers = tell_all(tell, new)
+    answers = tell_all(tell, {device: doc for device, doc in new.items() if device != last})
+    if last in new and all(a.error is None for a in answers):
+        answers += tell_all(tell, {last: new[last]})
     if all(a.error is None for a in answers):
         return
     done = [a.device for a in answers if a.error is None]
+    untold = [Answer(d, None, "not told") for d in new.keys() - {a.device for a in answers}]
     undone = tell_all(tell, {device: old.get(device) for device in done})
-    raise RollOutError([a for a in answers if a.error is not None] + _rolled_back(undone))
+    failed = [a for a in answers if a.error is not None]
+    raise RollOutError([*failed, *_rolled_back(undone), *untold])
 
 
 def tell_all(tell: Tell, installations: Mapping[str, Document | None]) -> list[Answer]:
