@@ -39,6 +39,7 @@ def answer_get(result_type: str, graph_type: str) -> Response:
 def answer_post(result_type: str, graph_type: str) -> Response:
     """Answer a query by POST; the types are for clients that name none."""
     _refuse_updates()
+    _refuse_other_charsets()
     if request.mimetype == _QUERY:
         return _answer(_decoded(body()), result_type, graph_type)
     if request.mimetype == _FORM:
@@ -72,6 +73,13 @@ def _accepted(media_types: tuple[str, ...], default: str) -> str | None:
 def _refuse_updates() -> None:
     if request.mimetype == _UPDATE or "update" in request.values:
         raise refused_update()
+
+
+def _refuse_other_charsets() -> None:
+    charset = request.mimetype_params.get("charset", "utf-8")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        detail = f"A query comes in UTF-8, not in {charset[:50]!r}."
+        raise ProblemError(415, "Unsupported Media Type", detail)
 
 
 def _only(texts: list[str]) -> str:
