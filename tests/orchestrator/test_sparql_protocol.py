@@ -6,6 +6,9 @@ Source: SPARQL 1.1 Protocol, clauses 2.1 (query operation) and 2.2 (update opera
 import pytest
 from rdflib import RDF, Graph, Namespace, URIRef
 
+from orchestrator_app.app import create_app
+from orchestrator_app.settings import Settings
+
 SD = Namespace("http://www.w3.org/ns/sparql-service-description#")
 NAME = "<urn:ex:name>"
 SELECT = f"SELECT ?n {{ ?s {NAME} ?n }}"
@@ -19,14 +22,26 @@ QUERY_TYPE, FORM = "application/sparql-query", "application/x-www-form-urlencode
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 
 
-@pytest.fixture
-def endpoint(client, thing):
+TD = {
+    "@context": ["https://www.w3.org/2022/wot/td/v1.1"],
+    "title": "lamp",
+    "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
+    "security": ["nosec_sc"],
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint():
     """A client of an orchestrator with two documents, each naming a switch after itself."""
+    app = create_app(Settings())
+    client = app.test_client()
     for name in "ab":
         switch = {"id": f"urn:ex:s{name}", "urn:ex:name": name, "type": "boolean"}
         on = {**switch, "forms": [{"href": "http://127.0.0.1/on"}]}
-        client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}", properties={"on": on}))
-    return client
+        document = {**TD, "id": f"urn:ex:{name}", "properties": {"on": on}}
+        assert client.put(f"/things/urn:ex:{name}", json=document).status_code == 201
+    yield client
+    app.extensions["wasmiot"].close()
 
 
 def get(query=None, **arguments):
