@@ -1,4 +1,4 @@
-"""Fifth stage: the best device for every step at once.
+"""The search for the best device for every step at once.
 
 The value of an assignment is the sum of its steps' points and of its edges' points (locality).
 Without capacities, dynamic programming from the last step backwards gives the best value of every
@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator_app.solver.dominance import undominated
+from orchestrator_app.solver.fleet import DeviceFacts
 from orchestrator_app.solver.scorers import (
     LOCALITY_SAME_DEVICE,
     LOCALITY_SAME_ZONE,
@@ -22,7 +22,6 @@ from orchestrator_app.solver.scorers import (
     locality,
 )
 from orchestrator_app.solver.slot import Slot, points_of
-from orchestrator_app.solver.view import DeviceFacts
 
 Remainders = list[dict[str, int]]
 
@@ -50,7 +49,7 @@ def remainders(slots: Sequence[Slot]) -> Remainders:
     return best
 
 
-def assign(slots: Sequence[Slot]) -> tuple[DeviceFacts, ...] | None:
+def search(slots: Sequence[Slot]) -> tuple[DeviceFacts, ...] | None:
     """Return the devices that give the most points, or None if they do not fit together.
 
     Among equals, what is found first in the order of ids wins; so the answer is always the same.
@@ -58,7 +57,6 @@ def assign(slots: Sequence[Slot]) -> tuple[DeviceFacts, ...] | None:
     """
     if not slots:
         return ()
-    slots = undominated(slots)
     rest = remainders(slots)
     try:
         return _best_first(slots, rest)

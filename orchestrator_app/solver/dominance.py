@@ -1,4 +1,4 @@
-"""Before the assignment: leave out devices that another device makes superfluous.
+"""Before the search: leave out devices that another device makes superfluous.
 
 One device dominates another if it is at least as good for every step, has at least as much free
 memory, and is in the same zone. Of n steps one is on the dominated device, so at most n - 1 other
@@ -6,56 +6,30 @@ devices are in use: with n dominators one is free, and taking it instead loses n
 left is a few devices of many thousands, and the optimum is among them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import numpy as np
 
-from orchestrator_app.solver.slot import Slot
-from orchestrator_app.solver.view import DeviceFacts
-
-UNFIT = -1
+from orchestrator_app.solver.fleet import NO_ZONE, Ints
+from orchestrator_app.solver.problem import Problem
 
 
-@dataclass(frozen=True)
-class _Merits:
-    """A device's points for every step (`UNFIT` where it is no candidate) and useful memory."""
+def undominated(problem: Problem, rows: Ints) -> Ints:
+    """Return those of some devices that can make an assignment better, in order.
 
-    device: DeviceFacts
-    values: tuple[int, ...]
-
-    def dominates(self, other: "_Merits") -> bool:
-        zone = other.device.zone
-        if zone is not None and zone != self.device.zone:
-            return False
-        return all(a >= b for a, b in zip(self.values, other.values, strict=True))
-
-
-def undominated(slots: Sequence[Slot]) -> list[Slot]:
-    """Return the slots without the candidates that cannot make any assignment better."""
-    keep = _kept(_by_merit(slots), len(slots))
-    return [
-        Slot(s.memory_bytes, tuple(d for d in s.candidates if d.id in keep), s.points)
-        for s in slots
-    ]
-
-
-def _by_merit(slots: Sequence[Slot]) -> list[_Merits]:
-    devices = {d.id: d for s in slots for d in s.candidates}
-    need = sum(s.memory_bytes for s in slots)
-    merits = [
-        _Merits(d, (*(s.points.get(d.id, UNFIT) for s in slots), min(d.free_bytes, need)))
-        for d in devices.values()
-    ]
-    return sorted(merits, key=lambda m: (-sum(m.values), m.device.zone is None, m.device.id))
-
-
-def _kept(merits: Sequence[_Merits], n_steps: int) -> set[str]:
-    kept: list[_Merits] = []
-    for one in merits:
-        dominators = 0
-        for other in kept:
-            dominators += other.dominates(one)
-            if dominators == n_steps:
-                break
-        else:
-            kept.append(one)
-    return {m.device.id for m in kept}
+    Args:
+        problem: the steps and devices.
+        rows: the devices.
+    """
+    useful = np.minimum(problem.fleet.free_bytes[rows], sum(problem.needs))
+    merits, zone = np.vstack([problem.points[:, rows], useful]), problem.fleet.zone[rows]
+    order = np.lexsort((rows, zone == NO_ZONE, -merits.sum(axis=0)))
+    merits, zone = merits[:, order], zone[order]
+    n_dominators = np.zeros(len(rows), np.int64)
+    kept = []
+    for one in range(len(rows)):
+        if n_dominators[one] >= problem.n_steps:
+            continue
+        kept.append(one)
+        is_worse = (merits[:, one + 1 :] <= merits[:, one, None]).all(axis=0)
+        other = zone[one + 1 :]
+        n_dominators[one + 1 :] += is_worse & ((other == NO_ZONE) | (other == zone[one]))
+    return np.sort(rows[order[kept]])

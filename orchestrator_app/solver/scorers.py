@@ -1,42 +1,47 @@
 """Fourth stage: how good a device is for a step, by several names, each from 0 to 100.
 
-A scorer is a function `(step, device) -> float`; its name is the function's.
+A scorer is a function `(step, fleet) -> one number for each device`; its name is the function's.
 `locality` is the one score that belongs to an edge: it compares the devices of two steps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from orchestrator_app.solver.solution import Score
-from orchestrator_app.solver.view import DeviceFacts, Step
+import numpy as np
 
-Scorer = Callable[[Step, DeviceFacts], float]
+from orchestrator_app.solver.fleet import DeviceFacts, Fleet, Floats
+from orchestrator_app.solver.solution import Score
+from orchestrator_app.solver.view import Step
+
+Scorer = Callable[[Step, Fleet], Floats]
 
 LOCALITY_SAME_DEVICE = 100.0
 LOCALITY_SAME_ZONE = 50.0
+LOCALITY_WEIGHT = 0.5
 
 
-def least_load(step: Step, device: DeviceFacts) -> float:
+def least_load(step: Step, fleet: Fleet) -> Floats:
     """Prefer processors with nothing to do."""
-    return 100.0 * (1.0 - min(1.0, max(0.0, device.cpu_load)))
+    return 100.0 * (1.0 - np.clip(fleet.cpu_load, 0.0, 1.0))
 
 
-def free_memory(step: Step, device: DeviceFacts) -> float:
+def free_memory(step: Step, fleet: Fleet) -> Floats:
     """Prefer a device on which the module takes a small part of the free memory."""
-    used = min(1.0, max(0.0, device.memory_load))
-    free = min(device.free_bytes, device.memory_bytes * (1.0 - used))
-    need = step.module.required_memory_bytes
-    return 100.0 * max(0.0, 1.0 - need / free) if free > 0 else 0.0
+    unused = fleet.memory_bytes * (1.0 - np.clip(fleet.memory_load, 0.0, 1.0))
+    free = np.minimum(fleet.free_bytes, unused)
+    part = np.full(len(fleet), 1.0)
+    np.divide(step.module.required_memory_bytes, free, out=part, where=free > 0)
+    return 100.0 * np.maximum(0.0, 1.0 - part)
 
 
-def spread(step: Step, device: DeviceFacts) -> float:
+def spread(step: Step, fleet: Fleet) -> Floats:
     """Prefer a device with few other deployments."""
-    return 100.0 / (1 + device.n_deployments)
+    return 100.0 / (1 + fleet.n_deployments)
 
 
-def module_cached(step: Step, device: DeviceFacts) -> float:
+def module_cached(step: Step, fleet: Fleet) -> Floats:
     """Prefer a device that holds the module already."""
-    return 100.0 if step.module.id in device.modules else 0.0
+    return np.where(fleet.holds(step.module.id), 100.0, 0.0)
 
 
 def locality(one: DeviceFacts, other: DeviceFacts) -> float:
@@ -46,6 +51,14 @@ def locality(one: DeviceFacts, other: DeviceFacts) -> float:
     return LOCALITY_SAME_ZONE if one.zone and one.zone == other.zone else 0.0
 
 
+def localities(fleet: Fleet, row: int) -> Floats:
+    """Return the locality of every device with one of them."""
+    zone = fleet.zone[row]
+    near = np.where((fleet.zone == zone) & (zone >= 0), LOCALITY_SAME_ZONE, 0.0)
+    near[row] = LOCALITY_SAME_DEVICE
+    return near
+
+
 @dataclass(frozen=True)
 class Weighted:
     """A scorer and how much it counts."""
@@ -53,10 +66,10 @@ class Weighted:
     scorer: Scorer
     weight: float
 
-    def score(self, step: Step, device: DeviceFacts) -> Score:
-        """Return the named score of a device."""
-        value = round(self.scorer(step, device), 3)
-        return Score(self.scorer.__name__, value, self.weight)
+    @property
+    def name(self) -> str:
+        """What the score is called in a solution."""
+        return self.scorer.__name__
 
 
 SCORERS: tuple[Weighted, ...] = (
@@ -65,9 +78,15 @@ SCORERS: tuple[Weighted, ...] = (
     Weighted(spread, 0.5),
     Weighted(module_cached, 0.25),
 )
-LOCALITY_WEIGHT = 0.5
+
+Columns = Mapping[Weighted, Floats]
 
 
-def scores_of(step: Step, device: DeviceFacts) -> tuple[Score, ...]:
-    """Return every score that depends on the device alone."""
-    return tuple(w.score(step, device) for w in SCORERS)
+def score_columns(step: Step, fleet: Fleet) -> Columns:
+    """Return every score that depends on the device alone, for all devices."""
+    return {w: np.round(w.scorer(step, fleet), 3) for w in SCORERS}
+
+
+def scores_at(columns: Columns, row: int) -> tuple[Score, ...]:
+    """Return the named scores of one device."""
+    return tuple(Score(w.name, float(c[row]), w.weight) for w, c in columns.items())

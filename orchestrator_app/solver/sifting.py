@@ -1,66 +1,97 @@
-"""Second stage: from all devices to the candidates of a step, and a reason for each of the rest."""
+"""Second stage: from all devices to the candidates of a step, and what the others fail."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from orchestrator_app.solver.errors import NoCandidate
-from orchestrator_app.solver.filters import FILTERS
-from orchestrator_app.solver.solution import Rejection
-from orchestrator_app.solver.view import DeviceFacts, Shortfall, Step, View
+import numpy as np
+
+from orchestrator_app.solver.filters import FILTERS, STATIC_FILTERS
+from orchestrator_app.solver.filters.filter import Filter
+from orchestrator_app.solver.fleet import Ints, Mask
+from orchestrator_app.solver.view import Step, View
 
 MOST_CONFLICTING_REQUIREMENTS = 3
+PROVIDES_IMPORTS = "provides_imports"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Failure:
+    """A requirement, and the devices that do not meet it.
+
+    Attributes:
+        judge: the filter that says so; None for an interface that a profile lacks.
+    """
+
+    filter: str
+    requirement: str
+    is_refused: Mask
+    judge: Filter | None = None
+
+    @property
+    def rows(self) -> Ints:
+        """The rows of the devices."""
+        return np.flatnonzero(self.is_refused)
+
+
+@dataclass(frozen=True, eq=False)
 class Sifted:
-    """The devices of one step: those that can take it, and why the others cannot."""
+    """The devices of one step: those that can take it, and what the others fail."""
 
     step: Step
-    candidates: tuple[DeviceFacts, ...]
-    rejections: tuple[Rejection, ...]
+    is_candidate: Mask
+    failures: tuple[Failure, ...]
+
+    @property
+    def rows(self) -> Ints:
+        """The rows of the candidates."""
+        return np.flatnonzero(self.is_candidate)
 
 
 def sift(step: Step, view: View) -> Sifted:
-    """Return the candidates of a step, ordered by id.
+    """Return the candidates of a step.
 
-    Raises:
-        NoCandidate: with what each device fails, and the smallest set of requirements to blame.
+    What a device is for good is asked of every device, so that all of it is known at once;
+    what it is now, only of those that could ever do.
     """
-    matched = [view.devices[id] for id in sorted(view.matches.get(step.module.id, ()))]
-    rejections = [_explain(s, view) for s in view.shortfalls.get(step.module.id, ())]
-    rejections += [r for device in matched for r in _refusals(step, device)]
-    refused = {r.device for r in rejections}
-    candidates = tuple(d for d in matched if d.id not in refused)
-    ordered = tuple(sorted(rejections, key=lambda r: (r.device, r.filter, r.requirement)))
-    if not candidates:
-        raise NoCandidate(step, ordered, smallest_conflict(ordered))
-    return Sifted(step, candidates, ordered)
+    lasting = [*_lacking(step, view), *(_failure(f, step, view) for f in STATIC_FILTERS)]
+    could_ever = _meets(lasting, len(view.fleet))
+    present = [_failure(f, step, view, could_ever) for f in FILTERS]
+    is_candidate = could_ever & _meets(present, len(view.fleet))
+    return Sifted(step, is_candidate, tuple(f for f in (*lasting, *present) if f.is_refused.any()))
 
 
-def smallest_conflict(rejections: Sequence[Rejection]) -> tuple[str, ...]:
+def smallest_conflict(failures: Sequence[Failure]) -> tuple[str, ...]:
     """Return the fewest requirements that no device meets together; empty if more than three."""
-    failed: dict[str, set[str]] = {}
-    for rejection in rejections:
-        failed.setdefault(rejection.device, set()).add(rejection.requirement)
-    requirements = sorted({r.requirement for r in rejections})
     for size in range(1, MOST_CONFLICTING_REQUIREMENTS + 1):
-        for chosen in combinations(requirements, size):
-            if all(not lacks.isdisjoint(chosen) for lacks in failed.values()):
-                return chosen
+        for chosen in combinations(sorted(failures, key=lambda f: f.requirement), size):
+            if np.logical_or.reduce([f.is_refused for f in chosen]).all():
+                return tuple(f.requirement for f in chosen)
     return ()
 
 
-def _refusals(step: Step, device: DeviceFacts) -> list[Rejection]:
-    return [r for judge in FILTERS if (r := judge(step, device)) is not None]
+def _lacking(step: Step, view: View) -> list[Failure]:
+    """Return for each import the devices whose profile does not provide it."""
+    fleet, lacking = view.fleet, view.lacking.get(step.module.id, {})
+    lacks: dict[str, Mask] = {}
+    for code, profile in enumerate(fleet.profiles):
+        for interface in lacking.get(profile, ()):
+            lacks.setdefault(interface, np.zeros(len(fleet.profiles), np.bool_))[code] = True
+    return [
+        Failure(PROVIDES_IMPORTS, interface, lacks[interface][fleet.profile])
+        for interface in sorted(lacks)
+    ]
 
 
-def _explain(shortfall: Shortfall, view: View) -> Rejection:
-    title = view.title_of(shortfall.device)
-    if shortfall.filter == "provides_imports":
-        reason = f"{title} does not provide {shortfall.requirement}"
-    else:
-        reason = f"{title} has {shortfall.offered}; {shortfall.requirement} are needed"
-    return Rejection(
-        shortfall.device, shortfall.filter, shortfall.requirement, shortfall.offered, reason
-    )
+def _failure(judge: Filter, step: Step, view: View, among: Mask | None = None) -> Failure:
+    is_refused = judge.refuses(step, view.fleet)
+    if among is not None:
+        is_refused = is_refused & among
+    return Failure(judge.name, judge.requirement(step), is_refused, judge)
+
+
+def _meets(failures: Sequence[Failure], n_devices: int) -> Mask:
+    fails = np.zeros(n_devices, np.bool_)
+    for failure in failures:
+        fails |= failure.is_refused
+    return ~fails

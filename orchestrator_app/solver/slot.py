@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from orchestrator_app.solver.view import DeviceFacts
+from orchestrator_app.solver.fleet import DeviceFacts
 
 POINTS = 1000
 """Points for one unit of a weighted score."""

@@ -34,24 +34,34 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Rejection:
-    """A requirement that a device does not meet.
+    """A requirement that one device does not meet, or many.
 
     Attributes:
         requirement: what the step needs.
-        offered: what the device has of it.
+        offered: what the device has of it; the first of them, where they are many.
         reason: both in one sentence.
+        count: how many devices fail it.
+        devices: some of these devices; all, where they are few.
+        profiles: the capability profiles that lack an interface, for all devices that have them.
     """
 
-    device: str
     filter: str
     requirement: str
     offered: str
     reason: str
+    count: int
+    devices: tuple[str, ...]
+    profiles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where one step goes, and why there."""
+    """Where one step goes, and why there.
+
+    Attributes:
+        candidates: the best of them.
+        n_candidates: how many there are.
+    """
 
     step: int
     module: str
@@ -59,6 +69,7 @@ class Placement:
     device: str
     candidates: tuple[Candidate, ...]
     rejections: tuple[Rejection, ...]
+    n_candidates: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,7 @@ def placement_document(placement: Placement) -> dict[str, Any]:
         "module": placement.module,
         "entrypoint": placement.entrypoint,
         "device": placement.device,
+        "candidateCount": placement.n_candidates,
         "candidates": [candidate_document(c) for c in placement.candidates],
         "rejections": rejection_documents(placement.rejections),
     }
@@ -102,6 +114,23 @@ def candidate_document(candidate: Candidate) -> dict[str, Any]:
     return {"device": candidate.device, "total": candidate.total, "scores": scores}
 
 
-def rejection_documents(rejections: Sequence[Rejection]) -> list[dict[str, str]]:
+def rejection_documents(rejections: Sequence[Rejection]) -> list[dict[str, Any]]:
     """Return rejections as JSON-LD."""
-    return [asdict(r) for r in rejections]
+    return [_rejection_document(r) for r in rejections]
+
+
+def _rejection_document(rejection: Rejection) -> dict[str, Any]:
+    document = {
+        "device": _one_or_many(rejection.devices),
+        "filter": rejection.filter,
+        "requirement": rejection.requirement,
+        "offered": rejection.offered,
+        "reason": rejection.reason,
+        "count": rejection.count,
+    }
+    profile = {"profile": _one_or_many(rejection.profiles)} if rejection.profiles else {}
+    return document | profile
+
+
+def _one_or_many(values: Sequence[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else list(values)

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 
-from orchestrator_app.solver.assignment import assign
 from orchestrator_app.solver.compatibility import check_edges
-from orchestrator_app.solver.errors import NoAssignment
-from orchestrator_app.solver.scorers import LOCALITY_WEIGHT, locality, scores_of
-from orchestrator_app.solver.sifting import Sifted, sift
-from orchestrator_app.solver.slot import Slot, points_of
-from orchestrator_app.solver.solution import Candidate, Placement, Score, Solution
-from orchestrator_app.solver.view import DeviceFacts, Step, View
+from orchestrator_app.solver.errors import NoAssignment, NoCandidate
+from orchestrator_app.solver.explanation import candidates_of, neighbours_of, rejections_of
+from orchestrator_app.solver.fleet import Fleet
+from orchestrator_app.solver.optimum import best_rows
+from orchestrator_app.solver.problem import problem_of
+from orchestrator_app.solver.sifting import Sifted, sift, smallest_conflict
+from orchestrator_app.solver.solution import Placement, Solution
+from orchestrator_app.solver.view import Step, View
 
 
 def solve(steps: Sequence[Step], view: View) -> Solution:
@@ -17,7 +18,7 @@ def solve(steps: Sequence[Step], view: View) -> Solution:
 
     Args:
         steps: from `requirements.steps_of`.
-        view: the modules' matches and the devices' facts, as they are now.
+        view: the devices' facts, and what their profiles lack, as they are now.
 
     Raises:
         IncompatibleSteps: an output does not fit the next input.
@@ -25,38 +26,35 @@ def solve(steps: Sequence[Step], view: View) -> Solution:
         NoAssignment: each step has candidates, and their memory does not hold all steps.
     """
     check_edges(steps)
-    sifted = [sift(step, view) for step in steps]
-    chosen = assign([_slot(s) for s in sifted])
+    sifted = [candidates_or_raise(step, view) for step in steps]
+    chosen = best_rows(problem_of(sifted, view.fleet))
     if chosen is None:
         raise NoAssignment(steps)
-    return Solution(tuple(_placement(s, chosen) for s in sifted))
+    return Solution(tuple(_placement(s, view.fleet, chosen) for s in sifted))
 
 
-def _slot(sifted: Sifted) -> Slot:
-    points = {
-        d.id: sum(points_of(s.value * s.weight) for s in scores_of(sifted.step, d))
-        for d in sifted.candidates
-    }
-    return Slot(sifted.step.module.required_memory_bytes, sifted.candidates, points)
+def candidates_or_raise(step: Step, view: View) -> Sifted:
+    """Return the candidates of a step.
+
+    Raises:
+        NoCandidate: with what the devices fail, and the smallest set of requirements to blame.
+    """
+    sifted = sift(step, view)
+    if not sifted.is_candidate.any():
+        conflict = smallest_conflict(sifted.failures)
+        raise NoCandidate(step, rejections_of(sifted, view.fleet), conflict)
+    return sifted
 
 
-def _placement(sifted: Sifted, chosen: tuple[DeviceFacts, ...]) -> Placement:
+def _placement(sifted: Sifted, fleet: Fleet, chosen: Sequence[int]) -> Placement:
     step = sifted.step
-    neighbours = [chosen[i] for i in (step.index - 1, step.index + 1) if 0 <= i < len(chosen)]
-    candidates = tuple(_candidate(step, d, neighbours) for d in sifted.candidates)
+    row = chosen[step.index]
     return Placement(
         step=step.index,
         module=step.module.id,
         entrypoint=step.entrypoint,
-        device=chosen[step.index].id,
-        candidates=tuple(sorted(candidates, key=lambda c: (-c.total, c.device))),
-        rejections=sifted.rejections,
+        device=fleet.ids[row],
+        candidates=candidates_of(sifted, fleet, neighbours_of(step.index, chosen), row),
+        rejections=rejections_of(sifted, fleet),
+        n_candidates=len(sifted.rows),
     )
-
-
-def _candidate(step: Step, device: DeviceFacts, neighbours: list[DeviceFacts]) -> Candidate:
-    scores = scores_of(step, device)
-    if neighbours:
-        mean = sum(locality(device, n) for n in neighbours) / len(neighbours)
-        scores += (Score("locality", round(mean, 3), LOCALITY_WEIGHT * len(neighbours)),)
-    return Candidate(device.id, scores)

@@ -13,7 +13,14 @@ from orchestrator_app.store.errors import (
     StoreUnavailableError,
     UnstorableDocumentError,
 )
-from orchestrator_app.store.interface import Documents, Rows, Storable, Store, StoredDocument
+from orchestrator_app.store.interface import (
+    Documents,
+    Rows,
+    Storable,
+    Store,
+    StoredDocument,
+    TextRows,
+)
 from orchestrator_app.store.oxigraph_store import OxigraphStore
 from orchestrator_app.store.sparql_store import SparqlStore
 
@@ -29,6 +36,7 @@ __all__ = [
     "StoreLayoutError",
     "StoreUnavailableError",
     "StoredDocument",
+    "TextRows",
     "UnstorableDocumentError",
     "open_store",
 ]

@@ -37,6 +37,7 @@ class StoredDocument:
 # A store's method `list` hides the builtin inside its class, so the types are named here.
 Documents = list[StoredDocument]
 Rows = list[dict[str, Identifier]]
+TextRows = list[tuple[str | None, ...]]
 
 
 class Store(Protocol):
@@ -93,11 +94,24 @@ class Store(Protocol):
         A binding replaces a variable everywhere; the query must project that variable.
         """
 
+    def select_texts(self, query: str) -> TextRows:
+        """Answer a trusted SELECT with the bare texts of the terms, for results of many rows.
+
+        Returns:
+            For each row the projected variables in order, None where there is no value.
+        """
+
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """Answer a trusted ASK over the union of all graphs; bindings replace variables."""
 
     def version(self) -> int:
         """Return a number that grows with every change."""
+
+    def changed_since(self, version: int) -> frozenset[str] | None:
+        """Return the nodes about which something changed after a version.
+
+        A part of a document counts as the document. None if it is not known.
+        """
 
     def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
         """Write a copy of all graphs, and of their merge as default graph, to a new directory.

@@ -12,12 +12,13 @@ import rdflib
 from rdflib.term import BNode, Identifier, Literal, URIRef
 
 from orchestrator_app.store import layout
+from orchestrator_app.store.changes import ChangeLog
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreUnavailableError,
     UnstorableDocumentError,
 )
-from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument
+from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
 from wasmiot_td.iri import part_iri
 
 _STORE = ox.NamedNode(layout.BOOKKEEPING)
@@ -52,6 +53,7 @@ class OxigraphStore:
         self._on_disk = directory is not None
         self._write_lock = threading.Lock()
         self._version = 0
+        self._changes = ChangeLog()
         self._unflushed_quads = 0
         self._store: ox.Store | None = _opened(directory)
         self._check_layout(str(directory))
@@ -125,6 +127,11 @@ class OxigraphStore:
             for solution in solutions
         ]
 
+    def select_texts(self, query: str) -> TextRows:
+        """See `Store.select_texts`."""
+        solutions = self._query(query, {})
+        return [tuple([None if term is None else term.value for term in row]) for row in solutions]
+
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
         return bool(self._query(query, bindings))
@@ -132,6 +139,11 @@ class OxigraphStore:
     def version(self) -> int:
         """See `Store.version`."""
         return self._version
+
+    def changed_since(self, version: int) -> frozenset[str] | None:
+        """See `Store.changed_since`."""
+        with self._write_lock:
+            return self._changes.since(version)
 
     def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
         """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
@@ -198,6 +210,8 @@ class OxigraphStore:
                 f" INSERT DATA {{ {_blocks(added)} {_merged(added)} }}"
             )
             self._version += 1
+            changed = (q.subject for q in (*removed, *added) if q.graph_name != _STORE)
+            self._changes.note(self._version, (_text(subject) for subject in changed))
             self._note_written(len(removed) + len(added))
 
     def _note_written(self, quads: int) -> None:

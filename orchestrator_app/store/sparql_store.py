@@ -29,7 +29,7 @@ from orchestrator_app.store.ground_triples import (
     result_term,
     string_term,
 )
-from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument
+from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
 from orchestrator_app.store.oxigraph_store import write_copy
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
@@ -149,6 +149,13 @@ class SparqlStore:
             for row in rows
         ]
 
+    def select_texts(self, query: str) -> TextRows:
+        """See `Store.select_texts`."""
+        result = self._result(query)
+        names = result.vars or ()
+        found = ([row.get(name) for name in names] for row in result.bindings)
+        return [tuple(None if term is None else str(term) for term in row) for row in found]
+
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
         result = self._result(substituted(query, bindings))
@@ -161,6 +168,10 @@ class SparqlStore:
         """See `Store.version`."""
         rows = self._rows(f"SELECT ?n {{ GRAPH {_STORE} {{ {_STORE} {_VERSION} ?n }} }}")
         return max((int(row["n"]) for row in rows), default=0)
+
+    def changed_since(self, version: int) -> frozenset[str] | None:
+        """See `Store.changed_since`; others write too, so only that nothing changed is known."""
+        return frozenset() if self.version() == version else None
 
     def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
         """See `Store.checkpoint`; reads the whole graph from the server."""

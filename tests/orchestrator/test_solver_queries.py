@@ -1,6 +1,11 @@
 """The match in the graph: what the queries beside the solver find, on every store."""
 
+from rdflib import URIRef
+
+from orchestrator_app.fleet_reader import FleetReader, read_fleet
 from orchestrator_app.placement import find_modules, read_view
+from orchestrator_app.solver.queries import query
+from orchestrator_app.solver.sifting import sift
 from orchestrator_app.solver.view import ModuleFacts, Step
 
 WASMIOT = "https://wetware.fi/2023/wasmiot/v1.0#"
@@ -32,8 +37,8 @@ def device(make_document, name, memory_bytes, *provides):
     return make_document(id, "\n".join(lines).encode())
 
 
-def test_a_device_matches_if_it_provides_all_and_has_the_memory(store, make_document):
-    """Matches and shortfalls are exact opposites, and every shortfall has its value."""
+def put_devices(store, make_document):
+    """Put a module with two imports and devices that have them, or not."""
     store.put(module(make_document, NEEDY, 100, "camera.take", "sys.print"), kind="module")
     for name, memory_bytes, provides in (
         ("fit", 100, ("camera.take", "sys.print")),
@@ -43,16 +48,34 @@ def test_a_device_matches_if_it_provides_all_and_has_the_memory(store, make_docu
         ("hopeless", 1, ()),
     ):
         store.put(device(make_document, name, memory_bytes, *provides), kind="thing")
+
+
+def test_a_device_matches_if_it_provides_all_and_has_the_memory(store, make_document):
+    """Candidates and failures are exact opposites, and every failure names its devices."""
+    put_devices(store, make_document)
     step = Step(0, ModuleFacts(NEEDY, "needy", 100, {"f": {}}), "f")
     view = read_view(store, [step])
-    assert view.matches[NEEDY] == ("urn:ex:fit", "urn:ex:twin")
-    assert {(s.device, s.requirement, s.offered) for s in view.shortfalls[NEEDY]} == {
-        ("urn:ex:small", "100 bytes", "99 bytes"),
-        ("urn:ex:blind", "camera.take", "not provided"),
-        ("urn:ex:hopeless", "camera.take", "not provided"),
-        ("urn:ex:hopeless", "sys.print", "not provided"),
-        ("urn:ex:hopeless", "100 bytes", "1 bytes"),
+    sifted = sift(step, view)
+    assert [view.fleet.ids[row] for row in sifted.rows] == ["urn:ex:fit", "urn:ex:twin"]
+    failed = {
+        (view.fleet.titles[row].removeprefix("urn:ex:"), failure.requirement)
+        for failure in sifted.failures
+        for row in failure.rows
     }
+    assert failed == {
+        ("small", "100 bytes"),
+        ("blind", "camera.take"),
+        ("hopeless", "camera.take"),
+        ("hopeless", "sys.print"),
+        ("hopeless", "100 bytes"),
+    }
+
+
+def test_the_plain_query_agrees_with_the_match(store, make_document):
+    """`candidates.rq` asks for the same in one query over all devices."""
+    put_devices(store, make_document)
+    rows = store.select(query("candidates"), module=URIRef(NEEDY))
+    assert {str(row["device"]) for row in rows} == {"urn:ex:fit", "urn:ex:twin"}
 
 
 def test_a_module_without_imports_matches_every_device(store, make_document):
@@ -60,8 +83,37 @@ def test_a_module_without_imports_matches_every_device(store, make_document):
     store.put(module(make_document, NEEDY, 1), kind="module")
     store.put(device(make_document, "bare", 10), kind="thing")
     step = Step(0, ModuleFacts(NEEDY, "needy", 1, {"f": {}}), "f")
-    view = read_view(store, [step])
-    assert (view.matches[NEEDY], view.shortfalls[NEEDY]) == (("urn:ex:bare",), ())
+    sifted = sift(step, read_view(store, [step]))
+    assert (list(sifted.rows), sifted.failures) == ([0], ())
+
+
+def test_what_changes_in_the_graph_is_seen_at_the_next_look(store, make_document):
+    """Devices that come, change, go, or get an installation are as in a first look."""
+    for i in range(9):
+        store.put(device(make_document, f"d{i}", 100 + i), kind="thing")
+    store.put(module(make_document, NEEDY, 7), kind="module")
+    assert len(read_fleet(store)) == 9
+    store.put(device(make_document, "d1", 777), kind="thing")
+    store.delete("urn:ex:d2")
+    store.put(device(make_document, "new", 5, "sys.print"), kind="thing")
+    store.put(installation(make_document, "urn:ex:d3", NEEDY), kind="installation")
+    seen, first = read_fleet(store), FleetReader(store).read()
+    rows = range(len(first))
+    assert [seen.device(row) for row in rows] == [first.device(row) for row in rows]
+    assert seen.device(seen.row_of["urn:ex:d1"]).memory_bytes == 777
+    assert seen.device(seen.row_of["urn:ex:d3"]).reserved_bytes == 7
+    assert (len(seen), "urn:ex:d2" in seen.row_of) == (9, False)
+
+
+def installation(make_document, device_id, module_id):
+    """Return a share of a deployment on a device."""
+    id = "urn:ex:installation"
+    lines = [
+        f"<{id}> <{WASMIOT}device> <{device_id}> .",
+        f"<{id}> <{WASMIOT}deployment> <urn:ex:deployment> .",
+        f"<{id}> <{WASMIOT}module> <{module_id}> .",
+    ]
+    return make_document(id, "\n".join(lines).encode())
 
 
 def test_a_name_means_the_newest_version(store, make_document):

@@ -22,17 +22,22 @@ class Candidate(VocabularyModel):
 
 
 class Rejection(VocabularyModel):
-    """A device that cannot do a step: the filter that said so, and what was missing."""
+    """A requirement that devices fail: the filter that said so, and what was missing.
 
-    device: str | None = None
+    `profile` names capability profiles, all of whose devices fail it; `count` is how many do.
+    """
+
+    device: Strings | None = None
+    profile: Strings | None = None
     filter: str
     requirement: str | None = None
     offered: str | None = None
     reason: str
+    count: int | None = None
 
 
 class Placement(VocabularyModel):
-    """One step: the device chosen, every other that could, every one that could not."""
+    """One step: the device chosen, the best of those that could, and why the others could not."""
 
     id: str | None = None
     types: Strings | None = Field(default=None, alias="@type")
@@ -40,6 +45,7 @@ class Placement(VocabularyModel):
     module: str | None = None
     entrypoint: str | None = None
     device: str | None = None
+    candidate_count: int | None = None
     candidates: list[Candidate] = Field(default=[])
     rejections: list[Rejection] = Field(default=[])
 

@@ -1,13 +1,19 @@
 """A device that was asked and does not answer gets no work."""
 
-from orchestrator_app.solver.solution import Rejection
-from orchestrator_app.solver.view import DeviceFacts, Step
+from orchestrator_app.solver.filters.filter import Filter
+from orchestrator_app.solver.fleet import Fleet, Mask
+from orchestrator_app.solver.view import Step
 
 
-def healthy(step: Step, device: DeviceFacts) -> Rejection | None:
-    """Reject a device that stopped answering; one that nobody asked yet counts as healthy."""
-    if device.is_healthy:
-        return None
-    seen = device.last_seen or "never"
-    reason = f"{device.title} does not answer; last seen: {seen}"
-    return Rejection(device.id, "healthy", "answers its health property", seen, reason)
+def _refuses(step: Step, fleet: Fleet) -> Mask:
+    """One that nobody asked yet counts as healthy."""
+    return ~fleet.is_healthy
+
+
+healthy = Filter(
+    "healthy",
+    refuses=_refuses,
+    requirement=lambda step: "answers its health property",
+    offered=lambda step, device: f"last seen: {device.last_seen or 'never'}",
+    reason=lambda step, device: f"does not answer; last seen: {device.last_seen or 'never'}",
+)

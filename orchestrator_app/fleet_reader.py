@@ -1,0 +1,135 @@
+"""Keep the solver's picture of the devices: read once, then only what changed.
+
+Reading 10,000 devices from the graph takes longer than all of solving. The store knows which
+nodes changed since a version, so what did not change is not read again.
+"""
+
+import threading
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
+
+from rdflib import URIRef
+
+from orchestrator_app.solver.fleet import DeviceFacts, Fleet, Installed
+from orchestrator_app.solver.queries import query
+from orchestrator_app.store import Store
+from wasmiot_td.namespaces import HOST_INTERFACE
+
+ALL = "?device wasmiot:capabilityProfile ?profile ."
+"""The pattern of `devices.rq` before which the devices that changed are named."""
+
+MOST_CHANGED_PART = 0.3
+"""Share of the devices from which on reading all is faster than reading those that changed."""
+
+
+class FleetReader:
+    """The devices in one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._version: int | None = None
+        self._devices: dict[str, DeviceFacts] = {}
+        self._installed: tuple[Installed, ...] = ()
+        self._fleet = Fleet.of(())
+
+    def read(self, own_deployment: str = "") -> Fleet:
+        """Return the devices as they are now.
+
+        Args:
+            own_deployment: the deployment whose installations reserve nothing.
+        """
+        with self._lock:
+            self._refresh()
+            return self._fleet.with_installations(self._installed, own_deployment)
+
+    def _refresh(self) -> None:
+        version = self._store.version()
+        if version == self._version:
+            return
+        changed = None if self._version is None else self._store.changed_since(self._version)
+        if changed is None:
+            self._read_all()
+        elif changed:
+            self._read_changed(changed)
+        self._version = version
+
+    def _read_all(self) -> None:
+        self._devices = self._read_devices(query("devices"))
+        self._installed = self._read_installed()
+        self._fleet = Fleet.of(self._devices.values())
+
+    def _read_changed(self, changed: frozenset[str]) -> None:
+        if len(changed) > MOST_CHANGED_PART * len(self._devices):
+            self._read_all()
+            return
+        values = " ".join(URIRef(node).n3() for node in sorted(changed))
+        named = f"VALUES ?device {{ {values} }} {ALL}"
+        found = self._read_devices(query("devices").replace(ALL, named))
+        gone = (changed & self._devices.keys()) - found.keys()
+        if found or gone:
+            kept = {id: d for id, d in self._devices.items() if id not in gone}
+            self._devices = kept | found
+            self._fleet = Fleet.of(self._devices.values())
+        if changed - found.keys():
+            self._installed = self._read_installed()
+
+    def _read_devices(self, text: str) -> dict[str, DeviceFacts]:
+        return {str(row[0]): _device(*row) for row in self._store.select_texts(text)}
+
+    def _read_installed(self) -> tuple[Installed, ...]:
+        rows = self._store.select_texts(query("installed"))
+        return tuple(
+            Installed(str(device), str(deployment), str(module), int(required or 0))
+            for device, deployment, module, required in rows
+        )
+
+
+_READERS: "WeakKeyDictionary[Store, FleetReader]" = WeakKeyDictionary()
+_READERS_LOCK = threading.Lock()
+
+
+def read_fleet(store: Store, own_deployment: str = "") -> Fleet:
+    """Return the devices of a store; what was read of it before is not read again."""
+    with _READERS_LOCK:
+        reader = _READERS.setdefault(store, FleetReader(store))
+    return reader.read(own_deployment)
+
+
+def lacking_profiles(store: Store, module: str) -> Mapping[str, tuple[str, ...]]:
+    """Return by capability profile the interfaces that a module imports and it lacks."""
+    lacking: dict[str, tuple[str, ...]] = {}
+    for row in store.select(query("lacking"), module=URIRef(module)):
+        profile = str(row["profile"])
+        lacking[profile] = (*lacking.get(profile, ()), interface_name(str(row["interface"])))
+    return lacking
+
+
+def interface_name(iri: str) -> str:
+    """Return what a person calls a host interface."""
+    return iri.removeprefix(str(HOST_INTERFACE))
+
+
+# The columns of `devices.rq`.
+def _device(
+    device: str | None,
+    profile: str | None,
+    title: str | None,
+    memory: str | None,
+    cpu_load: str | None,
+    memory_load: str | None,
+    zone: str | None,
+    healthy: str | None,
+    last_seen: str | None,
+) -> DeviceFacts:
+    return DeviceFacts(
+        id=str(device),
+        title=title or str(device),
+        memory_bytes=int(memory or 0),
+        profile=str(profile),
+        cpu_load=float(cpu_load or 0),
+        memory_load=float(memory_load or 0),
+        zone=zone or None,
+        is_healthy=healthy in (None, "true", "1"),
+        last_seen=last_seen,
+    )

@@ -1,0 +1,217 @@
+"""The devices as columns: one array for each fact, a device being a row.
+
+A filter or a scorer judges all devices in one expression over columns. At 50,000 devices that
+takes a fraction of a millisecond, where a loop over objects takes some 50 ms for each of them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+NO_ZONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """A device, as it is now.
+
+    Attributes:
+        profile: the id of its capability profile.
+        reserved_bytes: what modules of other deployments on it need at least.
+        cpu_load: share of its processors in use, 0 to 1.
+        memory_load: share of its memory in use, 0 to 1.
+        last_seen: when it last answered, as written in the graph; None if it was never asked.
+        modules: ids of the modules that are installed on it already.
+    """
+
+    id: str
+    title: str
+    memory_bytes: int
+    profile: str = ""
+    reserved_bytes: int = 0
+    cpu_load: float = 0.0
+    memory_load: float = 0.0
+    zone: str | None = None
+    is_healthy: bool = True
+    last_seen: str | None = None
+    n_deployments: int = 0
+    modules: frozenset[str] = frozenset()
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory that no other deployment has reserved."""
+        return max(0, self.memory_bytes - self.reserved_bytes)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A module of a deployment on a device, and the memory that it needs."""
+
+    device: str
+    deployment: str
+    module: str
+    required_bytes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Fleet:
+    """The facts of all devices, ordered by id.
+
+    Attributes:
+        profile, zone: positions in `profiles` and `zones`; `NO_ZONE` for none.
+        holders: by module id, the rows of the devices that hold it.
+    """
+
+    ids: tuple[str, ...]
+    titles: tuple[str, ...]
+    profiles: tuple[str, ...]
+    profile: Ints
+    memory_bytes: Ints
+    cpu_load: Floats
+    memory_load: Floats
+    zones: tuple[str, ...]
+    zone: Ints
+    is_healthy: Mask
+    last_seen: tuple[str | None, ...]
+    reserved_bytes: Ints
+    n_deployments: Ints
+    holders: Mapping[str, Ints] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, devices: Iterable[DeviceFacts]) -> "Fleet":
+        """Return the columns of devices."""
+        rows = sorted(devices, key=lambda d: d.id)
+        profiles, profile = _coded([d.profile for d in rows])
+        zones, zone = _coded([d.zone for d in rows])
+        return cls(
+            ids=tuple(d.id for d in rows),
+            titles=tuple(d.title for d in rows),
+            profiles=profiles,
+            profile=profile,
+            memory_bytes=_integers([d.memory_bytes for d in rows]),
+            cpu_load=np.array([d.cpu_load for d in rows], np.float64),
+            memory_load=np.array([d.memory_load for d in rows], np.float64),
+            zones=zones,
+            zone=zone,
+            is_healthy=np.array([d.is_healthy for d in rows], np.bool_),
+            last_seen=tuple(d.last_seen for d in rows),
+            reserved_bytes=_integers([d.reserved_bytes for d in rows]),
+            n_deployments=_integers([d.n_deployments for d in rows]),
+            holders=_holders(rows),
+        )
+
+    def __len__(self) -> int:
+        """How many devices there are."""
+        return len(self.ids)
+
+    @cached_property
+    def row_of(self) -> Mapping[str, int]:
+        """The row of each device, by id."""
+        return {device: row for row, device in enumerate(self.ids)}
+
+    @cached_property
+    def free_bytes(self) -> Ints:
+        """Memory that no other deployment has reserved."""
+        free: Ints = np.maximum(0, self.memory_bytes - self.reserved_bytes)
+        return free
+
+    def holds(self, module: str) -> Mask:
+        """Return which devices hold a module already."""
+        held = np.zeros(len(self), np.bool_)
+        held[self.holders.get(module, [])] = True
+        return held
+
+    def device(self, row: int) -> DeviceFacts:
+        """Return the facts of one device."""
+        zone = int(self.zone[row])
+        return DeviceFacts(
+            id=self.ids[row],
+            title=self.titles[row],
+            memory_bytes=int(self.memory_bytes[row]),
+            profile=self.profiles[self.profile[row]],
+            reserved_bytes=int(self.reserved_bytes[row]),
+            cpu_load=float(self.cpu_load[row]),
+            memory_load=float(self.memory_load[row]),
+            zone=None if zone == NO_ZONE else self.zones[zone],
+            is_healthy=bool(self.is_healthy[row]),
+            last_seen=self.last_seen[row],
+            n_deployments=int(self.n_deployments[row]),
+            modules=frozenset(m for m, rows in self.holders.items() if row in rows),
+        )
+
+    def without(self, devices: Iterable[str]) -> "Fleet":
+        """Return the other devices."""
+        gone = [row for id in set(devices) if (row := self.row_of.get(id)) is not None]
+        return self._only(np.setdiff1d(np.arange(len(self)), gone)) if gone else self
+
+    def _only(self, rows: Ints) -> "Fleet":
+        def picked(values: Sequence[Any]) -> tuple[Any, ...]:
+            return tuple(values[row] for row in rows)
+
+        return replace(
+            self,
+            ids=picked(self.ids),
+            titles=picked(self.titles),
+            profile=self.profile[rows],
+            memory_bytes=self.memory_bytes[rows],
+            cpu_load=self.cpu_load[rows],
+            memory_load=self.memory_load[rows],
+            zone=self.zone[rows],
+            is_healthy=self.is_healthy[rows],
+            last_seen=picked(self.last_seen),
+            reserved_bytes=self.reserved_bytes[rows],
+            n_deployments=self.n_deployments[rows],
+            holders={m: np.flatnonzero(np.isin(rows, held)) for m, held in self.holders.items()},
+        )
+
+    def with_installations(self, installed: Sequence[Installed], own: str = "") -> "Fleet":
+        """Return the same devices with what is installed on them.
+
+        Args:
+            installed: all that is installed.
+            own: the deployment that is being solved; it reserves nothing from itself.
+        """
+        rows = self.row_of
+        known = [i for i in installed if i.device in rows]
+        reserved = np.zeros(len(self), np.int64)
+        n_deployments = np.zeros(len(self), np.int64)
+        holders: dict[str, set[int]] = {}
+        for one in known:
+            holders.setdefault(one.module, set()).add(rows[one.device])
+            if one.deployment != own:
+                reserved[rows[one.device]] += one.required_bytes
+        for device, _ in {(i.device, i.deployment) for i in known if i.deployment != own}:
+            n_deployments[rows[device]] += 1
+        return replace(
+            self,
+            reserved_bytes=reserved,
+            n_deployments=n_deployments,
+            holders={module: _integers(sorted(found)) for module, found in holders.items()},
+        )
+
+
+def _coded(values: Sequence[str | None]) -> tuple[tuple[str, ...], Ints]:
+    """Return the distinct names in order, and for each value its position among them."""
+    names = tuple(sorted({value for value in values if value is not None}))
+    codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
+    return names, _integers([codes.get(value, NO_ZONE) for value in values])
+
+
+def _holders(devices: Sequence[DeviceFacts]) -> dict[str, Ints]:
+    holders: dict[str, list[int]] = {}
+    for row, device in enumerate(devices):
+        for module in device.modules:
+            holders.setdefault(module, []).append(row)
+    return {module: _integers(rows) for module, rows in holders.items()}
+
+
+def _integers(values: Sequence[int]) -> Ints:
+    return np.array(values, np.int64)
