@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from rdflib import Literal, URIRef
+from rdflib import Literal
 
+from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.errors import SolverError
+from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
 from orchestrator_app.solver.solution import Solution
 from orchestrator_app.solver.solve import solve
 from orchestrator_app.store import Store
 from orchestrator_app.unsolvable import problem_of
-from wasmiot_td.namespaces import HOST_INTERFACE
 
-QUERIES = Path(__file__).parent / "solver"
+__all__ = ["Solved", "find_modules", "place", "query", "read_steps", "read_view"]
+
 MODULE_PREFIX = "urn:wasmiot:module:"
 
 
@@ -83,12 +83,6 @@ def _kept(
         return None
 
 
-@cache
-def query(name: str) -> str:
-    """Return the text of one of the solver's queries."""
-    return (QUERIES / f"{name}.rq").read_text()
-
-
 def find_modules(store: Store, references: Sequence[str]) -> dict[str, facts.ModuleFacts]:
     """Return the modules that a manifest means, by what it calls them; unknown ones are absent.
 
@@ -114,9 +108,8 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
     """
     modules = dict.fromkeys(s.module.id for s in steps)
     return facts.View(
-        devices=_devices(store, own_deployment),
-        matches={m: _matches(store, m) for m in modules},
-        shortfalls={m: _shortfalls(store, m) for m in modules},
+        fleet=read_fleet(store, own_deployment),
+        lacking={m: lacking_profiles(store, m) for m in modules},
     )
 
 
@@ -145,61 +138,3 @@ def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts
         required_memory_bytes=int(model.get("wasmiot:requiredMemoryBytes", 0)),
         actions={a.get("wasmiot:entrypoint", name): a for name, a in actions.items()},
     )
-
-
-def _matches(store: Store, module: str) -> tuple[str, ...]:
-    rows = store.select(query("candidates"), module=URIRef(module))
-    return tuple(sorted(str(row["device"]) for row in rows))
-
-
-def _shortfalls(store: Store, module: str) -> tuple[facts.Shortfall, ...]:
-    rows = store.select(query("shortfalls"), module=URIRef(module))
-    return tuple(_shortfall(row) for row in rows)
-
-
-def _shortfall(row: Mapping[str, Any]) -> facts.Shortfall:
-    kind, requirement = str(row["filter"]), str(row["requirement"])
-    if kind == "memory":
-        needed, offered = f"{requirement} bytes", f"{row['offered']} bytes"
-        return facts.Shortfall(str(row["device"]), kind, needed, offered)
-    name = requirement.removeprefix(str(HOST_INTERFACE))
-    return facts.Shortfall(str(row["device"]), kind, name, "not provided")
-
-
-def _devices(store: Store, own_deployment: str) -> dict[str, facts.DeviceFacts]:
-    by_device: dict[str, list[Mapping[str, Any]]] = {}
-    for row in store.select(query("installed")):
-        by_device.setdefault(str(row["device"]), []).append(row)
-    rows = {str(row["device"]): row for row in store.select(query("devices"))}
-    return {
-        device: _device_facts(row, by_device.get(device, []), own_deployment)
-        for device, row in rows.items()
-    }
-
-
-def _device_facts(
-    row: Mapping[str, Any], installed: Sequence[Mapping[str, Any]], own_deployment: str
-) -> facts.DeviceFacts:
-    device = str(row["device"])
-    others = [i for i in installed if str(i["deployment"]) != own_deployment]
-    return facts.DeviceFacts(
-        id=device,
-        title=str(row.get("title", device)),
-        memory_bytes=_integer(row.get("memory")),
-        reserved_bytes=sum(_integer(i.get("required")) for i in others),
-        cpu_load=_number(row.get("cpuLoad")),
-        memory_load=_number(row.get("memoryLoad")),
-        zone=str(row["zone"]) if "zone" in row else None,
-        is_healthy=str(row.get("healthy", "true")) in ("true", "1"),
-        last_seen=str(row["lastSeen"]) if "lastSeen" in row else None,
-        n_deployments=len({str(i["deployment"]) for i in others}),
-        modules=frozenset(str(i["module"]) for i in installed),
-    )
-
-
-def _integer(term: Any) -> int:
-    return int(term) if term is not None else 0
-
-
-def _number(term: Any) -> float:
-    return float(term) if term is not None else 0.0
