@@ -14,9 +14,17 @@ from typing import Any
 
 from wasmiot_td.contexts import ContextRegistry, bundled_documents
 from wasmiot_td.errors import JsonLdError, ValidationError
-from wasmiot_td.expanded import as_tree, defaults_of_texts, is_same_graph, rebased, roots
+from wasmiot_td.expanded import (
+    as_tree,
+    defaults_of_texts,
+    is_same_graph,
+    rebased,
+    roots,
+    with_names,
+)
 from wasmiot_td.json_text import check_value
 from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
+from wasmiot_td.literals import as_expected
 from wasmiot_td.namespaces import (
     CANONICAL_CONTEXT,
     HCTL,
@@ -141,7 +149,7 @@ def compacted(document: Any, reading: Reading) -> Canonical:
         ValidationError: it does not describe one thing, or is nested too deep.
     """
     source = reading.expand(document)
-    tree = rebased(as_tree(source.nodes), reading.base)
+    tree = with_names(as_expected(rebased(as_tree(source.nodes), reading.base)))
     _require_one_root(tree)
     findings = tuple(f for f in source.findings if f.severity is Severity.WARNING)
     canonical: Canonical | None = None

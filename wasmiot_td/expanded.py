@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmiot_td.json_text import MAX_DEPTH, too_deep
+from wasmiot_td.n_triples import lexical_form
 from wasmiot_td.namespaces import HCTL, JSONSCHEMA, TD, TM, WOTSEC
 
 Node = dict[str, Any]
 
 #: Properties and classes that only the root of a Thing Description or Thing Model has.
-_ROOT_PROPERTIES = tuple(
+ROOT_PROPERTIES = tuple(
     str(TD[name])
     for name in (
         "definesSecurityScheme",
@@ -24,7 +25,7 @@ _ROOT_PROPERTIES = tuple(
         "hasEventAffordance",
     )
 )
-_ROOT_CLASSES = frozenset((str(TD.Thing), str(TM.ThingModel)))
+ROOT_CLASSES = frozenset((str(TD.Thing), str(TM.ThingModel)))
 #: Properties whose values are names of definitions in the same document.
 _REFERENCES = frozenset(
     (
@@ -43,6 +44,7 @@ _WITHOUT_LANGUAGE = frozenset(
         str(WOTSEC["in"]),
     )
 )
+_SCHEMA_DEFINITIONS = str(TD["schemaDefinitions"])
 #: What RDF does not hold (JSON-LD 1.1 API, clause 8.6: no direction unless it is asked for).
 _NO_GRAPH = frozenset(("@index", "@direction"))
 
@@ -62,6 +64,10 @@ def _key(value: Any) -> Any:
         return (type(value) is bool, value)
     if "@list" in value:
         return ("@list", tuple(map(_key, value["@list"])))
+    if "@value" in value:
+        if "@language" in value:
+            return value["@value"], value["@language"]
+        return lexical_form(value["@value"], value.get("@type"))
     return frozenset(
         (name, _key(item)) for name, item in value.items() if name not in _NO_GRAPH and item != []
     )
@@ -137,14 +143,33 @@ def _moved(item: Any, old: str, new: str) -> Any:
     return item
 
 
+def with_names(value: Any) -> Any:
+    """Return an expanded tree in which each schema definition has a name, if only a number.
+
+    RDF does not hold the names, and JSON-LD need not.
+    """
+    if isinstance(value, list):
+        return [with_names(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _numbered(item) if name == _SCHEMA_DEFINITIONS else with_names(item)
+        for name, item in value.items()
+    }
+
+
+def _numbered(definitions: Sequence[Node]) -> list[Node]:
+    return [{"@index": str(number), **each} for number, each in enumerate(definitions)]
+
+
 def roots(nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes that are a Thing or a Thing Model by what they say."""
     return [node for node in nodes if _is_root(node)]
 
 
 def _is_root(node: Mapping[str, Any]) -> bool:
-    return bool(_ROOT_CLASSES.intersection(node.get("@type", ()))) or any(
-        name in node for name in _ROOT_PROPERTIES
+    return bool(ROOT_CLASSES.intersection(node.get("@type", ()))) or any(
+        name in node for name in ROOT_PROPERTIES
     )
 
 

@@ -2,42 +2,89 @@
 
 What comes out is expanded JSON-LD, to be loaded like any other document. Where the parts are named
 by their JSON pointers, these give back the order of forms and links and the keys of
-`schemaDefinitions`. Lost are the order of arrays of scalars (`op`, `security`, `enum`), both where
-the parts are blank nodes, and which of two equal spellings the author chose (`1` or `1.0`, a
-string or an array of one). rdflib, for its part, rewrites dates and numbers as it parses them.
+`schemaDefinitions`. Lost are
+
+- the order of arrays of scalars (`op`, `security`, `enum`), and of all arrays where the parts are
+  blank nodes; repetitions in them;
+- the keys of `schemaDefinitions`, where the parts are blank nodes;
+- the order of members, and which of two equal spellings the author chose (`1` or `1.0`, a string
+  or an array of one, `title` or `td:title`);
+- members that the contexts give no meaning, empty objects and arrays, prefixes of the author,
+  which become whole IRIs.
+
+rdflib, for its part, rewrites dates and numbers as it parses them (`literals.py`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+import re
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from rdflib import RDF, XSD, BNode, Graph, Literal, URIRef
 from rdflib.term import Node
 
-from wasmiot_td.contexts import bundled_documents
-from wasmiot_td.iri import absolute, part_prefix, pointer_of
-from wasmiot_td.n_triples import lexical_form
-from wasmiot_td.namespaces import TD
+from wasmiot_td.errors import ValidationError
+from wasmiot_td.expanded import ROOT_CLASSES, ROOT_PROPERTIES
+from wasmiot_td.iri import part_prefix, pointer_of
+from wasmiot_td.literals import value_object
+from wasmiot_td.namespaces import TD, WASMIOT
+from wasmiot_td.report import Finding, Report
 
 ExpandedNode = dict[str, Any]
+_PLACEHOLDER = re.compile("%7B%7B.+?%7D%7D")
 #: The properties whose JSON form is a map with keys that are not in the graph.
 _INDEXED = frozenset((URIRef(str(TD["schemaDefinitions"])),))
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    str(XSD.integer): int,
-    str(XSD.double): float,
-    str(XSD.boolean): {"true": True, "false": False}.__getitem__,
-}
+_ROOT_PROPERTIES = tuple(map(URIRef, ROOT_PROPERTIES))
+_ROOT_CLASSES = tuple(map(URIRef, (*ROOT_CLASSES, WASMIOT["Manifest"], WASMIOT["Solution"])))
 
 
-def expanded_graph(graph: Graph, document_id: str) -> list[ExpandedNode]:
+def document_of(graph: Graph, document_id: str | None = None) -> list[ExpandedNode]:
+    """Return the document that a graph holds, as expanded JSON-LD.
+
+    Args:
+        graph: the graph of one document.
+        document_id: the IRI of its root, where that is a node of the graph.
+
+    Raises:
+        ValidationError: the graph does not tell what its root is, or is nested too deeply.
+    """
+    named = URIRef(document_id) if document_id is not None else None
+    root = named if named and (named, None, None) in graph else root_of(graph)
+    try:
+        return expanded_graph(graph, root)
+    except RecursionError as error:
+        raise _refused("is nested too deeply") from error
+
+
+def root_of(graph: Graph) -> Node:
+    """Return the one node of a graph that is a Thing, a Thing Model or another document.
+
+    Raises:
+        ValidationError: there is none, or there are several.
+    """
+    found = {node for name in _ROOT_PROPERTIES for node in graph.subjects(name)}
+    found |= {node for name in _ROOT_CLASSES for node in graph.subjects(RDF.type, name)}
+    if graph.identifier in found:
+        return graph.identifier
+    if len(found) == 1:
+        return found.pop()
+    raise _refused(f"describes {len(found)} Things; a document is about one")
+
+
+def _refused(message: str) -> ValidationError:
+    return ValidationError(Report((Finding("", f"the graph {message}"),)))
+
+
+def expanded_graph(graph: Graph, document_id: str | Node) -> list[ExpandedNode]:
     """Return a graph as expanded JSON-LD, each part inside the node that it belongs to.
 
     Args:
         graph: the graph of one document, its parts blank nodes or named by their JSON pointers.
-        document_id: the IRI of its root.
+        document_id: the IRI of its root, or the root itself.
     """
-    reader = _Reader(graph, document_id)
-    nodes = [reader.node(URIRef(document_id))]
+    root = document_id if isinstance(document_id, BNode) else URIRef(str(document_id))
+    reader = _Reader(graph, root)
+    nodes = [reader.node(root)]
     for subject in sorted(set(graph.subjects()), key=str):
         if subject not in reader.written:
             nodes.append(reader.node(subject))
@@ -47,10 +94,10 @@ def expanded_graph(graph: Graph, document_id: str) -> list[ExpandedNode]:
 class _Reader:
     """Each subject is written out where it is met first, and referred to elsewhere."""
 
-    def __init__(self, graph: Graph, document_id: str) -> None:
+    def __init__(self, graph: Graph, root: URIRef | BNode) -> None:
         self.graph = graph
-        self.root = URIRef(document_id)
-        self.prefix = part_prefix(document_id)
+        self.root = root
+        self.prefix = part_prefix(str(root))
         self.written: set[Node] = set()
 
     def node(self, subject: Node) -> ExpandedNode:
@@ -74,14 +121,15 @@ class _Reader:
         return (steps, str(term), getattr(term, "language", None) or "")
 
     def index(self, values: list[ExpandedNode], terms: list[Node]) -> None:
-        """Give back the keys of a map that RDF does not hold; invented ones to blank nodes."""
-        for number, (value, term) in enumerate(zip(values, terms, strict=True)):
+        """Give back the keys of a map that RDF does not hold, where the nodes are named by them."""
+        for value, term in zip(values, terms, strict=True):
             pointer = pointer_of(str(self.root), str(term))
-            value["@index"] = pointer.rpartition("/")[2] if pointer else str(number)
+            if pointer:
+                value["@index"] = pointer.rpartition("/")[2]
 
     def is_part(self, subject: Node) -> bool:
         """Whether a node needs no name: it is referred to at most once."""
-        if subject == self.root or not self.is_unnamed(subject):
+        if isinstance(subject, URIRef) and (subject == self.root or not self.is_unnamed(subject)):
             return False
         return len(set(self.graph.subject_predicates(subject))) < 2
 
@@ -114,56 +162,13 @@ class _Reader:
 
 
 def _name(term: Node) -> str:
-    return f"_:{term}" if isinstance(term, BNode) else str(term)
+    """Return the name of a node, with the placeholders of a Thing Model as they are in JSON."""
+    if isinstance(term, BNode):
+        return f"_:{term}"
+    return _PLACEHOLDER.sub(lambda match: unquote(match[0]), str(term))
 
 
 def _literal(term: Literal, predicate: str) -> ExpandedNode:
-    """Return a value object as the contexts want it: a JSON number where it is the same."""
     if term.language:
         return {"@value": str(term), "@language": term.language}
-    datatype = str(term.datatype or XSD.string)
-    native = _native(term, datatype)
-    is_coerced = datatype in coerced_datatypes().get(predicate, frozenset())
-    if not is_coerced and (not isinstance(native, str) or datatype == str(XSD.string)):
-        return {"@value": native}
-    return {"@value": native, "@type": datatype}
-
-
-def _native(term: Literal, datatype: str) -> Any:
-    """Return the JSON value that would become such a literal, or its text."""
-    text = str(term)
-    try:
-        value = _READERS[datatype](text)
-    except (KeyError, ValueError):
-        return text
-    return value if lexical_form(value, None)[1] == datatype else text
-
-
-@cache
-def coerced_datatypes() -> dict[str, frozenset[str]]:
-    """Return the datatypes that the bundled contexts give to the values of each property."""
-    found: dict[str, set[str]] = {}
-    for document in bundled_documents().values():
-        _collect(document["@context"], {}, found)
-    return {iri: frozenset(datatypes) for iri, datatypes in found.items()}
-
-
-def _collect(context: dict[str, Any], outer: dict[str, str], found: dict[str, set[str]]) -> None:
-    prefixes = {**outer, **_prefixes(context)}
-    for term, definition in context.items():
-        if not isinstance(definition, dict):
-            continue
-        datatype = absolute(definition.get("@type", "@none"), prefixes)
-        if not datatype.startswith("@"):
-            found.setdefault(absolute(definition.get("@id", term), prefixes), set()).add(datatype)
-        _collect(definition.get("@context", {}), prefixes, found)
-
-
-def _prefixes(context: dict[str, Any]) -> dict[str, str]:
-    simple = {key: value for key, value in context.items() if isinstance(value, str)}
-    marked = {
-        key: value["@id"]
-        for key, value in context.items()
-        if isinstance(value, dict) and value.get("@prefix")
-    }
-    return simple | marked
+    return value_object(str(term), str(term.datatype or XSD.string), predicate)

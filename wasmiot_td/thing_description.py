@@ -8,7 +8,7 @@ one report. Only a document that is no JSON or no JSON-LD at all ends the load e
 
 import copy
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -38,8 +38,10 @@ from wasmiot_td.document_kind import (
     terms_of_contexts,
 )
 from wasmiot_td.errors import JsonLdError, ValidationError
+from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
 from wasmiot_td.jsonld import document_base
+from wasmiot_td.literals import literals_as_written
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
@@ -71,12 +73,16 @@ class LoadedDocument:
     @cached_property
     def graph(self) -> Graph:
         """The same triples as an rdflib graph."""
-        with quiet_literals():
+        with quiet_literals(), literals_as_written():
             return Graph(identifier=self.id).parse(data=self.n_triples, format="nt")
 
     @cached_property
     def model(self) -> VocabularyModel:
-        """The document as an object, with the vocabularies that it uses as typed attributes."""
+        """The document as an object, with the vocabularies that it uses as typed attributes.
+
+        Raises:
+            pydantic.ValidationError: a term of another vocabulary than TD's has the wrong type.
+        """
         return default_composer.model_of(self.document)
 
     def dumps(self) -> bytes:
@@ -85,7 +91,7 @@ class LoadedDocument:
 
 
 def load(
-    source: bytes | str | Mapping[str, Any],
+    source: bytes | str | Mapping[str, Any] | Sequence[Any] | Graph,
     *,
     id: str | None = None,
     strict: bool = False,
@@ -94,7 +100,8 @@ def load(
     """Load a Thing Description, a Thing Model, a manifest or a solution.
 
     Args:
-        source: the JSON text, or what was parsed from it.
+        source: the JSON text, what was parsed from it, or the graph of one document. What a graph
+            does not hold is lost (`graph_reader.py` says what).
         id: the document's IRI if it has none; becomes its `id`.
         strict: a context that is not available is an error and not a warning.
         contexts: where contexts come from; the bundled ones if None.
@@ -108,23 +115,28 @@ def load(
     """
     if id is not None and well_formed(id) != id:
         raise ValidationError(Report((Finding("/id", f"{id!r} is no IRI", source="RFC 3987"),)))
-    value, findings = _parse(source)
+    value, findings = _parse(source, id)
     value = _identified(value, id)
     is_strict = strict or is_own_kind(root_types(value))
     reading = Reading(contexts or default_registry(), _base(value, id), is_strict)
     canonical, checked = _canonical(value, reading, findings)
-    if id is None and _name(canonical) is None and not has_td_context(value):
-        reading = replace(reading, base=_base(canonical.document, None))
+    base = _base(canonical.document, id)
+    if base != reading.base:  # in another form than TD's, the document does not show its name
+        reading = replace(reading, base=base)
         again = with_canonical_context(canonical.document, reading)
         canonical = replace(again, findings=(*canonical.findings, *again.findings))
     return _loaded(canonical, [*findings, *canonical.findings, *checked], id)
 
 
-def _parse(source: bytes | str | Mapping[str, Any]) -> tuple[Any, tuple[Finding, ...]]:
+def _parse(
+    source: bytes | str | Mapping[str, Any] | Sequence[Any] | Graph, id: str | None
+) -> tuple[Any, tuple[Finding, ...]]:
     if isinstance(source, (bytes, str)):
         parsed = json_text.parse(source)
         return parsed.value, parsed.findings
-    value = dict(source)
+    if isinstance(source, Graph):
+        source = document_of(source, id)
+    value: Any = dict(source) if isinstance(source, Mapping) else list(source)
     findings = json_text.check_value(value)
     return copy.deepcopy(value), findings
 

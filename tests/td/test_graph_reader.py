@@ -10,9 +10,10 @@ import pytest
 import rdflib
 from rdflib import Graph
 
-from wasmiot_td.errors import DocumentError
-from wasmiot_td.graph_reader import coerced_datatypes, expanded_graph
+from wasmiot_td.errors import DocumentError, ValidationError
+from wasmiot_td.graph_reader import expanded_graph
 from wasmiot_td.jsonld import document_base, expand
+from wasmiot_td.literals import coerced_datatypes
 from wasmiot_td.n_triples import n_quads, triples, with_blank_nodes
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD, WASMIOT
 from wasmiot_td.thing_description import load
@@ -76,6 +77,51 @@ def test_blank_parts_lose_order_and_keys_alone() -> None:
     again = load(json.dumps(read_back(LAMP, blank=True)))
     assert sorted(again.document["schemaDefinitions"]) == ["0", "1"]
     assert canonical(again.n_triples, ID) == canonical(load(LAMP).n_triples, ID)
+
+
+def test_a_graph_is_loaded_like_a_text() -> None:
+    """What `load` gives as a graph, it takes; nothing is lost here, nor rewritten by rdflib."""
+    dated = {**LAMP, "created": "2026-01-31T12:00:00Z"}
+    first = load(dated)
+    again = load(first.graph)
+    assert again.document == first.document
+    assert sorted(again.n_triples.splitlines()) == sorted(first.n_triples.splitlines())
+
+
+def test_a_graph_of_blank_nodes_is_given_an_id() -> None:
+    """Its root is found by what is said of it."""
+    anonymous = {name: value for name, value in LAMP.items() if name != "id"}
+    graph = Graph().parse(data=with_blank_nodes(load(LAMP).n_triples, ID), format="nt")
+    assert load(graph).id == ID
+    renamed = Graph()
+    for s, p, o in graph:
+        renamed.add((rdflib.BNode("root") if s == rdflib.URIRef(ID) else s, p, o))
+    assert "id" not in load(renamed).document
+    loaded = load(renamed, id="urn:x:2")
+    assert loaded.document["id"] == "urn:x:2"
+    assert loaded.document.keys() - {"id"} == anonymous.keys()
+
+
+def test_a_graph_that_is_no_document_is_refused() -> None:
+    """No Thing, two Things, or no end to what is inside of it."""
+    two = load(LAMP).graph + load({**LAMP, "id": "urn:x:2"}).graph
+    deep = graph_of(b"".join(b"_:n%d <urn:p> _:n%d .\n" % (n, n + 1) for n in range(3000)))
+    (start,) = set(deep.subjects()) - set(deep.objects())
+    deep.add((start, rdflib.RDF.type, TD.Thing))
+    for graph in (Graph(), two, deep):
+        with pytest.raises(ValidationError):
+            load(graph)
+
+
+def test_placeholders_are_read_back_as_they_were() -> None:
+    """In RDF they are percent-encoded, as IRIs may not hold braces."""
+    model = {
+        "@context": list(CANONICAL_CONTEXT),
+        "@type": "tm:ThingModel",
+        "id": "urn:x:model",
+        "securityDefinitions": {"s": {"scheme": "{{SCHEME}}"}},
+    }
+    assert load(load(model).graph).document == model
 
 
 def corpus() -> Iterator[bytes]:
