@@ -330,20 +330,25 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _placeholders(pointer: str, value: Any) -> Iterator[Finding]:
-    """Yield each text of a Thing Description that is a placeholder of its Thing Model still."""
+def _placeholders(
+    pointer: str, value: Any, severity: Severity = Severity.VIOLATION
+) -> Iterator[Finding]:
+    """Yield each text of a Thing Description that is a placeholder of its Thing Model still.
+
+    What another vocabulary says by double braces is its own affair, and a warning.
+    """
     if isinstance(value, str):
         if PLACEHOLDER.fullmatch(value):
             message = f"the placeholder {value} is unresolved"
-            yield Finding(
-                pointer, message, value=value, source=f"{TD_CLAUSE}thing-model-td-placeholder"
-            )
+            source = f"{TD_CLAUSE}thing-model-td-placeholder"
+            yield Finding(pointer, message, severity, value, source)
     elif isinstance(value, (dict, list)):
         items: Iterable[tuple[Any, Any]] = (
             value.items() if isinstance(value, dict) else enumerate(value)
         )
         for name, item in itertools.chain(items):
-            yield from _placeholders(f"{pointer}/{escape_pointer(str(name))}", item)
+            weight = Severity.WARNING if ":" in str(name) else severity
+            yield from _placeholders(f"{pointer}/{escape_pointer(str(name))}", item, weight)
 
 
 def _hint(name: str, known: Iterable[str], document: CheckedDocument) -> str:

@@ -72,16 +72,19 @@ class Anything(_Leaf):
 
 @dataclass(frozen=True)
 class Text(_Leaf):
-    """A text, of a fixed form where a pattern is given."""
+    """A text, of a fixed form where a pattern is given; in a model left open, or not."""
 
     pattern: str = ""
     form: str = ""
+    may_be_open: bool = True
 
     def faults(self, value: Any, pointer: str, *, is_model: bool) -> Iterator[Finding]:
         """Yield a finding if the value is another one."""
         if not isinstance(value, str):
             yield _not("a text", value, pointer)
-        elif self.pattern and not re.search(self.pattern, value) and not _open(value, is_model):
+        elif not re.search(self.pattern, value) and not (
+            self.may_be_open and _open(value, is_model)
+        ):
             yield Finding(pointer, f"{value!r} is not {self.form}", value=value)
 
 
@@ -177,18 +180,23 @@ class LanguageMap(_Leaf):
 
 @dataclass(frozen=True)
 class Node:
-    """An object of a kind; an array of them too where `or_many`, a text (an IRI) where `or_iri`."""
+    """An object of a kind.
+
+    An array of them too where `or_many`, a text (an IRI) where `or_iri`, and in a model a
+    placeholder where `may_be_open`.
+    """
 
     kind: str
     or_many: bool = False
     or_iri: bool = False
+    may_be_open: bool = False
 
     def faults(self, value: Any, pointer: str, *, is_model: bool) -> Iterator[Finding]:
         """Yield a finding if the value is another one."""
         if isinstance(value, list) and self.or_many:
             for index, item in enumerate(value):
                 yield from self._fault(item, f"{pointer}/{index}")
-        else:
+        elif not (self.may_be_open and _open(value, is_model)):
             yield from self._fault(value, pointer)
 
     def places(self, value: Any, pointer: str) -> Iterator[Place]:

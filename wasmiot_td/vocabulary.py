@@ -172,7 +172,7 @@ _KINDS = (
             **THING_TERMS,
             "@context": Anything(),
             "id": _TEXT,
-            "version": Node("VersionInfo"),
+            "version": Node("VersionInfo", may_be_open=True),
             "created": _TEXT,
             "modified": _TEXT,
             "support": _TEXT,
@@ -189,7 +189,11 @@ _KINDS = (
             "uriVariables": NodeMap("DataSchema"),
             "license": Anything(),
             "tm:optional": Texts(
-                Text(r"^/(properties|actions|events)/[^/]+$", "a pointer to an affordance"),
+                Text(
+                    r"^/(properties|actions|events)/[^/]+$",
+                    "a pointer to an affordance",
+                    may_be_open=False,
+                ),
                 or_one=False,
             ),
         },

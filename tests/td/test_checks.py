@@ -194,11 +194,18 @@ def test_what_only_a_model_may_hold_is_rejected_in_a_thing() -> None:
     }
 
 
+def test_double_braces_of_another_vocabulary_are_a_warning() -> None:
+    """They may be a template of its own."""
+    finding = found(thing(**{"ex:template": [{"text": "{{name}}"}]}))["/ex:template/0/text"]
+    assert finding.severity is Severity.WARNING
+
+
 def test_a_model_leaves_open_what_it_may() -> None:
     """Placeholders stand for values of any type, and required members may be missing."""
     model = {
         "@context": [*CANONICAL_CONTEXT],
         "@type": "tm:ThingModel",
+        "version": "{{VERSION}}",
         "securityDefinitions": {"s": {"scheme": "{{SCHEME}}"}},
         "properties": {"p": {"minimum": "{{MIN}}", "readOnly": "{{RO}}", "default": "{{D}}"}},
         "actions": {"a": {"input": {"tm:ref": "x.json#/a", "default": 5, "type": "string"}}},
@@ -211,6 +218,7 @@ def test_a_model_leaves_open_what_it_may() -> None:
     ("members", "pointer"),
     [
         ({"tm:optional": ["/properties/"]}, "/tm:optional/0"),
+        ({"tm:optional": ["{{P}}"]}, "/tm:optional/0"),
         ({"tm:optional": ["/properties/p/q"]}, "/tm:optional/0"),
         (
             {"securityDefinitions": {"s": {"scheme": "PLACEHOLDER"}}},

@@ -1,15 +1,16 @@
 """What every model of a document has in common, and the types of JSON values in it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Never, Self
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
-PLACEHOLDER_PATTERN = r"^\{\{[^{}]+\}\}$"
-"""A placeholder that stands for a whole value of a Thing Model."""
+PLACEHOLDER_PATTERN = r"\{\{[ -~]+\}\}"
+"""What a text holds that stands for a value of a Thing Model."""
 
 if TYPE_CHECKING:
+    Placeholder = Never
     Number = int | float
     Integer = int
     Boolean = bool
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 else:
     # A Thing Model may write a placeholder wherever a value belongs (TD 1.1, clause 10.3.4).
     # Only there does one ever reach a model, so code that reads a Thing need not think of it.
-    _Placeholder = Annotated[str, StringConstraints(pattern=PLACEHOLDER_PATTERN)]
-    Number = int | float | _Placeholder
-    Integer = int | _Placeholder
-    Boolean = bool | _Placeholder
-    Values = list[Any] | _Placeholder
+    Placeholder = Annotated[str, StringConstraints(pattern=PLACEHOLDER_PATTERN)]
+    Number = int | float | Placeholder
+    Integer = int | Placeholder
+    Boolean = bool | Placeholder
+    Values = list[Any] | Placeholder
 
 Strings = str | list[str]
 """One string or several: JSON-LD writes a set of one as either."""

@@ -8,7 +8,13 @@ from wasmiot_td.models.affordance import (
     InteractionAffordance,
     PropertyAffordance,
 )
-from wasmiot_td.models.base import Context, MultiLanguage, Strings, VocabularyModel
+from wasmiot_td.models.base import (
+    Context,
+    MultiLanguage,
+    Placeholder,
+    Strings,
+    VocabularyModel,
+)
 from wasmiot_td.models.data_schema import DataSchema
 from wasmiot_td.models.form import Form
 from wasmiot_td.models.link import Link
@@ -41,7 +47,7 @@ class ThingTerms(VocabularyModel):
     titles: MultiLanguage | None = None
     description: str | None = None
     descriptions: MultiLanguage | None = None
-    version: VersionInfo | None = None
+    version: VersionInfo | Placeholder | None = None
     created: str | None = None
     modified: str | None = None
     support: str | None = None
