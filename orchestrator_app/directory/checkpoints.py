@@ -2,19 +2,26 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator_app.store import Store
-
 
 class Checkpoints:
-    """Copies of the store's graphs, each kept as long as it is the newest or in use."""
+    """Copies of what a store holds, each kept as long as it is the newest or in use."""
 
-    def __init__(self, store: Store, directory: Path, *, with_bookkeeping: bool = False) -> None:
-        self._store = store
-        self._with_bookkeeping = with_bookkeeping
+    def __init__(
+        self, version: Callable[[], int], make: Callable[[Path], None], directory: Path
+    ) -> None:
+        """Keep copies in a directory.
+
+        Args:
+            version: tells a number that grows with every change.
+            make: makes a copy as a new directory.
+            directory: what is there is removed.
+        """
+        self._current_version = version
+        self._make = make
         shutil.rmtree(directory, ignore_errors=True)
         self._directory = directory
         self._lock = threading.Lock()
@@ -40,11 +47,11 @@ class Checkpoints:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _fresh(self) -> Path:
-        version = self._store.version()
+        version = self._current_version()
         if version != self._version:
             self._directory.mkdir(parents=True, exist_ok=True)
             path = self._directory / str(version)
-            self._store.checkpoint(path, with_bookkeeping=self._with_bookkeeping)
+            self._make(path)
             self._version, self._newest = version, path
             self._prune()
         return self._newest

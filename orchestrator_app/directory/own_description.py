@@ -10,6 +10,10 @@ from wasmiot_td.namespaces import DISCOVERY_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
 
 _ID = {"id": {"type": "string", "format": "iri-reference"}}
 _TD = "application/td+json"
+_DESCRIPTION = (
+    "A directory of Things that deploys WebAssembly modules onto them. "
+    "Search by SPARQL and by JSONPath is offered, search by XPath is not."
+)
 _EVENTS = {
     "thingCreated": "thing_created",
     "thingUpdated": "thing_updated",
@@ -25,11 +29,12 @@ def own_description(thing_id: str, title: str, base_url: str) -> dict[str, Any]:
         "@type": ["Thing", "ThingDirectory", "wasmiot:Orchestrator"],
         "id": thing_id,
         "title": title,
+        "description": _DESCRIPTION,
         "base": base_url,
         "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
         "security": ["nosec_sc"],
         "properties": {"things": _things()},
-        "actions": {**_thing_actions(), "searchSPARQL": _search(), **_module_actions()},
+        "actions": {**_thing_actions(), **_searches(), **_module_actions()},
         "events": {name: _event(kind) for name, kind in _EVENTS.items()},
         "links": [
             {"rel": "service-desc", "href": "sparql", "type": "application/sparql-results+json"},
@@ -96,12 +101,16 @@ def _event(kind: str) -> dict[str, Any]:
     }
 
 
-def _search() -> dict[str, Any]:
-    variables = {"query": {"type": "string"}}
-    output = {"type": "object"}
-    action = _action(
-        "search/sparql{?query}", "GET", None, variables=variables, safe=True, output=output
-    )
+def _searches() -> dict[str, Any]:
+    return {
+        "searchSPARQL": _search("sparql", {"type": "object"}),
+        "searchJSONPath": _search("jsonpath", {"type": "array"}),
+    }
+
+
+def _search(language: str, output: dict[str, Any]) -> dict[str, Any]:
+    variables, href = {"query": {"type": "string"}}, f"search/{language}{{?query}}"
+    action = _action(href, "GET", None, variables=variables, safe=True, output=output)
     action["forms"][0]["response"] = {"contentType": "application/json"}
     return action
 

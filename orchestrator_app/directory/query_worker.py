@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from io import BytesIO
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pyoxigraph as ox
+from jsonpath import JSONPathEnvironment, JSONPathError
 
 RESULT_FORMATS = {
     "application/sparql-results+json": ox.QueryResultsFormat.JSON,
@@ -33,6 +35,7 @@ GRAPH_FORMATS = {
     "application/rdf+xml": ox.RdfFormat.RDF_XML,
 }
 
+_JSONPATH = JSONPathEnvironment(strict=True)
 _MAX_MEMORY_BYTES = 4 * 1024**3
 _NEW_USER_AND_NETWORK = 0x10000000 | 0x40000000
 _PARENT_LOOK_SECONDS = 1.0
@@ -66,13 +69,19 @@ class Worker:
 
     def __init__(self) -> None:
         self._path = ""
+        self._documents_path = ""
+        self._documents: list[Any] = []
         self._store = ox.Store()
 
     def reply(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Return the header and the body of the answer to a request."""
         try:
+            if "jsonpath" in request:
+                return self._find(request)
             self._open(request["checkpoint"])
             return self._answer(request)
+        except JSONPathError as error:
+            return {"error": "jsonpath", "detail": str(error)}, b""
         except (SyntaxError, ValueError) as error:
             return {"error": "syntax", "detail": str(error)}, b""
         except _TooLargeError:
@@ -81,6 +90,18 @@ class Worker:
             return {"error": "not-acceptable", "detail": str(error)}, b""
         except (OSError, RuntimeError) as error:
             return {"error": "evaluation", "detail": str(error)}, b""
+
+    def _find(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+        """Answer a JSONPath query (RFC 9535) over the array of documents in a file."""
+        path = request["documents"]
+        if path != self._documents_path:
+            self._documents = json.loads(Path(path).read_bytes())
+            self._documents_path = path
+        output = _Bounded(request["max_bytes"])
+        for index, match in enumerate(_JSONPATH.finditer(request["jsonpath"], self._documents)):
+            output.write(b"," if index else b"[")
+            output.write(json.dumps(match.obj, ensure_ascii=False).encode())
+        return {"media_type": "application/json"}, (output.getvalue() or b"[") + b"]"
 
     def _open(self, path: str) -> None:
         if path != self._path:

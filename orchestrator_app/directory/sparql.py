@@ -6,23 +6,24 @@ which is made anew only when the store has changed.
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from orchestrator_app.directory.checkpoints import Checkpoints
 from orchestrator_app.directory.query_text import check_query, dataset_of, may_name_graphs
+from orchestrator_app.directory.things import enriched
+from orchestrator_app.directory.worker_process import WorkerProcess
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
 
-_WORKER = Path(__file__).with_name("query_worker.py")
+_THINGS = "things.json"
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,14 @@ class QueryService:
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="wasmiot-checkpoints-"))
             weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        self._merged_only = Checkpoints(store, directory / "merge", with_bookkeeping=True)
-        self._checkpoints = Checkpoints(store, directory / "graphs")
+        of_merge = partial(store.checkpoint, with_bookkeeping=True)
+        self._merged_only = Checkpoints(store.version, of_merge, directory / "merge")
+        self._checkpoints = Checkpoints(store.version, store.checkpoint, directory / "graphs")
+        of_things = partial(_write_things, store)
+        self._things = Checkpoints(store.version, of_things, directory / "things")
         self._free = threading.Semaphore(workers)
         self._lock = threading.Lock()
-        self._idle: list[_WorkerProcess] = []
+        self._idle: list[WorkerProcess] = []
 
     def answer(self, query: GraphQuery) -> Answer:
         """Answer a query.
@@ -97,6 +101,23 @@ class QueryService:
             raise self._problem(header)
         return Answer(header["media_type"], body)
 
+    def find(self, path: str) -> Answer:
+        """Answer a JSONPath query over the array of all descriptions of Things.
+
+        Raises:
+            ProblemError: as for `answer`.
+        """
+        with self._worker() as worker, self._things.current() as folder:
+            request = {
+                "jsonpath": path,
+                "documents": str(folder / _THINGS),
+                "max_bytes": self._max_result_bytes,
+            }
+            header, body = worker.ask(request, self._timeout_seconds)
+        if "error" in header:
+            raise self._problem(header)
+        return Answer(header["media_type"], body)
+
     def close(self) -> None:
         """End the processes and remove the checkpoints."""
         with self._lock:
@@ -105,6 +126,7 @@ class QueryService:
             worker.end()
         self._merged_only.close()
         self._checkpoints.close()
+        self._things.close()
 
     def _checkpoints_for(self, query: GraphQuery) -> Checkpoints:
         """Return the cheap copies where a query asks the merge alone, and sees no bookkeeping."""
@@ -112,14 +134,14 @@ class QueryService:
         return self._checkpoints if names_graphs else self._merged_only
 
     @contextmanager
-    def _worker(self) -> Iterator["_WorkerProcess"]:
+    def _worker(self) -> Iterator[WorkerProcess]:
         """Lend a process; one that was killed or died is not taken back."""
         if not self._free.acquire(timeout=self._timeout_seconds):
             raise ProblemError(503, "Too many queries", "Other queries run; try again later.")
         try:
             with self._lock:
                 worker = self._idle.pop() if self._idle else None
-            worker = worker or _WorkerProcess()
+            worker = worker or WorkerProcess()
             try:
                 yield worker
             finally:
@@ -133,9 +155,10 @@ class QueryService:
 
     def _problem(self, header: dict[str, Any]) -> ProblemError:
         detail = str(header.get("detail", ""))[:1000]
-        limit = f"It may have {self._max_result_bytes} bytes: ask for less, with LIMIT."
+        limit = f"It may have {self._max_result_bytes} bytes: ask for less (in SPARQL, with LIMIT)."
         problems = {
             "syntax": (400, "Not a SPARQL query", detail),
+            "jsonpath": (400, "Not a JSONPath query", detail),
             "too-large": (422, "Result too large", limit),
             "not-acceptable": (406, "Not Acceptable", f"Such a result comes as {detail}."),
             "evaluation": (400, "Query cannot be answered", detail),
@@ -149,71 +172,16 @@ class QueryService:
         return ProblemError(*problems[header["error"]])
 
 
+def _write_things(store: Store, folder: Path) -> None:
+    """Write the descriptions of all Things as the directory serves them."""
+    folder.mkdir()
+    things = [enriched(thing) for thing in store.list("thing")]
+    (folder / _THINGS).write_text(json.dumps(things, ensure_ascii=False))
+
+
 def _with_dataset(query: GraphQuery) -> GraphQuery:
     """Let the protocol name what several FROM in the text name, so that they are merged."""
     default, named = dataset_of(query.text)
     if query.default_graphs or query.named_graphs or len(default) < 2:
         return query
     return replace(query, default_graphs=default, named_graphs=named)
-
-
-class _WorkerProcess:
-    """One `query_worker` process."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it can take another query."""
-        return self._process.poll() is None
-
-    def ask(self, request: dict[str, Any], timeout_seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Send a request and return header and body; on time-out the process is killed."""
-        was_late = threading.Event()
-        timer = threading.Timer(timeout_seconds, self._kill, (was_late,))
-        timer.start()
-        try:
-            return self._exchange(request)
-        except (OSError, ValueError):
-            self.end()
-            return {"error": "timeout" if was_late.is_set() else "died"}, b""
-        finally:
-            timer.cancel()
-            timer.join()
-
-    def end(self) -> None:
-        """Kill the process and wait for its end."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._stdin, self._stdout):
-            with suppress(OSError):
-                pipe.close()
-
-    def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        self._stdin.write(json.dumps(request).encode() + b"\n")
-        self._stdin.flush()
-        header: dict[str, Any] = json.loads(self._stdout.readline())
-        body = self._stdout.read(header["length"])
-        if len(body) != header["length"]:
-            raise OSError("the process ended within its answer")
-        return header, body
-
-    def _kill(self, was_late: threading.Event) -> None:
-        was_late.set()
-        self._process.kill()
-
-    @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
-    @property
-    def _stdout(self) -> IO[bytes]:
-        assert self._process.stdout is not None
-        return self._process.stdout

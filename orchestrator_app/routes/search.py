@@ -1,16 +1,17 @@
 """`/search`: the directory's search (W3C WoT Discovery, clause 7.3.2.3).
 
 By SPARQL with the same engine as `/sparql`, and what Discovery asks for beside: plain media types
-where the client names none, and 400 for whatever is no query. JSONPath and XPath are not offered,
-and say so.
+where the client names none, and 400 for whatever is no query. By JSONPath (RFC 9535) over the array
+of all descriptions. XPath is not offered, and says so.
 """
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from orchestrator_app.routes.representations import JSON, JSON_LD
-from orchestrator_app.routes.sparql import answer_get, answer_post
+from orchestrator_app.routes.sparql import answer_get, answer_post, only_query
+from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("search", __name__)
@@ -29,10 +30,16 @@ def search_by_post() -> Response:
 
 
 @blueprint.get("/search/jsonpath")
+def find_by_jsonpath() -> Response:
+    """Answer the JSONPath query in the argument `query` with an array of what it selects."""
+    answer = services().queries.find(only_query(request.args.getlist("query")))
+    return Response(answer.body, content_type=answer.media_type)
+
+
 @blueprint.get("/search/xpath")
 def not_offered() -> Response:
     """Name what is offered instead."""
-    detail = "This directory is searched by SPARQL, at /search/sparql?query=."
+    detail = "This directory is searched by /search/sparql?query= and /search/jsonpath?query=."
     raise ProblemError(501, "Not offered", detail)
 
 

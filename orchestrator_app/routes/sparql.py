@@ -33,7 +33,7 @@ def query_by_post() -> Response:
 def answer_get(result_type: str, graph_type: str) -> Response:
     """Answer a query by GET; the types are for clients that name none."""
     _refuse_updates()
-    return _answer(_only(request.args.getlist("query")), result_type, graph_type)
+    return _answer(only_query(request.args.getlist("query")), result_type, graph_type)
 
 
 def answer_post(result_type: str, graph_type: str) -> Response:
@@ -43,7 +43,7 @@ def answer_post(result_type: str, graph_type: str) -> Response:
     if request.mimetype == _QUERY:
         return _answer(_decoded(body()), result_type, graph_type)
     if request.mimetype == _FORM:
-        return _answer(_only(request.form.getlist("query")), result_type, graph_type)
+        return _answer(only_query(request.form.getlist("query")), result_type, graph_type)
     detail = f"A query comes as {_FORM} or as {_QUERY}."
     raise ProblemError(415, "Unsupported Media Type", detail)
 
@@ -82,7 +82,12 @@ def _refuse_other_charsets() -> None:
         raise ProblemError(415, "Unsupported Media Type", detail)
 
 
-def _only(texts: list[str]) -> str:
+def only_query(texts: list[str]) -> str:
+    """Return the one argument `query`.
+
+    Raises:
+        ProblemError: 400, there is none, or more than one.
+    """
     if len(texts) != 1:
         detail = f"One argument `query` is expected, and {len(texts)} came."
         raise ProblemError(400, "No query" if not texts else "More than one query", detail)

@@ -100,12 +100,12 @@ def test_an_unknown_type_is_a_problem(client):
     assert "thing_deleted" in response.json["detail"]
 
 
-@pytest.mark.parametrize("language", ["jsonpath", "xpath"])
-def test_a_search_that_is_not_offered_says_so(client, language):
-    """501, with what to use instead."""
-    response = client.get(f"/search/{language}?query=x")
+def test_a_search_that_is_not_offered_says_so(client):
+    """XPath is a 501, with what to use instead; the directory's description says so too."""
+    response = client.get("/search/xpath?query=x")
     assert response.status_code == 501
     assert "sparql" in response.json["detail"]
+    assert "XPath" in client.get("/.well-known/wot").json["description"]
 
 
 def test_the_difference_is_the_patch_that_leads_from_old_to_new():

@@ -1,0 +1,89 @@
+"""Search by JSONPath (RFC 9535) over the descriptions of all Things."""
+
+import pytest
+
+from orchestrator_app.app import create_app
+from orchestrator_app.settings import Settings
+
+
+def find(client, query):
+    """Return what a query selects."""
+    response = client.get("/search/jsonpath", query_string={"query": query})
+    assert (response.status_code, response.mimetype) == (200, "application/json")
+    return response.json
+
+
+@pytest.fixture(scope="module")
+def lamps():
+    """A client of an orchestrator that knows two lamps, and has tight limits."""
+    app = create_app(Settings(query_timeout_seconds=2.0, query_result_bytes=1500))
+    client = app.test_client()
+    for name in ("one", "two"):
+        on = {"type": "boolean", "forms": [{"href": f"http://{name}.example/on"}]}
+        document = {
+            "@context": ["https://www.w3.org/2022/wot/td/v1.1"],
+            "id": f"urn:ex:{name}",
+            "title": name,
+            "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
+            "security": ["nosec_sc"],
+            "properties": {"on": on},
+        }
+        client.put(f"/things/urn:ex:{name}", json=document)
+    yield client
+    app.extensions["wasmiot"].close()
+
+
+@pytest.mark.parametrize(
+    ("query", "selected"),
+    [
+        ("$[*].title", ["one", "two"]),
+        ("$[?@.title=='two'].id", ["urn:ex:two"]),
+        (
+            "$[?@.properties.on].properties.on.forms[0].href",
+            [f"http://{n}.example/on" for n in ("one", "two")],
+        ),
+        ("$[?search(@.title, 'o$')]['title']", ["two"]),
+        ("$[?@.title=='three']", []),
+        ("$[0].registration['wasmiot:introducedBy']", ["http"]),
+    ],
+)
+def test_a_query_selects_parts_of_descriptions(lamps, query, selected):
+    """The answer is the array of what is selected, in its order."""
+    assert find(lamps, query) == selected
+
+
+def test_what_is_found_is_as_new_as_the_directory(client, thing):
+    """A later search sees a later write."""
+    client.put("/things/urn:ex:lamp", json=thing(id="urn:ex:lamp"))
+    assert find(client, "$[*].title") == ["lamp"]
+    client.delete("/things/urn:ex:lamp")
+    assert find(client, "$[*].title") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("$[", 400),
+        ("title", 400),
+        ("$[?@.title=='x'", 400),
+        ("$" + "[?(" * 5000, 400),
+        ("$..*", 422),
+        ("$" + "..*" * 500, 200),
+        ("$[?search(@.title, '(((((o|o)+)+)+)+)+x')]", 200),
+        ("$..[?count($..[?count($..[?count($..[?count($..*)>0])>0])>0])>0]", 503),
+    ],
+    ids=["empty", "unclosed", "no-path", "open-filter", "deep", "large", "long", "regex", "slow"],
+)
+def test_a_query_that_cannot_be_answered_is_a_problem(lamps, query, status):
+    """It is bounded in time and in size, and the next query is answered."""
+    response = lamps.get("/search/jsonpath", query_string={"query": query})
+    assert response.status_code == status
+    assert status == 200 or response.mimetype == "application/problem+json"
+    assert find(lamps, "$[0].title") == ["one"]
+
+
+def test_one_query_is_expected(lamps):
+    """None, or two, are a 400."""
+    assert lamps.get("/search/jsonpath").status_code == 400
+    assert lamps.get("/search/jsonpath?query=$&query=$").status_code == 400
