@@ -56,13 +56,13 @@ def place(
         manifest: the manifest document.
         own_deployment: the manifest's deployment, whose reservations are its own.
         present: the devices of its steps now; they are kept where they still can be.
-        lost: one of these devices, whose steps are to go elsewhere.
+        lost: a device that is not to be used, whatever it says; its steps go elsewhere.
 
     Raises:
         ProblemError: 422, naming the step, the requirement and why each device fails it.
     """
     steps = read_steps(store, manifest)
-    view = read_view(store, steps, own_deployment)
+    view = _without(read_view(store, steps, own_deployment), lost)
     try:
         return _kept(steps, view, present or {}, lost) or Solved(steps, solve(steps, view))
     except SolverError as error:
@@ -81,6 +81,16 @@ def _kept(
         return Solved(steps, solve(pinned, view), is_kept=lost not in present.values())
     except SolverError:
         return None
+
+
+def _without(view: facts.View, lost: str) -> facts.View:
+    """Return a view in which a device counts as one that does not answer."""
+    row = view.fleet.row_of.get(lost)
+    if row is None:
+        return view
+    is_healthy = view.fleet.is_healthy.copy()
+    is_healthy[row] = False
+    return replace(view, fleet=replace(view.fleet, is_healthy=is_healthy))
 
 
 def find_modules(store: Store, references: Sequence[str]) -> dict[str, facts.ModuleFacts]:

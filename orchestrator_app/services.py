@@ -9,9 +9,10 @@ from typing import Any, cast
 from flask import current_app
 
 from orchestrator_app.deployment.devices import Devices
+from orchestrator_app.deployment.events import DeploymentEvents
 from orchestrator_app.deployment.execution import Executions
 from orchestrator_app.deployment.lifecycle import Deployments
-from orchestrator_app.directory.events import EventLog
+from orchestrator_app.directory.events import DirectoryChange, EventLog
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
@@ -31,6 +32,7 @@ class Services:
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
         events: what happened in the directory.
+        deployment_events: what happened to deployments.
         streams: how many may listen at once; each holds a thread of the server.
     """
 
@@ -39,7 +41,8 @@ class Services:
     description: dict[str, Any]
     transport: Transport
     directory: Directory
-    events: EventLog
+    events: EventLog[DirectoryChange]
+    deployment_events: DeploymentEvents
     streams: threading.BoundedSemaphore
     packages: PackageStore
     modules: Modules
@@ -70,11 +73,13 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
     modules.rebase()
-    directory, events = Directory(store), EventLog()
+    directory, events = Directory(store), EventLog[DirectoryChange]()
     directory.on_change(events.note)
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
     devices, manifests = Devices(transport), Manifests(store)
     deployments = Deployments(store, manifests, devices, settings.base_url)
+    deployment_events = DeploymentEvents()
+    deployments.records.on_event(deployment_events.note)
     return Services(
         settings=settings,
         store=store,
@@ -82,6 +87,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport=transport,
         directory=directory,
         events=events,
+        deployment_events=deployment_events,
         streams=threading.BoundedSemaphore(max(1, settings.threads // 2)),
         packages=packages,
         modules=modules,

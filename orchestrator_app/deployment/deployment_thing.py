@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator_app.deployment.events import EVENTS
 from orchestrator_app.deployment.installation import (
     JSON,
     TD_MEDIA_TYPE,
@@ -12,6 +13,8 @@ from orchestrator_app.deployment.installation import (
     input_media_type,
 )
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, HTTP_BASIC_PROFILE
+
+_SSE = {"subprotocol": "sse", "contentType": JSON}
 
 STATES = ("deploying", "deployed", "degraded", "undeploying")
 
@@ -67,15 +70,23 @@ def deployment_thing(plan: Plan, base: str) -> dict[str, Any]:
         "wasmiot:installation": [
             {"id": a.installation, "device": a.device, "thing": a.thing} for a in places
         ],
-        "properties": {"state": _state(), "revision": _revision()},
-        "actions": {"execute": _execute(plan), "run": _run(plan)},
+        "properties": {"state": _state(), "revision": _revision(), "placement": _placement()},
+        "actions": {
+            "execute": _execute(plan),
+            "run": _run(plan),
+            "undeploy": _undeploy(),
+            "rollback": _rollback(),
+        },
+        "events": {name: _event(name) for name in EVENTS},
         "forms": [
+            {"href": "properties", "op": ["readallproperties"], "contentType": JSON},
             {
                 "href": "actions",
                 "op": ["queryallactions"],
                 "contentType": JSON,
                 "htv:methodName": "GET",
-            }
+            },
+            {**_SSE, "href": "events", "op": ["subscribeallevents", "unsubscribeallevents"]},
         ],
         "links": [{"rel": "item", "href": a.thing, "type": TD_MEDIA_TYPE} for a in places],
     }
@@ -102,6 +113,46 @@ def _revision() -> dict[str, Any]:
         "minimum": 1,
         "readOnly": True,
         "forms": [{"href": "properties/revision", "op": ["readproperty"], "contentType": JSON}],
+    }
+
+
+def _placement() -> dict[str, Any]:
+    text = {"type": "string"}
+    members = {"entrypoint": text, "device": text, "thing": text, "standby": text}
+    step = {"type": "integer", "minimum": 0}
+    return {
+        "title": "Placement",
+        "description": "Which device is in charge of each step, and which one stands by.",
+        "type": "array",
+        "items": {"type": "object", "properties": {"step": step, **members}},
+        "readOnly": True,
+        "forms": [{"href": "properties/placement", "op": ["readproperty"], "contentType": JSON}],
+    }
+
+
+def _event(name: str) -> dict[str, Any]:
+    ops = ["subscribeevent", "unsubscribeevent"]
+    return {**EVENTS[name], "forms": [{**_SSE, "href": f"events/{name}", "op": ops}]}
+
+
+def _undeploy() -> dict[str, Any]:
+    return {
+        "title": "Undeploy",
+        "description": "Take it from all devices; gives those that were away and are told later.",
+        "synchronous": True,
+        "output": {"type": "array", "items": {"type": "string"}},
+        "forms": [_form("undeploy", JSON, JSON)],
+    }
+
+
+def _rollback() -> dict[str, Any]:
+    return {
+        "title": "Roll back",
+        "description": "Return to a revision, or without input to the one before this one.",
+        "synchronous": True,
+        "input": {"type": "integer", "minimum": 1},
+        "output": {"type": "integer", "minimum": 1, "description": "the new revision"},
+        "forms": [_form("rollback", JSON, JSON)],
     }
 
 

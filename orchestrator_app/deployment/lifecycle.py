@@ -113,7 +113,7 @@ class Deployments:
             manifest = deployed.manifest or self._manifests.require(slug)
             own = deployment_id(slug)
             solved = place(self._store, manifest, own, deployed.present, lost=device)
-            self._change(slug, manifest, solved)
+            self._change(slug, manifest, solved, lost=device)
 
     def prepare(self, slug: str) -> None:
         """Choose stand-ins again: one is gone, or devices have come.
@@ -234,24 +234,19 @@ class Deployments:
         solved: Solved,
         *,
         has_new_standbys: bool = True,
+        lost: str = "",
     ) -> None:
         """Deploy a solution in place of what there is, and keep it if it is another one."""
         previous = self.records.get(slug)
         standbys = {a.step: a.device for a in previous.standbys} if previous else {}
         if has_new_standbys:
-            standbys = self._standbys(slug, manifest, solved, standbys)
+            chosen = {p.step: p.device for p in solved.solution.placements}
+            free = place(self._store, manifest, deployment_id(slug), lost=lost)  # all candidates
+            standbys = choose_standbys(free.solution.placements, chosen, standbys)
         revision = previous.revision if previous else 0
         self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
-
-    def _standbys(
-        self, slug: str, manifest: Mapping[str, Any], solved: Solved, present: Mapping[int, str]
-    ) -> dict[int, str]:
-        """Return who shall stand by; who else could be in charge shows only if nobody has to be."""
-        chosen = {p.step: p.device for p in solved.solution.placements}
-        free = place(self._store, manifest, deployment_id(slug))
-        return choose_standbys(free.solution.placements, chosen, present)
 
     def _keep_solution(self, slug: str, solved: Solved) -> dict[str, Any]:
         loaded = load(solved.solution.to_document(slug, datetime.now(UTC)))

@@ -73,6 +73,23 @@ class Deployed:
         return {a.step: a.device for a in self.actions}
 
 
+def placement_of(deployed: Deployed) -> list[dict[str, Any]]:
+    """Return which device is in charge of each step, and which one stands by."""
+    standbys = {a.step: a.device for a in deployed.standbys}
+    return [_place(deployed, action, standbys.get(action.step)) for action in deployed.actions]
+
+
+def _place(deployed: Deployed, action: StepAction, standby: str | None) -> dict[str, Any]:
+    actions = deployed.installations.get(action.device, {}).get("actions", {})
+    place = {
+        "step": action.step,
+        "entrypoint": actions.get(action.name, {}).get("wasmiot:entrypoint", action.name),
+        "device": action.device,
+        "thing": action.thing,
+    }
+    return place | ({"standby": standby} if standby else {})
+
+
 class DeploymentRecords:
     """The documents of all deployments.
 

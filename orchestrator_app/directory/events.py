@@ -8,12 +8,14 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from orchestrator_app.directory.merge_patch import difference
 
 EVENT_TYPES = ("thing_created", "thing_updated", "thing_deleted")
 CAPACITY = 1000
+
+Change = TypeVar("Change")
 
 
 @dataclass(frozen=True)
@@ -42,30 +44,30 @@ class DirectoryChange:
 
 
 @dataclass(frozen=True)
-class Event:
+class Event(Generic[Change]):
     """A change with its place in the order of changes."""
 
     number: int
-    change: DirectoryChange
+    change: Change
 
 
-class EventLog:
+class EventLog(Generic[Change]):
     """The latest changes, and a way to wait for the next."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
-        self._events: deque[Event] = deque(maxlen=capacity)
+        self._events: deque[Event[Change]] = deque(maxlen=capacity)
         self._arrived = threading.Condition()
         self._last = 0
         self._prefix = secrets.token_hex(4)
 
-    def note(self, change: DirectoryChange) -> None:
+    def note(self, change: Change) -> None:
         """Keep a change and wake those who wait."""
         with self._arrived:
             self._last += 1
             self._events.append(Event(self._last, change))
             self._arrived.notify_all()
 
-    def identifier(self, event: Event) -> str:
+    def identifier(self, event: Event[Change]) -> str:
         """Return the id of an event; it says which run of the orchestrator gave it out."""
         return f"{self._prefix}-{event.number}"
 
@@ -76,7 +78,7 @@ class EventLog:
             return min(int(number), self._last)
         return self._last
 
-    def after(self, number: int, timeout_seconds: float) -> list[Event]:
+    def after(self, number: int, timeout_seconds: float) -> list[Event[Change]]:
         """Return the events after a number; wait for one if there is none yet."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._last > number, timeout_seconds)

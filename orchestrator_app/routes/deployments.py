@@ -1,12 +1,17 @@
 """`/deployments`: composed applications as Things, by the HTTP Basic Profile."""
 
+import json
 import re
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from orchestrator_app.deployment.devices import Input
+from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
 from orchestrator_app.deployment.execution import OutputFile
+from orchestrator_app.deployment.records import placement_of
+from orchestrator_app.directory.events import Event
+from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
 from orchestrator_app.services import services
 from wasmiot_td import json_text
@@ -57,6 +62,50 @@ def read_revision(slug: str) -> Response:
     return represent(services().deployments.require(slug).revision, JSON)
 
 
+@blueprint.get("/deployments/<slug>/properties/placement")
+def read_placement(slug: str) -> Response:
+    """Give the device of each step, and who stands by."""
+    return represent(placement_of(services().deployments.require(slug)), JSON)
+
+
+@blueprint.get("/deployments/<slug>/properties")
+def read_all_properties(slug: str) -> Response:
+    """Give all properties of a deployment."""
+    deployed = services().deployments.require(slug)
+    values = {"state": deployed.state, "revision": deployed.revision}
+    return represent({**values, "placement": placement_of(deployed)}, JSON)
+
+
+@blueprint.post("/deployments/<slug>/actions/undeploy")
+def invoke_undeploy(slug: str) -> Response:
+    """Take a deployment from its devices; give those that are away."""
+    return represent(services().deployments.undeploy(slug), JSON)
+
+
+@blueprint.post("/deployments/<slug>/actions/rollback")
+def invoke_rollback(slug: str) -> Response:
+    """Return to an earlier revision; give the number of the new one."""
+    deployments = services().deployments
+    schema = deployments.require(slug).thing.document["actions"]["rollback"]["input"]
+    given = _given(schema if request.get_data() else None)
+    return represent(deployments.rollback(slug, given.value).revision, JSON)
+
+
+@blueprint.get("/deployments/<slug>/events")
+def all_events(slug: str) -> Response:
+    """Stream every event of a deployment, each with its name."""
+    return _stream(slug, "")
+
+
+@blueprint.get("/deployments/<slug>/events/<name>")
+def events_of_kind(slug: str, name: str) -> Response:
+    """Stream one event of a deployment; its name is not repeated, as some clients want it."""
+    if name not in EVENTS:
+        detail = f"{name[:100]!r} is none of: {', '.join(EVENTS)}"
+        raise ProblemError(404, "No such event", detail)
+    return _stream(slug, name)
+
+
 @blueprint.post("/deployments/<slug>/actions/execute")
 def execute(slug: str) -> Response:
     """Begin an execution."""
@@ -101,6 +150,20 @@ def list_executions(slug: str) -> Response:
 def list_all_actions(slug: str) -> Response:
     """List the executions that are kept, by the name of the action."""
     return represent({"execute": _all(slug)}, JSON)
+
+
+def _stream(slug: str, name: str) -> Response:
+    services().deployments.require(slug)
+    log = services().deployment_events.log
+
+    def text_of(event: Event[DeploymentEvent]) -> str | None:
+        if event.change.slug != slug or name not in ("", event.change.kind):
+            return None
+        field = "" if name else f"event: {event.change.kind}\n"
+        data = json.dumps(event.change.data, ensure_ascii=False)
+        return f"{field}id: {log.identifier(event)}\ndata: {data}\n\n"
+
+    return stream(log, text_of)
 
 
 def _all(slug: str) -> list[dict[str, Any]]:

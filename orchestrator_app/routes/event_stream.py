@@ -1,0 +1,56 @@
+"""Events as they come, in a response that does not end: server-sent events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TypeVar
+
+from flask import Response, request
+
+from orchestrator_app.directory.events import Event, EventLog
+from orchestrator_app.services import services
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.serving import stopping
+
+LOOK_SECONDS = 1.0
+SILENCE_SECONDS = 15
+
+Change = TypeVar("Change")
+
+
+def stream(log: EventLog[Change], text_of: Callable[[Event[Change]], str | None]) -> Response:
+    """Answer with a stream of events; each holds a thread of the server, so half of them at most.
+
+    Args:
+        log: where the events come from.
+        text_of: the lines of an event, or None if this stream does not carry it.
+
+    Raises:
+        ProblemError: 503, too many listen.
+    """
+    parts = services()
+    if not parts.streams.acquire(blocking=False):
+        raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
+    start = log.position(request.headers.get("Last-Event-ID"))
+    response = Response(_lines(log, start, text_of), content_type="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    place = ExitStack()  # given back once, however often the response is closed
+    place.callback(parts.streams.release)
+    response.call_on_close(place.close)
+    return response
+
+
+def _lines(
+    log: EventLog[Change], number: int, text_of: Callable[[Event[Change]], str | None]
+) -> Iterator[str]:
+    """Yield events as they come, and a comment now and then, which finds out who has gone."""
+    yield ": listening\n\n"
+    silence = 0
+    while not stopping.is_set():
+        events = log.after(number, LOOK_SECONDS)
+        number = events[-1].number if events else number
+        texts = [text for event in events if (text := text_of(event)) is not None]
+        silence = 0 if texts else silence + 1
+        yield from texts
+        if silence >= SILENCE_SECONDS:
+            silence = 0
+            yield ":\n\n"

@@ -1,0 +1,149 @@
+"""Stand-ins, revisions, and the deployment as a Thing whose actions change it."""
+
+import json
+
+import pytest
+
+from wasmiot_td.consumed_thing import ConsumedThing
+
+
+@pytest.fixture
+def two(yard):
+    """The yard with a second device that could double, and the two-step manifest deployed."""
+    yard.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
+    yard.submit("read", "double")
+    answer = yard.client.post("/manifests/thermo/deploy")
+    assert answer.status_code == 201, answer.text
+    return yard
+
+
+def thing_of(yard):
+    """Return the deployment as any client of Things would use it."""
+    yard.wires["http://orchestrator/"] = yard.app.wsgi_app
+    return ConsumedThing.fetch("http://orchestrator/deployments/thermo", yard.transport)
+
+
+def test_the_next_best_device_stands_by(two):
+    """It holds the step under a name of its own, and the device before knows it."""
+    (feed,) = two.devices["sensor"].installed["thermo"]["actions"]["read"]["wasmiot:feeds"]
+    assert feed["thing"] == "http://large/deployments/thermo/td"
+    (alternative,) = feed["alternatives"]
+    assert alternative["thing"] == "http://spare/deployments/thermo.standby/td"
+    assert "double" in two.devices["spare"].installed["thermo.standby"]["actions"]
+    placement = two.client.get("/deployments/thermo/properties/placement").get_json()
+    assert placement[1]["standby"] == "urn:ex:spare"
+    assert "standby" not in placement[0]
+
+
+def test_a_stand_in_that_refuses_is_done_without(yard):
+    """The deployment stands; only the alternative is missing."""
+    yard.add("spare", memory_bytes=500_000, double=lambda x: 2 * x).refuses = "no"
+    yard.submit("read", "double")
+    assert yard.client.post("/manifests/thermo/deploy").status_code == 201
+    (feed,) = yard.devices["sensor"].installed["thermo"]["actions"]["read"]["wasmiot:feeds"]
+    assert "alternatives" not in feed
+    assert yard.devices["spare"].installed == {}
+
+
+def test_a_stand_in_reserves_no_memory(two):
+    """Another deployment sees the device of a stand-in as free."""
+    two.submit("double", name="second")
+    placement = two.client.get("/manifests/second/solution").get_json()["placements"][0]
+    spare = next(c for c in placement["candidates"] if c["device"] == "urn:ex:spare")
+    assert {s["name"]: s["value"] for s in spare["scores"]}["spread"] == 100
+
+
+def test_undeploying_tells_the_stand_in(two):
+    """Nothing is left anywhere."""
+    assert thing_of(two).invoke_action("undeploy") == []
+    assert all(d.installed == {} for d in two.devices.values())
+
+
+def test_deploying_again_keeps_the_stand_in(two):
+    """No device is told anything new."""
+    before = [d.installed for d in two.devices.values()]
+    answer = two.client.post("/manifests/thermo/deploy")
+    assert answer.get_json()["wasmiot:revision"] == 1
+    assert [d.installed for d in two.devices.values()] == before
+
+
+def test_rolling_back_returns_to_the_revision_before(two):
+    """The earlier manifest is deployed again, as a new revision."""
+    two.submit("read")
+    two.client.post("/manifests/thermo/deploy")
+    assert two.execute()["output"] == 21
+    assert thing_of(two).invoke_action("rollback") == 3
+    assert two.execute()["output"] == 42
+
+
+def test_rolling_back_to_a_number(two):
+    """Every revision that is on record can be named."""
+    for steps in (["read"], ["read", "double", "double"]):
+        two.submit(*steps)
+        two.client.post("/manifests/thermo/deploy")
+    assert thing_of(two).invoke_action("rollback", 2) == 4
+    assert two.execute()["output"] == 21
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"", 409), (b"7", 409), (b'"x"', 422), (b"0", 422)])
+def test_rolling_back_to_nowhere(two, body, status):
+    """There is no revision before the first; a number must be one."""
+    url = "/deployments/thermo/actions/rollback"
+    answer = two.client.post(url, data=body, content_type="application/json")
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+
+
+def test_a_move_brings_what_is_deployed_not_what_was_submitted_since(two):
+    """The manifest that a user has changed waits until it is deployed."""
+    two.submit("read")
+    two.unplug(two.devices["large"])
+    two.parts.deployments.move("thermo", "urn:ex:large")
+    assert "double" in two.devices["spare"].installed["thermo"]["actions"]
+
+
+def test_the_device_where_traffic_enters_is_told_last(two):
+    """If another refuses the new revision, the first device has not heard of it."""
+    puts = two.devices["sensor"].puts
+    two.devices["large"].refuses = "no"
+    two.submit("read", "double", "double")
+    answer = two.client.post("/manifests/thermo/deploy")
+    outcomes = {d["device"]: d["outcome"] for d in answer.get_json()["devices"]}
+    assert outcomes["urn:ex:sensor"] == "not told"
+    assert two.devices["sensor"].puts == puts
+    assert two.execute()["output"] == 42
+
+
+def test_a_client_reads_all_properties(two):
+    """State, revision and placement, in one answer."""
+    values = two.client.get("/deployments/thermo/properties").get_json()
+    assert (values["state"], values["revision"], len(values["placement"])) == ("deployed", 1, 2)
+
+
+def test_events_tell_what_happens(two):
+    """A subscriber to one event hears of it, unnamed, as node-wot wants it."""
+    two.parts.deployment_events.log.position(None)
+    with two.client.get("/deployments/thermo/events/moved", buffered=False) as stream:
+        lines = iter(stream.response)
+        assert next(lines).startswith(b":")
+        two.unplug(two.devices["large"])
+        two.parts.deployments.move("thermo", "urn:ex:large")
+        text = next(lines).decode()
+    assert "event:" not in text
+    data = json.loads(text.split("data: ")[1])
+    assert (data["step"], data["to"]) == (1, "urn:ex:spare")
+
+
+def test_all_events_carry_their_names(two):
+    """Whoever subscribes to all events learns which one it is."""
+    before = two.parts.deployment_events.log
+    headers = {"Last-Event-ID": f"{before._prefix}-0"}
+    with two.client.get("/deployments/thermo/events", buffered=False, headers=headers) as stream:
+        lines = iter(stream.response)
+        next(lines)
+        assert next(lines).decode().startswith("event: stateChanged\n")
+
+
+def test_an_unknown_event_is_a_problem(two):
+    """The answer names those that there are."""
+    answer = two.client.get("/deployments/thermo/events/landed")
+    assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
