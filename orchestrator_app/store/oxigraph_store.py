@@ -326,10 +326,10 @@ def _noted(subject: ox.NamedNode, noted: Mapping[str, str]) -> set[ox.Quad]:
 
 def _blocks(quads: Iterable[ox.Quad]) -> str:
     """Return quads as SPARQL's QuadData; a term's own form is N-Triples, so already escaped."""
-    return " ".join(
-        f"GRAPH {quad.graph_name} {{ {quad.subject} {quad.predicate} {quad.object} }}"
-        for quad in quads
-    )
+    by_graph = defaultdict[str, list[str]](list)
+    for quad in quads:
+        by_graph[str(quad.graph_name)].append(str(quad.triple))
+    return " ".join(f"GRAPH {graph} {{ {' . '.join(own)} }}" for graph, own in by_graph.items())
 
 
 def _merged(quads: Iterable[ox.Quad]) -> str:
