@@ -67,9 +67,12 @@ class FleetReader:
         named = f"VALUES ?device {{ {values} }} {ALL}"
         found = self._read_devices(query("devices").replace(ALL, named))
         gone = (changed & self._devices.keys()) - found.keys()
-        if found or gone:
-            kept = {id: d for id, d in self._devices.items() if id not in gone}
-            self._devices = kept | found
+        for device in gone:
+            del self._devices[device]
+        self._devices |= found
+        if not gone and self._fleet.knows(found.values()):
+            self._fleet = self._fleet.changed(list(found.values()))
+        else:
             self._fleet = Fleet.of(self._devices.values())
         if changed - found.keys():
             self._installed = self._read_installed()

@@ -23,7 +23,10 @@ from orchestrator_app.solver.solution import Candidate, Placement, Rejection, Sc
 from orchestrator_app.solver.view import Step, View
 
 MOST_NAMED = 10
-"""Devices that a rejection names one by one, and candidates that a placement lists."""
+"""Devices that a rejection names one by one."""
+
+MOST_CANDIDATES = 5
+"""Candidates that a placement lists."""
 
 MOST_PROFILES = 100
 
@@ -48,8 +51,8 @@ def candidates_of(
     columns, rows = score_columns(sifted.step, fleet), sifted.rows
     near = _locality(fleet, neighbours)
     totals = _totals(columns, near, len(neighbours))[rows]
-    best = rows[_first(totals, rows, MOST_NAMED)]
-    listed = best if always in best else np.append(best[: MOST_NAMED - 1], always)
+    best = rows[_first(totals, rows, MOST_CANDIDATES)]
+    listed = best if always in best else np.append(best[: MOST_CANDIDATES - 1], always)
     found = [_candidate(columns, near, len(neighbours), fleet, int(row)) for row in listed]
     return tuple(sorted(found, key=lambda c: (-c.total, c.device)))
 

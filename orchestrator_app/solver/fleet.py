@@ -66,11 +66,13 @@ class Fleet:
     """The facts of all devices, ordered by id.
 
     Attributes:
+        row_of: the row of each device, by id.
         profile, zone: positions in `profiles` and `zones`; `NO_ZONE` for none.
         holders: by module id, the rows of the devices that hold it.
     """
 
     ids: tuple[str, ...]
+    row_of: Mapping[str, int]
     titles: tuple[str, ...]
     profiles: tuple[str, ...]
     profile: Ints
@@ -93,6 +95,7 @@ class Fleet:
         zones, zone = _coded([d.zone for d in rows])
         return cls(
             ids=tuple(d.id for d in rows),
+            row_of={d.id: row for row, d in enumerate(rows)},
             titles=tuple(d.title for d in rows),
             profiles=profiles,
             profile=profile,
@@ -111,11 +114,6 @@ class Fleet:
     def __len__(self) -> int:
         """How many devices there are."""
         return len(self.ids)
-
-    @cached_property
-    def row_of(self) -> Mapping[str, int]:
-        """The row of each device, by id."""
-        return {device: row for row, device in enumerate(self.ids)}
 
     @cached_property
     def free_bytes(self) -> Ints:
@@ -147,6 +145,37 @@ class Fleet:
             modules=frozenset(m for m, rows in self.holders.items() if row in rows),
         )
 
+    def knows(self, devices: Iterable[DeviceFacts]) -> bool:
+        """Whether devices can be changed without new rows, profiles or zones."""
+        profiles, zones = set(self.profiles), {None, *self.zones}
+        return all(
+            d.id in self.row_of and d.profile in profiles and d.zone in zones for d in devices
+        )
+
+    def changed(self, devices: Sequence[DeviceFacts]) -> "Fleet":
+        """Return the same devices where some are other than they were; all are known."""
+        rows = [self.row_of[d.id] for d in devices]
+
+        def with_values(column: Any, values: Sequence[Any]) -> Any:
+            copied = column.copy() if isinstance(column, np.ndarray) else list(column)
+            for row, value in zip(rows, values, strict=True):
+                copied[row] = value
+            return copied if isinstance(column, np.ndarray) else tuple(copied)
+
+        zones = {None: NO_ZONE, **{name: code for code, name in enumerate(self.zones)}}
+        profiles = {name: code for code, name in enumerate(self.profiles)}
+        return replace(
+            self,
+            titles=with_values(self.titles, [d.title for d in devices]),
+            profile=with_values(self.profile, [profiles[d.profile] for d in devices]),
+            memory_bytes=with_values(self.memory_bytes, [d.memory_bytes for d in devices]),
+            cpu_load=with_values(self.cpu_load, [d.cpu_load for d in devices]),
+            memory_load=with_values(self.memory_load, [d.memory_load for d in devices]),
+            zone=with_values(self.zone, [zones[d.zone] for d in devices]),
+            is_healthy=with_values(self.is_healthy, [d.is_healthy for d in devices]),
+            last_seen=with_values(self.last_seen, [d.last_seen for d in devices]),
+        )
+
     def without(self, devices: Iterable[str]) -> "Fleet":
         """Return the other devices."""
         gone = [row for id in set(devices) if (row := self.row_of.get(id)) is not None]
@@ -159,6 +188,7 @@ class Fleet:
         return replace(
             self,
             ids=picked(self.ids),
+            row_of={self.ids[row]: position for position, row in enumerate(rows)},
             titles=picked(self.titles),
             profile=self.profile[rows],
             memory_bytes=self.memory_bytes[rows],
