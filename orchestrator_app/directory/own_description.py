@@ -102,14 +102,14 @@ def _event(kind: str) -> dict[str, Any]:
 
 
 def _searches() -> dict[str, Any]:
-    return {
-        "searchSPARQL": _search("sparql", {"type": "object"}),
-        "searchJSONPath": _search("jsonpath", {"type": "array"}),
-    }
+    sparql, by_path = _search("sparql", {"type": "object"}), _search("jsonpath", {"type": "array"})
+    by_post = {"href": "search/sparql", "htv:methodName": "POST"}
+    sparql["forms"].append(sparql["forms"][0] | by_post)
+    return {"searchSPARQL": sparql, "searchJSONPath": by_path}
 
 
 def _search(language: str, output: dict[str, Any]) -> dict[str, Any]:
-    variables, href = {"query": {"type": "string"}}, f"search/{language}{{?query}}"
+    variables, href = {"query": {"type": "string"}}, f"search/{language}?query={{query}}"
     action = _action(href, "GET", None, variables=variables, safe=True, output=output)
     action["forms"][0]["response"] = {"contentType": "application/json"}
     return action
