@@ -5,7 +5,8 @@ import unicodedata
 from typing import Any
 
 from orchestrator_app.deployment.deployment_thing import deployment_id
-from orchestrator_app.placement import read_steps
+from orchestrator_app.placement import explain, read_steps
+from orchestrator_app.solver.solution import explanation_document
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
@@ -71,6 +72,15 @@ class Manifests:
         if stored is None or stored.kind != "manifest":
             raise ProblemError(404, "Unknown manifest", f"no manifest is called {slug!r}")
         return stored.document
+
+    def explain(self, slug: str, device: str) -> dict[str, Any]:
+        """Return why a device takes a manifest's steps or does not, in the form of a solution.
+
+        Raises:
+            ProblemError: 404 for an unknown manifest or device.
+        """
+        found = explain(self._store, self.require(slug), device, deployment_id(slug))
+        return explanation_document(slug, found)
 
     def delete(self, slug: str) -> None:
         """Remove a manifest and its solution.

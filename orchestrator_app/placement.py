@@ -9,14 +9,16 @@ from rdflib import Literal
 from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.errors import SolverError
+from orchestrator_app.solver.explanation import explain_device
 from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
-from orchestrator_app.solver.solution import Solution
+from orchestrator_app.solver.solution import Placement, Solution
 from orchestrator_app.solver.solve import solve
 from orchestrator_app.store import Store
 from orchestrator_app.unsolvable import problem_of
+from wasmiot_td.problem import ProblemError
 
-__all__ = ["Solved", "find_modules", "place", "query", "read_steps", "read_view"]
+__all__ = ["Solved", "explain", "find_modules", "place", "query", "read_steps", "read_view"]
 
 MODULE_PREFIX = "urn:wasmiot:module:"
 
@@ -67,6 +69,31 @@ def place(
         return _kept(steps, view, present or {}, lost) or Solved(steps, solve(steps, view))
     except SolverError as error:
         raise problem_of(error) from error
+
+
+def explain(
+    store: Store, manifest: Mapping[str, Any], device: str, own_deployment: str = ""
+) -> list[Placement]:
+    """Return for each step of a manifest why one device cannot take it, or how good it would be.
+
+    Args:
+        store: the graph.
+        manifest: the manifest document.
+        device: the id of a device.
+        own_deployment: the manifest's deployment, whose reservations are its own.
+
+    Raises:
+        ProblemError: 404 for what is no device; 422 for steps that are not here.
+    """
+    steps = read_steps(store, manifest)
+    view = read_view(store, steps, own_deployment)
+    if device not in view.fleet.row_of:
+        raise ProblemError(404, "Unknown device", f"{device!r} is no device that takes modules")
+    try:
+        chosen = [view.fleet.row_of[p.device] for p in solve(steps, view).placements]
+    except SolverError:
+        chosen = []
+    return explain_device(steps, view, device, chosen)
 
 
 def _kept(

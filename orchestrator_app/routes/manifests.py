@@ -49,7 +49,9 @@ def delete_manifest(slug: str) -> Response:
 
 @blueprint.get("/manifests/<slug>/solution")
 def read_solution(slug: str) -> Response:
-    """Solve a manifest against the present graph."""
+    """Solve a manifest against the present graph; with `?device=IRI` explain one device."""
+    if device := request.args.get("device"):
+        return represent(services().manifests.explain(slug, device), JSON_LD)
     return represent(services().deployments.solve(slug), JSON_LD)
 
 

@@ -162,7 +162,10 @@ class Fleet:
                 copied[row] = value
             return copied if isinstance(column, np.ndarray) else tuple(copied)
 
-        zones = {None: NO_ZONE, **{name: code for code, name in enumerate(self.zones)}}
+        zones: dict[str | None, int] = {
+            None: NO_ZONE,
+            **{name: code for code, name in enumerate(self.zones)},
+        }
         profiles = {name: code for code, name in enumerate(self.profiles)}
         return replace(
             self,

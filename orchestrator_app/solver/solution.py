@@ -95,13 +95,24 @@ class Solution:
         }
 
 
+def explanation_document(slug: str, placements: Sequence[Placement]) -> dict[str, Any]:
+    """Return what was found of one device for each step, in the form of a solution."""
+    return {
+        "@context": list(CANONICAL_CONTEXT),
+        "@type": ["wasmiot:Solution", "prov:Entity"],
+        "manifest": f"urn:wasmiot:manifest:{slug}",
+        "placements": [placement_document(p) for p in placements],
+    }
+
+
 def placement_document(placement: Placement) -> dict[str, Any]:
     """Return one placement as the JSON-LD of the solution document."""
+    device = {"device": placement.device} if placement.device else {}
     return {
         "step": placement.step,
         "module": placement.module,
         "entrypoint": placement.entrypoint,
-        "device": placement.device,
+        **device,
         "candidateCount": placement.n_candidates,
         "candidates": [candidate_document(c) for c in placement.candidates],
         "rejections": rejection_documents(placement.rejections),
