@@ -47,8 +47,9 @@ def test_any_one_device_is_explained(crowd):
     ]
     answer = crowd.get("/manifests/look/solution?device=urn:ex:d02").get_json()
     (placement,) = answer["placements"]
-    assert (placement["rejections"], placement["device"]) == ([], "urn:ex:d02")
-    assert placement["candidates"][0]["scores"][0]["name"] == "least_load"
+    assert (placement["rejections"], placement["device"]) == ([], "urn:ex:d00")
+    (candidate,) = placement["candidates"]
+    assert (candidate["device"], candidate["scores"][0]["name"]) == ("urn:ex:d02", "least_load")
 
 
 def test_what_is_no_device_cannot_be_explained(crowd):
