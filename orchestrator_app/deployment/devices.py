@@ -9,11 +9,15 @@ from urllib.parse import unquote, urljoin
 
 from orchestrator_app.deployment.device import installation_url
 from orchestrator_app.deployment.installation import TD_MEDIA_TYPE
+from wasmiot_td.call_context import CallContext, CarryingTransport
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.models.action_status import ActionStatus
 
 _INSTALLATION_LINK = re.compile(r"(?:^|/)deployments/([^/]+)/td$")
+
+_PATIENCE = {"Prefer": "wait=1"}
+"""A device that honours it (RFC 7240) is asked once a step instead of many times."""
 
 Document = Mapping[str, Any]
 
@@ -36,6 +40,7 @@ class Devices:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._anything = ConsumedThing({}, transport)
+        self._patient = ConsumedThing({}, CarryingTransport(transport, _PATIENCE))
 
     def deploy(self, device: Document, slug: str, installation: Document) -> None:
         """Give a device its share of a deployment."""
@@ -78,11 +83,17 @@ class Devices:
         return value if isinstance(value, dict) else {}
 
     def invoke(
-        self, device: Document, slug: str, installation: Document, action: str, given: Input
+        self,
+        device: Document,
+        slug: str,
+        installation: Document,
+        action: str,
+        given: Input,
+        context: CallContext,
     ) -> ActionStatus:
         """Invoke an action of an installation, at the address where its device is now."""
         here = {**installation, "base": installation_url(device, slug) + "/"}
-        thing = ConsumedThing(here, self._transport)
+        thing = ConsumedThing(here, CarryingTransport(self._transport, context.headers))
         outcome = thing.invoke_action(
             action, given.value, body=given.body, content_type=given.content_type
         )
@@ -91,12 +102,15 @@ class Devices:
         raise ThingProblem(f"{action} answered without a status", here["base"], 200, {})
 
     def query(self, href: str) -> ActionStatus:
-        """Return the status of an invocation by its absolute URL."""
-        return self._anything.query_action(href)
+        """Return the status of an invocation by its absolute URL, if possible when it ends."""
+        return self._patient.query_action(href)
 
-    def cancel(self, href: str) -> None:
-        """Cancel an invocation by its absolute URL."""
-        self._anything.cancel_action(href)
+    def cancel(self, href: str) -> str | None:
+        """Cancel an invocation by its absolute URL; return the URL of what it set going."""
+        status = self._anything.query_action(href)
+        if not status.is_ended:
+            self._anything.cancel_action(href)
+        return status.result_url
 
     def fetch_output(self, url: str) -> tuple[bytes, str]:
         """Return an output file and its content type."""

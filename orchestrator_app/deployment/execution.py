@@ -16,10 +16,12 @@ from typing import Any
 
 from orchestrator_app.deployment.devices import Devices, Input
 from orchestrator_app.deployment.execution_log import ExecutionLog, Status
+from orchestrator_app.deployment.hops import Hops
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.deployment.trace import EXECUTION_SECONDS, StepFailedError, Trace
 from orchestrator_app.store import Store
+from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.errors import InteractionError
 from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
@@ -60,8 +62,13 @@ class Executions:
         for slug, invocation, status in self.log.unfinished():
             self.log.write(slug, invocation, _failed(status, _restarted()))
 
-    def start(self, slug: str, given: Input) -> tuple[str, Status]:
+    def start(self, slug: str, given: Input, traceparent: str = "") -> tuple[str, Status]:
         """Begin an execution and return its id and its first status.
+
+        Args:
+            slug: the deployment.
+            given: the input of the first step.
+            traceparent: the span of the caller; a new trace without one.
 
         Raises:
             ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed.
@@ -70,19 +77,21 @@ class Executions:
         if deployed.state == "undeploying":
             raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
         invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
+        context = CallContext(invocation, traceparent or new_traceparent()).child()
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
+        status["traceId"] = context.trace_id
         self.log.write(slug, invocation, status)
         self._live[slug, invocation] = status
-        self._pool.submit(self._run, deployed, invocation, given)
+        self._pool.submit(self._run, deployed, invocation, given, context)
         return invocation, status
 
-    def run(self, slug: str, given: Input) -> Any:
+    def run(self, slug: str, given: Input, traceparent: str = "") -> Any:
         """Execute and wait for the end; return the output, or an `OutputFile`.
 
         Raises:
             ProblemError: as for `start`; 502 if a step failed, 504 if it takes too long.
         """
-        invocation, _ = self.start(slug, given)
+        invocation, _ = self.start(slug, given, traceparent)
         status = self.status(slug, invocation, LONGEST_WAIT_SECONDS)
         if status["status"] == "failed":
             raise ProblemError(**{**status["error"], "status": 502})
@@ -141,17 +150,17 @@ class Executions:
             self._changed.notify_all()
         self._pool.shutdown(wait=True)
 
-    def _run(self, deployed: Deployed, invocation: str, given: Input) -> None:
+    def _run(self, deployed: Deployed, invocation: str, given: Input, context: CallContext) -> None:
         key = (deployed.slug, invocation)
-        trace = Trace(
-            deployed.actions, self._devices.query, partial(self._rest, key), _time_limit()
-        )
+        hops = Hops(self._store, self._devices, self._deployments.records, deployed, given, context)
+        pause = partial(self._rest, key)
+        trace = Trace(hops, self._devices.query, pause, _time_limit())
         self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
         try:
-            last = trace.follow(self._invoke_first(deployed, given))
+            last = trace.follow(hops.first())
             ended = self._live[key] | _result(last)
         except StepFailedError as error:
-            self._cancel_last(key, trace)
+            self._cancel_chain(key, trace)
             ended = _failed(self._live[key], error.problem)
         except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
             _log.exception("execution_failed slug=%s invocation=%s", *key)
@@ -166,12 +175,17 @@ class Executions:
                 return "it was cancelled"
             return "the orchestrator was stopped meanwhile" if self._is_closing else ""
 
-    def _cancel_last(self, key: tuple[str, str], trace: Trace) -> None:
-        if key in self._cancelled and trace.entries:
+    def _cancel_chain(self, key: tuple[str, str], trace: Trace) -> None:
+        """Cancel what is at work, and what that has set going meanwhile."""
+        if key not in self._cancelled or not trace.entries:
+            return
+        href: str | None = trace.entries[-1]["resultUrl"]
+        for _ in trace.hops.route.actions:
             try:
-                self._devices.cancel(trace.entries[-1]["resultUrl"])
+                href = self._devices.cancel(href) if href else None
             except InteractionError as error:
                 _log.info("cancel_refused invocation=%s error=%s", key[1], error)
+                return
 
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
         status = ended | {"timeEnded": _now()}
@@ -182,20 +196,9 @@ class Executions:
                 self._live.pop(key, None)
                 self._cancelled.discard(key)
                 self._changed.notify_all()
-
-    def _invoke_first(self, deployed: Deployed, given: Input) -> ActionStatus:
-        action = deployed.actions[0]
-        device = self._store.get(action.device)
-        if device is None:
-            raise StepFailedError(0, action, "its device is not in the directory any more")
-        installation = deployed.installations[action.device]
-        try:
-            return self._devices.invoke(
-                device.document, deployed.slug, installation, action.name, given
-            )
-        except InteractionError as error:
-            cause = getattr(error, "problem", None)
-            raise StepFailedError(0, action, str(error), cause) from error
+        records = self._deployments.records
+        href = f"{records.base(key[0])}actions/execute/{key[1]}"
+        records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
 
 
 def _result(last: ActionStatus) -> Status:

@@ -15,6 +15,7 @@ from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
 from orchestrator_app.services import services
 from wasmiot_td import json_text
+from wasmiot_td.call_context import CallContext
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Report
@@ -110,7 +111,7 @@ def events_of_kind(slug: str, name: str) -> Response:
 def execute(slug: str) -> Response:
     """Begin an execution."""
     schema = _execute_input(slug)
-    invocation, status = services().executions.start(slug, _given(schema))
+    invocation, status = services().executions.start(slug, _given(schema), _traceparent())
     document = _with_href(slug, invocation, status)
     return represent(document, JSON, status=201, headers={"Location": document["href"]})
 
@@ -118,7 +119,7 @@ def execute(slug: str) -> Response:
 @blueprint.post("/deployments/<slug>/actions/run")
 def run(slug: str) -> Response:
     """Execute and answer with the result itself: JSON, a file, or nothing."""
-    result = services().executions.run(slug, _given(_execute_input(slug)))
+    result = services().executions.run(slug, _given(_execute_input(slug)), _traceparent())
     if isinstance(result, OutputFile):
         return Response(result.content, content_type=result.content_type)
     return Response(status=204) if result is None else represent(result, JSON)
@@ -174,6 +175,10 @@ def _all(slug: str) -> list[dict[str, Any]]:
 def _with_href(slug: str, invocation: str, status: dict[str, Any]) -> dict[str, Any]:
     base = services().deployments.records.base(slug)
     return {"href": f"{base}actions/execute/{invocation}", **status}
+
+
+def _traceparent() -> str:
+    return CallContext.of(request.headers.get).traceparent
 
 
 def _execute_input(slug: str) -> dict[str, Any] | None:
