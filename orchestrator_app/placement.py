@@ -14,6 +14,7 @@ from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
 from orchestrator_app.solver.solution import Placement, Solution
 from orchestrator_app.solver.solve import solve
+from orchestrator_app.solver.versions import newest
 from orchestrator_app.store import Store
 from orchestrator_app.unsolvable import problem_of
 from wasmiot_td.problem import ProblemError
@@ -125,7 +126,8 @@ def find_modules(store: Store, references: Sequence[str]) -> dict[str, facts.Mod
 
     Args:
         store: the graph.
-        references: `name:version`, or `name` for the newest version.
+        references: `name` for the newest version, `name:version` or `name:range` (`^1.2`),
+            each perhaps with `@sha256:…`.
     """
     found = {}
     for reference in references:
@@ -151,20 +153,17 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
 
 
 def _module_id(store: Store, reference: str) -> str | None:
-    name, _, version = reference.partition(":")
-    if version:
-        return f"{MODULE_PREFIX}{reference}"
-    rows = store.select(query("module"), prefix=Literal(f"{MODULE_PREFIX}{name}:"))
-    ids = [str(row["module"]) for row in rows]
-    return max(ids, key=_version_key, default=None)
-
-
-def _version_key(module_id: str) -> tuple[tuple[int, ...], bool, str]:
-    """Order versions by their numbers, a pre-release before its release (SemVer 2.0.0, 11)."""
-    version = module_id.rpartition(":")[2].partition("+")[0]
-    core, _, pre_release = version.partition("-")
-    numbers = tuple(int(n) if n.isdigit() else 0 for n in core.split("."))
-    return numbers, not pre_release, pre_release
+    """Return the module that is meant by name, version, range of versions, or digest."""
+    name, _, digest = reference.partition("@")
+    name, _, version = name.partition(":")
+    if version and store.get(f"{MODULE_PREFIX}{name}:{version}") is not None and not digest:
+        return f"{MODULE_PREFIX}{name}:{version}"
+    prefix = f"{MODULE_PREFIX}{name}:"
+    rows = store.select(query("module"), prefix=Literal(prefix))
+    here = {str(r["module"]): str(r.get("digest", "")) for r in rows}
+    versions = [id.removeprefix(prefix) for id, d in here.items() if digest in ("", d)]
+    found = newest(versions, version)
+    return None if found is None else prefix + found
 
 
 def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts:

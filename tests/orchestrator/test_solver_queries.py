@@ -125,3 +125,20 @@ def test_a_name_means_the_newest_version(store, make_document):
         "m": "urn:wasmiot:module:m:1.10.0",
         "m:1.9.0": "urn:wasmiot:module:m:1.9.0",
     }
+
+
+def test_a_range_means_the_newest_version_in_it(store, make_document):
+    """A caret, a comparison and a digest choose among the versions that are here."""
+    for version in ("1.2.0", "1.4.1", "2.0.0", "2.1.0-rc.1"):
+        id = f"urn:wasmiot:module:m:{version}"
+        made = module(make_document, id, 1)
+        digest = f'<{id}> <{WASMIOT}digest> "sha256:{version}" .'.encode()
+        store.put(make_document(id, made.n_triples + b"\n" + digest, made.document), kind="module")
+    asked = ["m:^1.2", "m:<2.0.0 >1.2.0", "m:~1.2", "m@sha256:1.2.0", "m:^3", "m:2.0.0@sha256:no"]
+    found = find_modules(store, asked)
+    assert {reference: facts.id.rpartition(":")[2] for reference, facts in found.items()} == {
+        "m:^1.2": "1.4.1",
+        "m:<2.0.0 >1.2.0": "1.4.1",
+        "m:~1.2": "1.2.0",
+        "m@sha256:1.2.0": "1.2.0",
+    }
