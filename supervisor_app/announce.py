@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import ifaddr
 import zeroconf
 
 SERVICE = "_wot._tcp.local."
@@ -105,8 +104,6 @@ def _addresses(host: str, interface: str) -> list[str]:
 
 
 def _own_addresses() -> list[str]:
-    addresses = [
-        str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4
-    ]
+    addresses = zeroconf.get_all_addresses()
     outward = [a for a in addresses if not ipaddress.ip_address(a).is_loopback]
     return outward or addresses

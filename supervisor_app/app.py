@@ -3,7 +3,7 @@
 from flask import Flask
 
 from supervisor_app import problems
-from supervisor_app.routes import actions, deployments, properties, well_known
+from supervisor_app.routes import actions, deployments, events, properties, well_known
 from supervisor_app.settings import Settings
 from supervisor_app.supervisor import assemble
 from wasmiot_td.consumed_thing import Transport
@@ -28,6 +28,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
         deployments.blueprint,
         properties.blueprint,
         actions.blueprint,
+        events.blueprint,
     ):
         app.register_blueprint(blueprint)
     return app

@@ -7,7 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from supervisor_app.errors import CallFailedError
 from supervisor_app.host_functions.guest import Guest
 
 _BLOCK_BYTES = 4096
+_DESCRIPTORS = "/proc/self/fd"
 
 Argument = int | float | bytes
 """A number is passed as it is; bytes are put into guest memory and passed as pointer, length."""
@@ -52,12 +54,40 @@ class ModuleInterface:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one call may use."""
+    """What one call may use.
+
+    Attributes:
+        seconds: of wall time.
+        memory_bytes: of linear memory.
+        files_bytes: what its files may come to, inputs included.
+        table_elements: of all tables.
+        output_bytes: of the text, the bytes or the file that it gives back.
+        open_files: how many of its files may be open at once.
+    """
 
     seconds: float
     memory_bytes: int
     files_bytes: int
     table_elements: int = 100_000
+    output_bytes: int = 64 * 1024 * 1024
+    open_files: int = 256
+
+    def capped(self, wanted: Mapping[str, float]) -> "Limits":
+        """Return the limits that a module asks for, none of them above these."""
+        names = {
+            "wallSeconds": "seconds",
+            "memoryBytes": "memory_bytes",
+            "fileBytes": "files_bytes",
+            "tableElements": "table_elements",
+            "outputBytes": "output_bytes",
+            "openFiles": "open_files",
+        }
+        smaller = {
+            names[name]: min(value, getattr(self, names[name]))
+            for name, value in wanted.items()
+            if name in names
+        }
+        return replace(self, **smaller) if smaller else self
 
 
 @dataclass(frozen=True)
@@ -135,6 +165,15 @@ class Call:
             self.interrupt(CallFailedError("interrupt", detail))
         else:
             self.check_files()
+            self.check_open_files()
+
+    def check_open_files(self) -> None:
+        """Stop the call if it has too many of its files open."""
+        if self.directory is not None:
+            count, limit = open_file_count(self.directory), self.limits.open_files
+            if count > limit:
+                detail = f"the call had {count} files open, the limit is {limit}"
+                self.interrupt(CallFailedError("files", detail))
 
     def check_files(self) -> None:
         """Stop the call if its files have become too large."""
@@ -144,6 +183,23 @@ class Call:
         if size > self.limits.files_bytes:
             detail = f"the files of the call came to more than {self.limits.files_bytes} bytes"
             self.interrupt(CallFailedError("files", detail))
+
+
+def open_file_count(directory: Path) -> int:
+    """Return how many files below a directory this process has open; 0 where nobody can tell.
+
+    The directory itself, open for as long as the guest sees it, does not count.
+    """
+    inside = f"{directory}{os.sep}root{os.sep}"
+    count = 0
+    try:
+        entries = list(os.scandir(_DESCRIPTORS))
+    except OSError:
+        return 0
+    for entry in entries:
+        with suppress(OSError):  # it was closed in between
+            count += os.readlink(entry.path).startswith(inside)  # noqa: PTH115 - often done
+    return count
 
 
 def directory_bytes(directory: Path) -> int:

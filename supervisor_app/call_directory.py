@@ -1,11 +1,13 @@
-"""The directory that one call sees as `/`: fresh for each call, gone after it.
+"""The directory that one call sees as `/`: fresh for each call, its files gone after it.
 
 Files of the installation are copied into it, not linked: what a guest writes must never reach
 another call.
 """
 
+import hashlib
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,21 +33,78 @@ def call_directory(
     Raises:
         CallFailedError: a required input is missing.
     """
-    for mount in operation.mounts_at("execution"):
-        if mount.is_required and mount.path not in inputs:
-            raise CallFailedError(
-                "files", f"the input file {mount.path} ({mount.media_type}) is missing"
-            )
+    _check_inputs(operation, inputs)
     with tempfile.TemporaryDirectory(dir=root, ignore_cleanup_errors=True) as name:
         directory = Path(name, "root")
         directory.mkdir()
-        for data_file in operation.data_files:
-            shutil.copyfile(packages[data_file.package.digest], _place(directory, data_file.path))
-        for path, content in inputs.items():
-            _place(directory, path).write_bytes(content)
-        for mount in operation.mounts_at("output"):
-            _place(directory, mount.path)
+        _fill(directory, operation, packages, inputs)
         yield directory
+
+
+class KeptDirectories:
+    """The directories of instances that are kept: one each, emptied after every call.
+
+    A kept instance sees the directory that it was made with, so calls take turns at it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._turns: dict[tuple[str, str], threading.Lock] = {}
+
+    @contextmanager
+    def turn(
+        self,
+        operation: Operation,
+        packages: Mapping[str, Path],
+        inputs: Mapping[str, bytes],
+        wait_seconds: float | None,
+    ) -> Iterator[Path]:
+        """Yield the directory for one call, with everything in it that is due before the call.
+
+        Raises:
+            CallFailedError: a required input is missing.
+            TimeoutError: another call takes too long.
+        """
+        _check_inputs(operation, inputs)
+        key = (operation.slug, operation.module.id)
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with held(turn, wait_seconds):
+            directory = self._directory(key)
+            try:
+                _fill(directory, operation, packages, inputs)
+                yield directory
+            finally:
+                _empty(directory)
+
+    def forget(self, slug: str) -> None:
+        """Remove the directories of an installation."""
+        with self._lock:
+            for key in [key for key in self._turns if key[0] == slug]:
+                del self._turns[key]
+                shutil.rmtree(self._directory(key).parent, ignore_errors=True)
+
+    def _directory(self, key: tuple[str, str]) -> Path:
+        name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]
+        directory = self._root / f"kept-{name}" / "root"
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory
+
+
+@contextmanager
+def held(lock: threading.Lock, wait_seconds: float | None) -> Iterator[None]:
+    """Hold a lock, or give up after some seconds.
+
+    Raises:
+        TimeoutError: it is held by another for too long.
+    """
+    if not lock.acquire(timeout=-1 if wait_seconds is None else wait_seconds):
+        raise TimeoutError("the module that keeps its state is busy")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def complaint(directory: Path) -> str:
@@ -83,6 +142,36 @@ def output_file(directory: Path, operation: Operation) -> tuple[Path, str] | Non
         if mount.is_required:
             raise CallFailedError("files", f"the function left no output file {mount.path}")
     return None
+
+
+def _check_inputs(operation: Operation, inputs: Mapping[str, bytes]) -> None:
+    for mount in operation.mounts_at("execution"):
+        if mount.is_required and mount.path not in inputs:
+            raise CallFailedError(
+                "files", f"the input file {mount.path} ({mount.media_type}) is missing"
+            )
+
+
+def _fill(
+    directory: Path,
+    operation: Operation,
+    packages: Mapping[str, Path],
+    inputs: Mapping[str, bytes],
+) -> None:
+    for data_file in operation.data_files:
+        shutil.copyfile(packages[data_file.package.digest], _place(directory, data_file.path))
+    for path, content in inputs.items():
+        _place(directory, path).write_bytes(content)
+    for mount in operation.mounts_at("output"):
+        _place(directory, mount.path)
+
+
+def _empty(directory: Path) -> None:
+    for entry in list(directory.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
 
 
 def _place(directory: Path, path: str) -> Path:

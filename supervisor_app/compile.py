@@ -1,8 +1,10 @@
-"""Compile one module in a process of its own: `python -m supervisor_app.compile SOURCE TARGET`.
+"""Compile one module in a process of its own, which can be stopped and has so much memory.
 
-Compiling cannot be interrupted inside a process, and a small module can take very long.
+`python -m supervisor_app.compile SOURCE TARGET MEMORY_BYTES`. Compiling cannot be interrupted
+inside a process, and a small module can take very long and very much.
 """
 
+import resource
 import sys
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from supervisor_app.errors import CompileError
 from supervisor_app.runtime import compile_file
 
 
-def main(source: str, target: str) -> int:
+def main(source: str, target: str, memory_bytes: str) -> int:
     """Compile; a fault goes to stderr and gives the exit code 1."""
+    resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes), int(memory_bytes)))
     try:
         compile_file(Path(source), Path(target))
     except CompileError as error:
@@ -21,4 +24,4 @@ def main(source: str, target: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:3]))
+    sys.exit(main(*sys.argv[1:4]))

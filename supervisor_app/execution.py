@@ -1,14 +1,20 @@
 """One operation, from checked inputs to its outcome: arguments, files, the call, the result."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from supervisor_app.call import Call, CallRequest, FunctionType, Limits, ModuleInterface
-from supervisor_app.call_directory import call_directory, complaint, needs_directory, output_file
+from supervisor_app.call_directory import (
+    KeptDirectories,
+    call_directory,
+    complaint,
+    needs_directory,
+    output_file,
+)
 from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation, Reference
 from supervisor_app.modules import Packages
@@ -51,10 +57,11 @@ class Execution:
         self._resolve = resolve
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
+        self._kept = KeptDirectories(root)
 
-    def new_call(self) -> Call:
-        """Return the handle of a call to come."""
-        return Call(self._limits)
+    def new_call(self, operation: Operation) -> Call:
+        """Return the handle of a call to come, with the limits of its module."""
+        return Call(self._limits.capped(operation.module.limits))
 
     def run(
         self,
@@ -81,20 +88,22 @@ class Execution:
             TimeoutError: no slot became free.
         """
         interface = self._packages.interface(operation.module.package.digest)
-        function = function_of(operation, interface)
+        function = function_of(operation, interface, inputs.is_write)
         request = CallRequest(
             compiled=self._packages.compiled_path(operation.module.package.digest),
-            entrypoint=operation.entrypoint,
+            entrypoint=operation.function(inputs.is_write),
             arguments=self._arguments(operation, inputs, function),
             decode=decoder(operation.output_schema, function, interface.has_memory),
         )
         if operation.module.is_stateful:
             request = replace(request, state=(operation.slug, operation.module.id))
-        with self._directory(operation, inputs, interface) as directory:
+        with self._directory(operation, inputs, interface, wait_seconds) as directory:
             request = replace(request, directory=directory)
             try:
                 value = self._runtime.run(request, call, wait_seconds)
-                return _outcome(operation, inputs, value, directory, keep_as)
+                outcome = _outcome(operation, inputs, value, directory, keep_as)
+                _check_output(outcome, call.limits.output_bytes)
+                return outcome
             except CallFailedError as error:
                 raise _explained(error, directory) from error
 
@@ -116,30 +125,38 @@ class Execution:
             values |= resolved
         return lower(names, values, function)
 
-    @contextmanager
+    def forget(self, slug: str) -> None:
+        """Remove what is kept between the calls of an installation."""
+        self._kept.forget(slug)
+
     def _directory(
-        self, operation: Operation, inputs: Inputs, interface: ModuleInterface
-    ) -> Iterator[Path | None]:
-        is_needed = needs_directory(operation) or _opens_files(interface)
-        if not is_needed or operation.module.is_stateful:
-            yield None
-            return
-        packages = {
-            f.package.digest: self._packages.path(f.package.digest) for f in operation.data_files
-        }
-        with call_directory(self._root, operation, packages, inputs.files) as directory:
-            yield directory
+        self,
+        operation: Operation,
+        inputs: Inputs,
+        interface: ModuleInterface,
+        wait_seconds: float | None,
+    ) -> AbstractContextManager[Path | None]:
+        if not needs_directory(operation) and not _opens_files(interface):
+            return nullcontext()
+        files = operation.data_files
+        packages = {f.package.digest: self._packages.path(f.package.digest) for f in files}
+        if operation.module.is_stateful:
+            return self._kept.turn(operation, packages, inputs.files, wait_seconds)
+        return call_directory(self._root, operation, packages, inputs.files)
 
 
-def function_of(operation: Operation, interface: ModuleInterface) -> FunctionType:
+def function_of(
+    operation: Operation, interface: ModuleInterface, is_write: bool = False
+) -> FunctionType:
     """Return the type of the function behind an operation.
 
     Raises:
         CallFailedError: its module exports no such function.
     """
-    function = interface.functions.get(operation.entrypoint)
+    name = operation.function(is_write)
+    function = interface.functions.get(name)
     if function is None:
-        raise CallFailedError("engine", f"the module exports no function {operation.entrypoint!r}")
+        raise CallFailedError("engine", f"the module exports no function {name!r}")
     return function
 
 
@@ -155,6 +172,12 @@ def _room(names: list[str], values: Mapping[str, Any]) -> int:
 
 def _opens_files(interface: ModuleInterface) -> bool:
     return any(i.name == "path_open" for i in interface.imports)
+
+
+def _check_output(outcome: Outcome, limit: int) -> None:
+    if outcome.file is not None and (size := outcome.file.stat().st_size) > limit:
+        outcome.file.unlink()
+        raise CallFailedError("output", f"the output has {size} bytes, the limit is {limit}")
 
 
 def _outcome(

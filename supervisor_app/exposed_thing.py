@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from wasmiot_td.namespaces import HTTP_BASIC_PROFILE, TD_CONTEXT, WASMIOT_CONTEXT
+from supervisor_app.installation import is_bound
+from supervisor_app.thing_forms import add_thing_forms, change_forms
+from wasmiot_td.namespaces import TD_CONTEXT, WASMIOT_CONTEXT
 
 JSON = "application/json"
 _INSTALLATION = "wasmiot:Installation"
@@ -45,16 +47,12 @@ def complete(
     thing.setdefault("title", slug)
     thing.setdefault("wasmiot:device", device_id)
     thing["base"] = base
-    thing["profile"] = HTTP_BASIC_PROFILE
     thing["securityDefinitions"] = {"nosec_sc": {"scheme": "nosec"}}
     thing["security"] = ["nosec_sc"]
-    for name, affordance in _members(thing, "properties"):
-        _complete_property(name, affordance)
-    for name, affordance in _members(thing, "actions"):
-        _complete_action(name, affordance)
-    thing["forms"] = _thing_forms(thing)
-    if not thing["forms"]:
-        del thing["forms"]
+    for kind, complete_one in _COMPLETIONS.items():
+        for name, affordance in _members(thing, kind):
+            complete_one(name, affordance)
+    add_thing_forms(thing)
     return thing
 
 
@@ -81,8 +79,10 @@ def _members(thing: Mapping[str, Any], kind: str) -> list[tuple[str, dict[str, A
 
 
 def _complete_property(name: str, affordance: dict[str, Any]) -> None:
-    if "wasmiot:entrypoint" not in affordance and affordance.get("forms"):
+    if not is_bound(affordance) and affordance.get("forms"):
         return  # it is somebody else's to serve
+    if "wasmiot:writeEntrypoint" in affordance and "wasmiot:entrypoint" not in affordance:
+        affordance["writeOnly"] = True
     if not _takes_value(affordance):
         affordance["readOnly"] = True
     ops = [
@@ -90,16 +90,28 @@ def _complete_property(name: str, affordance: dict[str, Any]) -> None:
         for op, is_closed in (("readproperty", "writeOnly"), ("writeproperty", "readOnly"))
         if not affordance.get(is_closed)
     ]
-    href = f"properties/{_quoted(name)}{_query(affordance)}"
-    affordance["forms"] = [{"href": href, "op": ops, "contentType": _media_type(affordance)}]
+    href = f"properties/{_quoted(name)}"
+    form = {"href": f"{href}{_query(affordance)}", "op": ops}
+    affordance["forms"] = [{**form, "contentType": _media_type(affordance)}]
+    if affordance.get("observable") is True:
+        ops = ["observeproperty", "unobserveproperty"]
+        affordance["forms"] += change_forms(f"{href}/changes", ops)
 
 
 def _takes_value(affordance: Mapping[str, Any]) -> bool:
+    if "wasmiot:writeEntrypoint" in affordance:
+        return not affordance.get("readOnly")
     return affordance.get("readOnly") is False or bool(affordance.get("writeOnly"))
 
 
+def _complete_event(name: str, affordance: dict[str, Any]) -> None:
+    if is_bound(affordance) or not affordance.get("forms"):
+        ops = ["subscribeevent", "unsubscribeevent"]
+        affordance["forms"] = change_forms(f"events/{_quoted(name)}", ops)
+
+
 def _complete_action(name: str, affordance: dict[str, Any]) -> None:
-    if "wasmiot:entrypoint" not in affordance and affordance.get("forms"):
+    if not is_bound(affordance) and affordance.get("forms"):
         return
     is_synchronous = affordance.setdefault("synchronous", False)
     form: dict[str, Any] = {
@@ -140,11 +152,8 @@ def _quoted(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._~-]", lambda m: "".join(f"%{b:02X}" for b in m[0].encode()), name)
 
 
-def _thing_forms(thing: Mapping[str, Any]) -> list[dict[str, Any]]:
-    forms = []
-    if _members(thing, "properties"):
-        forms.append({"href": "properties", "op": ["readallproperties"], "contentType": JSON})
-    if _members(thing, "actions"):
-        form = {"href": "actions", "op": ["queryallactions"], "contentType": JSON}
-        forms.append({**form, "htv:methodName": "GET"})
-    return forms
+_COMPLETIONS = {
+    "properties": _complete_property,
+    "actions": _complete_action,
+    "events": _complete_event,
+}

@@ -4,14 +4,15 @@ Source: the wasmiot vocabulary, parts `affordance` and `module`.
 """
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.report import Finding, Report
 
-Kind = Literal["properties", "actions"]
+Kind = Literal["properties", "actions", "events"]
+KINDS: tuple[Kind, ...] = ("properties", "actions", "events")
 Stage = Literal["deployment", "execution", "output"]
 DIGEST_PREFIX = "sha256:"
 _HEX_DIGITS = frozenset("0123456789abcdef")
@@ -33,6 +34,7 @@ class Module:
     name: str
     package: Package
     is_stateful: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,18 @@ class Reference:
 
 @dataclass(frozen=True)
 class Operation:
-    """An affordance that a function stands behind."""
+    """An affordance that a function stands behind.
+
+    Attributes:
+        entrypoint: the function that is called; that a property is read by.
+        write_entrypoint: the function that a property is written by.
+    """
 
     slug: str
     kind: Kind
     name: str
     entrypoint: str
+    write_entrypoint: str
     module: Module
     affordance: Mapping[str, Any]
     mounts: tuple[Mount, ...] = ()
@@ -101,7 +109,7 @@ class Operation:
         """The schema of what it answers."""
         if self.kind == "properties":
             return self.affordance
-        return self.affordance.get("output")
+        return self.affordance.get("output" if self.kind == "actions" else "data")
 
     @property
     def uri_variables(self) -> Mapping[str, Mapping[str, Any]]:
@@ -113,6 +121,27 @@ class Operation:
     def is_synchronous(self) -> bool:
         """Whether the answer carries the output."""
         return self.kind == "properties" or bool(self.affordance.get("synchronous"))
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether a property can be read."""
+        return not self.affordance.get("writeOnly")
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a property can be written."""
+        return not self.affordance.get("readOnly")
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether changes of its value are told to those who ask for it."""
+        return self.kind == "events" or (
+            self.kind == "properties" and self.affordance.get("observable") is True
+        )
+
+    def function(self, is_write: bool) -> str:
+        """Return the name of the function that a use calls."""
+        return self.write_entrypoint if is_write else self.entrypoint
 
     def mounts_at(self, stage: Stage) -> tuple[Mount, ...]:
         """Return the mounts of a stage."""
@@ -148,10 +177,9 @@ def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
     by_id = {m.id: m for m in modules}
     prefixes = prefixes_of(document)
     operations: dict[tuple[Kind, str], Operation] = {}
-    kinds: tuple[Kind, ...] = ("properties", "actions")
-    for kind in kinds:
+    for kind in KINDS:
         for name, affordance in document.get(kind, {}).items():
-            if "wasmiot:entrypoint" in affordance:
+            if is_bound(affordance):
                 pointer = f"/{kind}/{_escape(name)}"
                 module = _module_of(affordance, by_id, pointer, findings)
                 operation = _operation(slug, kind, name, affordance, module)
@@ -173,7 +201,8 @@ def _modules(document: Mapping[str, Any], findings: list[Finding]) -> Iterator[M
             where = f"/wasmiot:module/{index}/digest"
             findings.append(Finding(where, "a digest is sha256: and 64 hexadecimal digits"))
         name = str(entry.get("name", entry["id"]))
-        yield Module(entry["id"], name, package, entry.get("stateful") is True)
+        limits = {k: v for k, v in (entry.get("limits") or {}).items() if _is_number(v)}
+        yield Module(entry["id"], name, package, entry.get("stateful") is True, limits)
 
 
 _NO_MODULE = Module("", "", Package("", ""))
@@ -199,11 +228,13 @@ def _module_of(
 def _operation(
     slug: str, kind: Kind, name: str, affordance: Mapping[str, Any], module: Module
 ) -> Operation:
+    entrypoint = str(affordance.get("wasmiot:entrypoint", ""))
     return Operation(
         slug,
         kind,
         name,
-        str(affordance["wasmiot:entrypoint"]),
+        entrypoint,
+        str(affordance.get("wasmiot:writeEntrypoint", entrypoint)),
         module,
         affordance,
         tuple(_mount(m) for m in _as_list(affordance.get("wasmiot:mount"))),
@@ -292,6 +323,16 @@ def is_inside(path: str) -> bool:
     """Say whether a relative path stays inside the directory that it is taken from."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
+
+
+def is_bound(affordance: Any) -> bool:
+    """Say whether a function stands behind an affordance."""
+    terms = ("wasmiot:entrypoint", "wasmiot:writeEntrypoint")
+    return isinstance(affordance, Mapping) and any(term in affordance for term in terms)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _as_list(value: Any) -> list[Any]:

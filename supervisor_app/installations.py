@@ -146,8 +146,9 @@ class Installations:
         interface = self._packages.interface(module.package.digest)
         pointer = f"/wasmiot:module/{index}"
         findings = [Finding(pointer, reason) for reason in self._runtime.check_imports(compiled)]
-        if interface.memory_bytes > self._memory_bytes:
-            message = f"needs {interface.memory_bytes} bytes, a call has {self._memory_bytes}"
+        room = min(self._memory_bytes, module.limits.get("memoryBytes", self._memory_bytes))
+        if interface.memory_bytes > room:
+            message = f"needs {interface.memory_bytes} bytes, a call has {room:g}"
             findings.append(Finding(pointer, message))
         mine = [o for o in installation.operations.values() if o.module == module]
         for operation in mine:

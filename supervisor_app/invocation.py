@@ -91,7 +91,7 @@ class Invocations:
         id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
         members = {"status": "pending", "timeRequested": now()}
         status = Status(id_, slug, operation.name, members)
-        call = self._execution.new_call()
+        call = self._execution.new_call(operation)
         invocation = Invocation(status, operation, inputs, call, context.keyed(id_))
         with self._lock:
             known = self.status(slug, operation.name, id_) if key else None

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from supervisor_app.call import FunctionType, ModuleInterface
-from supervisor_app.call_directory import needs_directory
 from supervisor_app.installation import Operation
 from supervisor_app.values import TEXT_TYPES, argument_schemas, is_file
 from wasmiot_td.report import Finding
@@ -11,29 +10,44 @@ from wasmiot_td.report import Finding
 
 def linking_faults(operation: Operation, interface: ModuleInterface) -> list[Finding]:
     """Return why an operation cannot be served by its module; empty if it can."""
-    pointer = f"/{operation.kind}/{operation.name}"
-    function = interface.functions.get(operation.entrypoint)
-    if function is None:
-        names = ", ".join(sorted(interface.functions)) or "none"
-        message = f"the module exports no function {operation.entrypoint!r}; it exports {names}"
-        return [Finding(f"{pointer}/wasmiot:entrypoint", message)]
-    return [Finding(pointer, message) for message in _faults(operation, function, interface)]
+    findings: list[Finding] = []
+    for is_write in _uses(operation):
+        name = operation.function(is_write)
+        function = interface.functions.get(name)
+        pointer = f"/{operation.kind}/{operation.name}"
+        if function is None:
+            names = ", ".join(sorted(interface.functions)) or "none"
+            message = f"the module exports no function {name!r}; it exports {names}"
+            findings.append(Finding(f"{pointer}/wasmiot:{_term(operation, is_write)}", message))
+        else:
+            faults = _faults(operation, function, interface, is_write=is_write)
+            findings += [Finding(pointer, message) for message in faults]
+    return list(dict.fromkeys(findings))
+
+
+def _uses(operation: Operation) -> tuple[bool, ...]:
+    """Return whether each use is a write."""
+    if operation.kind != "properties":
+        return (False,)
+    uses = ((False, operation.is_readable), (True, operation.is_writable))
+    return tuple(is_write for is_write, is_open in uses if is_open)
+
+
+def _term(operation: Operation, is_write: bool) -> str:
+    is_own = is_write and operation.write_entrypoint != operation.entrypoint
+    return "writeEntrypoint" if is_own else "entrypoint"
 
 
 def _faults(
-    operation: Operation, function: FunctionType, interface: ModuleInterface
+    operation: Operation, function: FunctionType, interface: ModuleInterface, *, is_write: bool
 ) -> Iterator[str]:
     if unknown := set(function.params + function.results) - {"i32", "i64", "f32", "f64"}:
         yield f"the function's type {function} has values of {sorted(unknown)}"
         return
-    affordance = operation.affordance
-    if operation.kind == "actions" or not affordance.get("writeOnly"):
-        yield from _input_faults(operation, function, interface, is_write=False)
-    if operation.kind == "properties" and not affordance.get("readOnly"):
-        yield from _input_faults(operation, function, interface, is_write=True)
-    if operation.module.is_stateful and needs_directory(operation):
-        yield "a module that keeps its state has no files of a call"
-    is_answered = bool(operation.output_schema) and not operation.affordance.get("writeOnly")
+    yield from _input_faults(operation, function, interface, is_write=is_write)
+    if operation.is_watched and is_file(operation.output_schema):
+        yield "a file cannot be watched for changes"
+    is_answered = bool(operation.output_schema) and not is_write
     if is_answered and not operation.mounts_at("output") and not function.results:
         yield f"an output is described, and {operation.entrypoint} returns nothing: {function}"
 

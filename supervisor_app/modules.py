@@ -6,6 +6,7 @@ this device only: what comes over the network is never loaded as machine code.
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,19 +21,27 @@ from supervisor_app.runtime import ENGINE_TAG, inspect_file
 
 Fetch = Callable[[str, int], bytes]
 _MAX_MESSAGE_LENGTH = 1000
+_NO_MEMORY = re.compile("MemoryError|[Cc]annot allocate")
 
 
 class Packages:
     """The packages of one device."""
 
     def __init__(
-        self, directory: Path, fetch: Fetch, *, max_bytes: int, compile_seconds: float
+        self,
+        directory: Path,
+        fetch: Fetch,
+        *,
+        max_bytes: int,
+        compile_seconds: float,
+        compile_memory_bytes: int,
     ) -> None:
         self._packages = directory / "packages"
         self._compiled = directory / "compiled"
         self._fetch = fetch
         self._max_bytes = max_bytes
         self._compile_seconds = compile_seconds
+        self._compile_memory_bytes = compile_memory_bytes
         self._interfaces: dict[str, ModuleInterface] = {}
         for path in (self._packages, self._compiled):
             path.mkdir(parents=True, exist_ok=True)
@@ -108,7 +117,8 @@ class Packages:
                     path.unlink(missing_ok=True)
 
     def _compile(self, source: Path, target: Path, digest: str) -> None:
-        command = [sys.executable, "-m", "supervisor_app.compile", str(source), str(target)]
+        command = [sys.executable, "-m", "supervisor_app.compile"]
+        command += [str(source), str(target), str(self._compile_memory_bytes)]
         try:
             done = subprocess.run(
                 command, capture_output=True, timeout=self._compile_seconds, check=False
@@ -118,6 +128,9 @@ class Packages:
             raise CompileError(message, digest) from None
         if done.returncode != 0:
             message = done.stderr.decode("utf-8", "replace").strip()[-_MAX_MESSAGE_LENGTH:]
+            if done.returncode < 0 or _NO_MEMORY.search(message):
+                room = self._compile_memory_bytes
+                message = f"the module does not compile within {room} bytes of memory"
             raise CompileError(message or "the compiler ended abnormally", digest)
 
     def _check_size(self, size: int, digest: str) -> None:

@@ -110,6 +110,18 @@ def _json(body: RequestBody, schema: Mapping[str, Any]) -> Any:
         raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
 
 
+def json_object(body: RequestBody) -> Mapping[str, Any]:
+    """Return the JSON object of a body.
+
+    Raises:
+        ProblemError: 400, it is none.
+    """
+    value = _json(body, {})
+    if not isinstance(value, dict):
+        raise ProblemError(400, "Input not valid", "an object of names and values is expected")
+    return value
+
+
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 

@@ -19,7 +19,7 @@ from typing import Any
 import wasmtime
 
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
-from supervisor_app.call_directory import stderr_of
+from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
@@ -111,7 +111,7 @@ class Runtime:
         """
         if request.state is not None:
             kept = self._kept_for(request.state)
-            with _held(kept.lock, wait_seconds):
+            with held(kept.lock, wait_seconds):
                 return self._run_in(kept, request, call)
         try:
             slot = self._free.get(timeout=wait_seconds)
@@ -172,7 +172,7 @@ class Slot:
         """Make a call: in a fresh instance, or in the one that the slot keeps."""
         kept, self._instance = self._instance, None
         pre, needs_wasi = self._instance_pre(request.compiled)
-        store = kept[0] if kept else self._new_store(call, request.directory, needs_wasi)
+        store = kept[0] if kept else self._new_store(call, request, needs_wasi)
         is_kept = False
         try:
             with self._running(store, call, request.directory), _failures(call):
@@ -185,7 +185,7 @@ class Slot:
             if not is_kept:
                 store.close()
 
-    def _new_store(self, call: Call, directory: Path | None, needs_wasi: bool) -> wasmtime.Store:
+    def _new_store(self, call: Call, request: CallRequest, needs_wasi: bool) -> wasmtime.Store:
         store = wasmtime.Store(self.engine)
         limits = call.limits
         store.set_limits(
@@ -195,7 +195,7 @@ class Slot:
             memories=1,
         )
         if needs_wasi:
-            store.set_wasi(_wasi_config(directory))
+            store.set_wasi(_wasi_config(request.directory, is_kept=request.state is not None))
         return store
 
     @contextmanager
@@ -246,8 +246,10 @@ class _InstanceGuest:
         self._store = store
         self._export = export
         self._call = call
+        self.readable_bytes: int | None = None
 
     def read(self, pointer: int, length: int) -> bytes:
+        self._check_readable(length)
         memory, start = self._checked(pointer, length)
         return bytes(memory.read(self._store, start, start + length))
 
@@ -271,8 +273,15 @@ class _InstanceGuest:
     def read_text(self, pointer: int) -> bytes:
         """Return the bytes up to the next NUL, or to the end of the memory."""
         memory, start = self._checked(pointer, 1)
-        data = bytes(memory.read(self._store, start, None))
-        return data.split(b"\0", 1)[0]
+        most = None if self.readable_bytes is None else start + self.readable_bytes + 1
+        data = bytes(memory.read(self._store, start, most)).split(b"\0", 1)[0]
+        self._check_readable(len(data))
+        return data
+
+    def _check_readable(self, length: int) -> None:
+        limit = self.readable_bytes
+        if limit is not None and length > limit:
+            raise CallFailedError("output", f"the output is longer than the {limit} bytes allowed")
 
     def _checked(self, pointer: int, length: int) -> tuple[wasmtime.Memory, int]:
         memory = self._export("memory")
@@ -305,6 +314,7 @@ def _enter(
         raise ArgumentError(f"{request.entrypoint} takes {expected} values, not {len(values)}")
     returned = function(store, *values)
     call.check_files()
+    guest.readable_bytes = call.limits.output_bytes
     return request.decode(guest, _as_tuple(returned))
 
 
@@ -324,16 +334,6 @@ def _as_tuple(returned: Any) -> tuple[Any, ...]:
     if returned is None:
         return ()
     return tuple(returned) if isinstance(returned, list) else (returned,)
-
-
-@contextmanager
-def _held(lock: threading.Lock, wait_seconds: float | None) -> Iterator[None]:
-    if not lock.acquire(timeout=-1 if wait_seconds is None else wait_seconds):
-        raise TimeoutError("the module that keeps its state is busy")
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -372,10 +372,11 @@ def _load(engine: wasmtime.Engine, compiled: Path) -> wasmtime.Module:
         raise CompileError(f"{compiled.name} is not of this engine: {error}") from None
 
 
-def _wasi_config(directory: Path | None) -> wasmtime.WasiConfig:
+def _wasi_config(directory: Path | None, *, is_kept: bool) -> wasmtime.WasiConfig:
     config = wasmtime.WasiConfig()
     if directory is not None:
         config.preopen_dir(str(directory), "/")
+    if directory is not None and not is_kept:  # what many calls write would only grow
         config.stderr_file = str(stderr_of(directory))
     return config
 

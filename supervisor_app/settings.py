@@ -33,10 +33,16 @@ class Settings:
         call_seconds: the longest a call may run.
         slot_wait_seconds: the longest a synchronous call waits for its turn.
         call_files_bytes: what the files of one call may come to, inputs included.
+        call_table_elements: what the tables of one call may hold.
+        call_output_bytes: what one call may give back.
+        call_open_files: how many of its files one call may have open.
+        observe_seconds: the time between two looks at what somebody observes.
+        streams: how many may observe at once; each holds one of `http_threads`.
         result_seconds: how long a finished call can be asked for.
         max_body_bytes: the largest request body.
         max_package_bytes: the largest module or data file.
         compile_seconds: the longest a module may take to compile.
+        compile_memory_bytes: the address space of the process that compiles.
         remote_seconds: how long another Thing may take to answer.
         http_threads: how many requests are served at once.
     """
@@ -62,9 +68,15 @@ class Settings:
     call_seconds: float = 30.0
     slot_wait_seconds: float = 10.0
     call_files_bytes: int = 256 * MEBIBYTE
+    call_table_elements: int = 100_000
+    call_output_bytes: int = 64 * MEBIBYTE
+    call_open_files: int = 256
+    observe_seconds: float = 0.5
+    streams: int = 8
     result_seconds: float = 3600.0
     max_body_bytes: int = 64 * MEBIBYTE
     max_package_bytes: int = 512 * MEBIBYTE
     compile_seconds: float = 60.0
     remote_seconds: float = 30.0
-    http_threads: int = 16
+    compile_memory_bytes: int = 1024 * MEBIBYTE
+    http_threads: int = 24

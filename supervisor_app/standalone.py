@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor_app.exposed_thing import slug_of
+from supervisor_app.installation import KINDS
 from supervisor_app.installations import Installations, parse_document
 from supervisor_app.modules import Packages
 
@@ -41,7 +42,7 @@ def _exports(packages: Packages, entry: Mapping[str, Any]) -> frozenset[str]:
 def _bound(document: Mapping[str, Any], exports: Mapping[str, frozenset[str]]) -> dict[str, Any]:
     """Return the document with each affordance bound to the module that has its function."""
     bound = dict(document)
-    for kind in ("properties", "actions"):
+    for kind in KINDS:
         members = document.get(kind)
         if isinstance(members, Mapping):
             bound[kind] = {name: _with_module(m, exports) for name, m in members.items()}
@@ -51,6 +52,6 @@ def _bound(document: Mapping[str, Any], exports: Mapping[str, frozenset[str]]) -
 def _with_module(affordance: Any, exports: Mapping[str, frozenset[str]]) -> Any:
     if not isinstance(affordance, Mapping) or "wasmiot:module" in affordance:
         return affordance
-    entrypoint = affordance.get("wasmiot:entrypoint")
+    entrypoint = affordance.get("wasmiot:entrypoint", affordance.get("wasmiot:writeEntrypoint"))
     owners = [module for module, names in exports.items() if entrypoint in names]
     return {**affordance, "wasmiot:module": owners[0]} if owners else affordance

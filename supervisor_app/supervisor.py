@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from supervisor_app.call import Limits
@@ -17,6 +18,7 @@ from supervisor_app.installation import Kind, Operation
 from supervisor_app.installations import Installations
 from supervisor_app.invocation import Invocations
 from supervisor_app.modules import Packages, write_atomically
+from supervisor_app.observations import Observations
 from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
@@ -37,6 +39,7 @@ class Supervisor:
     execution: Execution
     statuses: Statuses
     invocations: Invocations
+    observations: Observations
 
     @property
     def base(self) -> str:
@@ -68,32 +71,24 @@ class Supervisor:
         """
         operation = self.installations.get(slug).operations.get((kind, name))
         if operation is None:
-            word = "property" if kind == "properties" else "action"
+            word = {"properties": "property", "actions": "action", "events": "event"}[kind]
             raise ProblemError(404, f"No such {word}", f"{slug} has no {word} {name!r}")
         return operation
 
-    @contextmanager
-    def run_now(self, operation: Operation, inputs: Inputs) -> Iterator[Outcome]:
+    def run_now(self, operation: Operation, inputs: Inputs) -> AbstractContextManager[Outcome]:
         """Run an operation while its caller waits; a file outcome is gone afterwards."""
-        keep_as = self.statuses.output_path(uuid.uuid4().hex)
-        try:
-            yield self.execution.run(
-                operation,
-                inputs,
-                self.execution.new_call(),
-                keep_as=keep_as,
-                wait_seconds=self.settings.slot_wait_seconds,
-            )
-        finally:
-            keep_as.unlink(missing_ok=True)
+        seconds = self.settings.slot_wait_seconds
+        return _running_now(self.execution, self.statuses, operation, inputs, seconds)
 
     def remove(self, slug: str) -> None:
         """Remove an installation, its invocations and their outputs."""
         self.installations.remove(slug)
         self.invocations.remove_installation(slug)
+        self.execution.forget(slug)
 
     def close(self) -> None:
         """Stop what runs and close what is open."""
+        self.observations.close()
         self.invocations.close()
         self.runtime.close()
         self.statuses.close()
@@ -121,6 +116,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         neighbours.fetch,
         max_bytes=settings.max_package_bytes,
         compile_seconds=settings.compile_seconds,
+        compile_memory_bytes=settings.compile_memory_bytes,
     )
     installations = Installations(
         settings.data_dir,
@@ -129,7 +125,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         device_id=settings.device_id,
         memory_bytes=settings.memory_bytes,
     )
-    limits = Limits(settings.call_seconds, settings.memory_bytes, settings.call_files_bytes)
+    limits = _limits(settings)
     execution = Execution(
         runtime, packages, limits, settings.data_dir / "calls", neighbours.resolve
     )
@@ -143,13 +139,60 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         waiting=settings.http_threads // 2,
     )
     provides = tuple(provided_interfaces(functions))
+    observations = Observations(
+        partial(_observed_value, execution, statuses, settings.slot_wait_seconds),
+        every_seconds=settings.observe_seconds,
+        most=settings.streams,
+    )
     supervisor = Supervisor(
-        settings, provides, directory, runtime, installations, execution, statuses, invocations
+        settings,
+        provides,
+        directory,
+        runtime,
+        installations,
+        execution,
+        statuses,
+        invocations,
+        observations,
     )
     installations.restore()
     if settings.td is not None:
         install_files(installations, packages, settings.td, settings.modules, supervisor.base)
     return supervisor
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.call_seconds,
+        settings.memory_bytes,
+        settings.call_files_bytes,
+        settings.call_table_elements,
+        settings.call_output_bytes,
+        settings.call_open_files,
+    )
+
+
+@contextmanager
+def _running_now(
+    execution: Execution,
+    statuses: Statuses,
+    operation: Operation,
+    inputs: Inputs,
+    wait_seconds: float,
+) -> Iterator[Outcome]:
+    keep_as = statuses.output_path(uuid.uuid4().hex)
+    call = execution.new_call(operation)
+    try:
+        yield execution.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
+    finally:
+        keep_as.unlink(missing_ok=True)
+
+
+def _observed_value(
+    execution: Execution, statuses: Statuses, wait_seconds: float, operation: Operation
+) -> object:
+    with _running_now(execution, statuses, operation, Inputs(), wait_seconds) as outcome:
+        return outcome.value
 
 
 def _device_id(data_dir: Path) -> str:

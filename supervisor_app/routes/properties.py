@@ -1,15 +1,22 @@
 """Properties that functions stand behind."""
 
-from flask import Blueprint, Response
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
 
 from supervisor_app.execution import Inputs
-from supervisor_app.request_input import inputs_of
+from supervisor_app.installation import Operation
+from supervisor_app.request_input import RequestBody, inputs_of, json_object
+from supervisor_app.routes.changes import change_response, wants_stream
 from supervisor_app.routes.context import (
+    JSON,
     json_response,
     outcome_response,
     request_body,
     supervisor,
 )
+from supervisor_app.thing_forms import NAMES
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("properties", __name__, url_prefix="/deployments/<slug>/properties")
@@ -18,9 +25,7 @@ blueprint = Blueprint("properties", __name__, url_prefix="/deployments/<slug>/pr
 @blueprint.get("/<name>")
 def read(slug: str, name: str) -> Response:
     """Run the function and answer its value."""
-    operation = supervisor().operation(slug, "properties", name)
-    if operation.affordance.get("writeOnly"):
-        raise ProblemError(405, "Not readable", f"the property {name!r} can only be written")
+    operation = _readable(supervisor().operation(slug, "properties", name))
     inputs = inputs_of(operation, request_body())
     with supervisor().run_now(operation, inputs) as outcome:
         return outcome_response(outcome)
@@ -29,21 +34,85 @@ def read(slug: str, name: str) -> Response:
 @blueprint.put("/<name>")
 def write(slug: str, name: str) -> Response:
     """Run the function with the value that was sent."""
+    operation = _writable(supervisor().operation(slug, "properties", name))
+    _write(operation, inputs_of(operation, request_body(), is_write=True))
+    return Response(status=204)
+
+
+@blueprint.get("/<name>/changes")
+def observe(slug: str, name: str) -> Response:
+    """Tell of each new value of a property, as a stream or by long poll."""
     operation = supervisor().operation(slug, "properties", name)
-    if operation.affordance.get("readOnly"):
-        raise ProblemError(405, "Not writable", f"the property {name!r} can only be read")
-    inputs = inputs_of(operation, request_body(), is_write=True)
-    with supervisor().run_now(operation, inputs):
-        return Response(status=204)
+    return change_response([operation] if operation.is_watched else [])
 
 
 @blueprint.get("")
-def read_all(slug: str) -> Response:
-    """Answer the value of every property that can be read as JSON."""
+def read_some(slug: str) -> Response:
+    """Answer the values of all properties or of those named, or tell of them as they change."""
+    operations = _properties(slug)
+    if wants_stream():
+        return change_response([o for o in operations.values() if o.is_watched])
+    if NAMES in request.args:
+        names = [name for name in request.args[NAMES].split(",") if name]
+        wanted = [_readable(_named(operations, name)) for name in names]
+    else:
+        wanted = [o for o in operations.values() if o.is_readable]
+    return json_response(_values(wanted))
+
+
+@blueprint.put("")
+def write_some(slug: str) -> Response:
+    """Write several properties; a value that is not acceptable leaves all of them as they are."""
+    operations = _properties(slug)
+    accepted = [
+        (operation, inputs_of(operation, _body_of(value), is_write=True))
+        for name, value in json_object(request_body()).items()
+        for operation in [_writable(_named(operations, name))]
+    ]
+    for operation, inputs in accepted:
+        _write(operation, inputs)
+    return Response(status=204)
+
+
+def _properties(slug: str) -> dict[str, Operation]:
+    operations = supervisor().installations.get(slug).operations
+    return {name: o for (kind, name), o in operations.items() if kind == "properties"}
+
+
+def _named(operations: dict[str, Operation], name: str) -> Operation:
+    if name not in operations:
+        raise ProblemError(404, "No such property", f"there is no property {name!r}")
+    return operations[name]
+
+
+def _readable(operation: Operation) -> Operation:
+    if not operation.is_readable:
+        detail = f"the property {operation.name!r} can only be written"
+        raise ProblemError(405, "Not readable", detail)
+    return operation
+
+
+def _writable(operation: Operation) -> Operation:
+    if not operation.is_writable:
+        detail = f"the property {operation.name!r} can only be read"
+        raise ProblemError(405, "Not writable", detail)
+    return operation
+
+
+def _values(operations: list[Operation]) -> dict[str, Any]:
     values = {}
-    for (kind, name), operation in supervisor().installations.get(slug).operations.items():
-        if kind == "properties" and not operation.affordance.get("writeOnly"):
-            with supervisor().run_now(operation, Inputs()) as outcome:
-                if outcome.file is None:
-                    values[name] = outcome.value
-    return json_response(values)
+    for operation in operations:
+        with supervisor().run_now(operation, Inputs()) as outcome:
+            if outcome.file is None:
+                values[operation.name] = outcome.value
+    return values
+
+
+def _write(operation: Operation, inputs: Inputs) -> None:
+    with supervisor().run_now(operation, inputs):
+        supervisor().observations.look_again(operation.slug)
+
+
+def _body_of(value: Any) -> RequestBody:
+    content = json.dumps(value, ensure_ascii=False).encode()
+    return RequestBody(JSON, content, request.args.to_dict(), {}, ())

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +15,11 @@ import jsonschema
 import pytest
 import wasmtime
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from supervisor_app.app import create_app
 from supervisor_app.settings import Settings
+from wasmiot_td import serving
 
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 DEVICE_ID = "urn:uuid:6f1d2a58-3f0e-4b51-8a53-6f8d90c0a001"
@@ -28,6 +32,7 @@ class Device:
     settings: Settings
     client: FlaskClient
     app: Any
+    url: str = ""
 
     def place(self, content: bytes) -> str:
         """Put a package on the device beforehand, and return its digest."""
@@ -58,9 +63,15 @@ class Device:
             time.sleep(0.01)
 
 
-def installation(digest: str, **members: Any) -> dict[str, Any]:
+def installation(
+    digest: str, *, is_stateful: bool = False, limits: Any = None, **members: Any
+) -> dict[str, Any]:
     """Return an installation TD as it is put to a supervisor, with one module."""
-    module = {"id": "urn:wasmiot:module:m:1.0.0", "name": "m", "digest": digest}
+    module: dict[str, Any] = {"id": "urn:wasmiot:module:m:1.0.0", "name": "m", "digest": digest}
+    if is_stateful:
+        module["stateful"] = True
+    if limits is not None:
+        module["limits"] = limits
     return {
         "@context": CONTEXT,
         "@type": ["Thing", "wasmiot:Supervisor", "wasmiot:Installation"],
@@ -91,6 +102,25 @@ def make_device(tmp_path: Path) -> Iterator[Callable[..., Device]]:
 def device(make_device: Callable[..., Device]) -> Device:
     """A supervisor as it is by default."""
     return make_device()
+
+
+@pytest.fixture
+def served_device(make_device: Callable[..., Device]) -> Iterator[Device]:
+    """A supervisor on a real socket, quick to see changes, for two who observe."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    device = make_device(port=port, observe_seconds=0.02, streams=2)
+    server = make_server("127.0.0.1", port, device.app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    device.url = f"http://127.0.0.1:{port}/"
+    yield device
+    serving.stopping.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    serving.stopping.clear()
 
 
 @pytest.fixture(scope="session")

@@ -173,6 +173,18 @@ def test_open_files(device):
     assert device.invoke("hoard", "hoard")["error"]["trap"] == "files"
 
 
+@pytest.mark.parametrize("limits", [{"fileBytes": 100_000}, {"outputBytes": 100_000}])
+def test_files_of_a_module(device, limits):
+    """What a module's description allows for files and for the output is what it gets."""
+    action = {"f": {**COPY_ACTION, "wasmiot:entrypoint": "copy"}}
+    device.put("a", COPY, limits={**limits}, actions=action)
+    small = device.invoke("a", "f", data=b"x" * 4096, content_type=ANY)
+    assert small["status"] == "completed"
+    device.put("b", COPY, limits=dict.fromkeys(limits, 2000), actions=action)
+    large = device.invoke("b", "f", data=b"x" * 4096, content_type=ANY)
+    assert large["error"]["trap"] in ("files", "output")
+
+
 def test_nothing_is_left(device):
     """The directory of a call is gone after it."""
     device.put("files", COPY, actions={"copy": COPY_ACTION})

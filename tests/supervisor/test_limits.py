@@ -134,3 +134,60 @@ def test_calls_at_once_do_not_mix(make_device):
     with ThreadPoolExecutor(8) as pool:
         outcomes = set(pool.map(call, names * 60))
     assert outcomes == set(expected.items())
+
+
+GROW = """(module (memory (export "memory") 1) (table 1 funcref)
+  (func (export "memory_pages") (result i32) (memory.grow (i32.const 15)))
+  (func (export "table_size") (result i32) (table.grow (ref.null func) (i32.const 1000)))
+  (func (export "loop") (result i32) (loop br 0) unreachable)
+  (func (export "text") (result i32 i32) (i32.const 0) (i32.const 2000)))"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "entrypoint", "outcome"),
+    [
+        ({}, "memory_pages", 1),
+        ({"memoryBytes": 10 * 65536}, "memory_pages", -1),
+        ({"memoryBytes": 10**12}, "memory_pages", 1),
+        ({}, "table_size", 1),
+        ({"tableElements": 100}, "table_size", -1),
+        ({"wallSeconds": 0.2}, "loop", "interrupt"),
+        ({"outputBytes": 1000}, "text", "output"),
+    ],
+)
+def test_limits_of_a_module(device, limits, entrypoint, outcome):
+    """A module has the limits that its description asks for, capped by the device's own."""
+    kind = "string" if entrypoint == "text" else "integer"
+    action = {"wasmiot:entrypoint": entrypoint, "synchronous": True, "output": {"type": kind}}
+    response = device.put("a", GROW, limits=limits, actions={"f": action})
+    assert response.status_code == 201, response.text
+    answer = device.client.post("/deployments/a/actions/f").json
+    assert (answer["trap"] if isinstance(answer, dict) else answer) == outcome
+
+
+def test_larger_limits_are_capped(make_device):
+    """What a module asks for beyond the device's own limits it does not get."""
+    device = make_device(call_seconds=0.2, memory_bytes=10 * 65536)
+    limits = {"wallSeconds": 3600, "memoryBytes": 10**9}
+    actions = {
+        "grow": {"wasmiot:entrypoint": "memory_pages", "output": {"type": "integer"}},
+        "loop": {"wasmiot:entrypoint": "loop"},
+    }
+    device.put("a", GROW, limits=limits, actions=actions)
+    assert device.invoke("a", "grow")["output"] == -1
+    assert device.invoke("a", "loop")["error"]["trap"] == "interrupt"
+
+
+def test_limits_that_make_no_sense(device):
+    """A limit that is no number, or that nobody knows, is refused with its place."""
+    response = device.put("a", GROW, limits={"wallSeconds": -1, "fule": 3}, actions={})
+    fields = [e["field"] for e in response.json["validationErrors"]]
+    assert response.status_code == 422
+    assert [f.rpartition("/")[2] for f in fields] == ["fule", "wallSeconds"]
+
+
+def test_compiling_has_so_much_memory(make_device):
+    """A module that needs more memory to compile than the device gives is refused."""
+    device = make_device(compile_memory_bytes=48 * 1024 * 1024)
+    response = device.put("a", GROW, actions={})
+    assert (response.status_code, "of memory" in response.json["detail"]) == (422, True)

@@ -109,6 +109,7 @@ class AffordanceTerms(VocabularyModel):
     """What stands behind an affordance: a function of a module, its files, its neighbours."""
 
     entrypoint: str | None = Field(default=None, alias="wasmiot:entrypoint")
+    write_entrypoint: str | None = Field(default=None, alias="wasmiot:writeEntrypoint")
     module: str | None = Field(default=None, alias="wasmiot:module")
     mount: list[Mount] = Field(default=[], alias="wasmiot:mount")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")

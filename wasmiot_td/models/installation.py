@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from wasmiot_td.models.base import VocabularyModel
+from wasmiot_td.models.limits import Limits
 from wasmiot_td.models.mount import DataFile
 from wasmiot_td.models.supervisor import Supervisor
 
@@ -15,6 +16,7 @@ class InstalledModule(VocabularyModel):
     digest: str | None = None
     binary: str | None = None
     stateful: bool | None = None
+    limits: Limits | None = None
 
 
 class InstallationTerms(VocabularyModel):

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from wasmiot_td.models.affordance import BoundAction, BoundEvent, BoundProperty
 from wasmiot_td.models.base import VocabularyModel
+from wasmiot_td.models.limits import Limits
 from wasmiot_td.models.mount import DataFile
 from wasmiot_td.models.thing_model import ThingModel
 
@@ -18,6 +19,7 @@ class ModuleTerms(VocabularyModel):
     required_memory_bytes: int | None = Field(default=None, alias="wasmiot:requiredMemoryBytes")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
     stateful: bool | None = Field(default=None, alias="wasmiot:stateful")
+    limits: Limits | None = Field(default=None, alias="wasmiot:limits")
 
 
 class Module(ModuleTerms, ThingModel):

@@ -1,0 +1,207 @@
+"""What changes in the Things of this device, told to those who asked for it.
+
+A function says what is so, not when it changes: while somebody asks, one thread for each watched
+affordance calls its function again and again, and tells of each value that differs from the one
+before. Nobody asks, nothing runs. Each one who asks holds a thread of the server, so only so many
+may.
+"""
+
+import itertools
+import json
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from supervisor_app.installation import Operation
+from wasmiot_td.problem import ProblemError
+
+LINGER_SECONDS = 5.0
+"""How long an affordance stays watched after the last one has left: who comes back soon, as a
+long poll does, misses nothing."""
+
+_KEPT_CHANGES = 64
+_MAX_PENDING = 256
+_FIRST_VALUE_SECONDS = 10.0
+_UNKNOWN = object()
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A new value of an affordance; numbers only grow, over restarts too."""
+
+    number: int
+    name: str
+    value: Any
+
+    @property
+    def data(self) -> str:
+        """The value as JSON."""
+        return json.dumps(self.value, ensure_ascii=False)
+
+
+class Subscription:
+    """The changes that one who asked has not been told yet."""
+
+    def __init__(self) -> None:
+        self._changes: queue.Queue[Change] = queue.Queue(_MAX_PENDING)
+
+    def add(self, change: Change) -> None:
+        """Note a change; who does not listen for long misses some."""
+        try:
+            self._changes.put_nowait(change)
+        except queue.Full:
+            _log.warning("change_not_told name=%s number=%d", change.name, change.number)
+
+    def next(self, seconds: float) -> Change | None:
+        """Return the next change; None if there is none for some seconds."""
+        try:
+            return self._changes.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+
+@dataclass(eq=False)
+class _Watched:
+    """A watched affordance."""
+
+    operation: Operation
+    subscriptions: list[Subscription] = field(default_factory=list)
+    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_KEPT_CHANGES))
+    left: float = 0.0
+    is_ready: threading.Event = field(default_factory=threading.Event)
+    wake: threading.Event = field(default_factory=threading.Event)
+
+    def is_wanted(self) -> bool:
+        return bool(self.subscriptions) or time.monotonic() - self.left < LINGER_SECONDS
+
+
+class Observations:
+    """All watched affordances of a device."""
+
+    def __init__(
+        self, read: Callable[[Operation], Any], *, every_seconds: float, most: int
+    ) -> None:
+        """Watch by reading.
+
+        Args:
+            read: returns the value of an operation.
+            every_seconds: the time between two reads.
+            most: how many may ask at once.
+        """
+        self._read = read
+        self._every_seconds = every_seconds
+        self._most = most
+        self._places = threading.BoundedSemaphore(max(most, 1))
+        self._lock = threading.Lock()
+        self._watched: dict[tuple[str, str, str], _Watched] = {}
+        self._numbers = itertools.count(time.time_ns() // 1000)
+        self._threads: set[threading.Thread] = set()
+        self._is_closed = False
+
+    @contextmanager
+    def subscribed(
+        self, operations: Sequence[Operation], after: int | None = None
+    ) -> Iterator[Subscription]:
+        """Yield what changes from now on, or after the change that was the last one told.
+
+        Raises:
+            ProblemError: 503, too many ask already.
+        """
+        if not self._places.acquire(blocking=False):
+            raise ProblemError(503, "Busy", f"{self._most} streams are open already")
+        subscription, joined = Subscription(), []
+        try:
+            for operation in operations:
+                joined.append(self._join(operation, subscription, after))
+            for watched in joined:
+                watched.is_ready.wait(_FIRST_VALUE_SECONDS)
+            yield subscription
+        finally:
+            self._leave(joined, subscription)
+            self._places.release()
+
+    def look_again(self, slug: str) -> None:
+        """Read what is watched of an installation at once: something has been done to it."""
+        for watched in list(self._watched.values()):
+            if watched.operation.slug == slug:
+                watched.wake.set()
+
+    def close(self) -> None:
+        """End all threads."""
+        with self._lock:
+            self._is_closed = True
+            threads = list(self._threads)
+            for watched in self._watched.values():
+                watched.wake.set()
+        for thread in threads:
+            thread.join()
+
+    def _join(
+        self, operation: Operation, subscription: Subscription, after: int | None
+    ) -> _Watched:
+        key = (operation.slug, operation.kind, operation.name)
+        with self._lock:
+            watched = self._watched.get(key)
+            if watched is None or watched.operation is not operation:
+                watched = self._watched[key] = _Watched(operation)
+                self._start(key, watched)
+            for change in watched.changes if after is not None else ():
+                if after is not None and change.number > after:
+                    subscription.add(change)
+            watched.subscriptions.append(subscription)
+        return watched
+
+    def _leave(self, joined: Sequence[_Watched], subscription: Subscription) -> None:
+        with self._lock:
+            for watched in joined:
+                watched.subscriptions.remove(subscription)
+                watched.left = time.monotonic()
+
+    def _start(self, key: tuple[str, str, str], watched: _Watched) -> None:
+        thread = threading.Thread(
+            target=self._watch, args=(key, watched), name=f"watch-{key[2]}", daemon=True
+        )
+        self._threads.add(thread)
+        thread.start()
+
+    def _watch(self, key: tuple[str, str, str], watched: _Watched) -> None:
+        before: Any = _UNKNOWN
+        while self._goes_on(key, watched):
+            watched.wake.clear()
+            value = self._value(watched.operation)
+            if value is not _UNKNOWN:
+                if before is not _UNKNOWN and value != before:
+                    self._tell(watched, value)
+                before = value
+            watched.is_ready.set()
+            watched.wake.wait(self._every_seconds)
+
+    def _goes_on(self, key: tuple[str, str, str], watched: _Watched) -> bool:
+        with self._lock:
+            if watched.is_wanted() and not self._is_closed:
+                return True
+            if self._watched.get(key) is watched:
+                del self._watched[key]
+            self._threads.discard(threading.current_thread())
+            return False
+
+    def _value(self, operation: Operation) -> Any:
+        try:
+            return self._read(operation)
+        except Exception as error:  # noqa: BLE001 - the next read may well succeed
+            _log.warning("not_read slug=%s name=%s %s", operation.slug, operation.name, error)
+            return _UNKNOWN
+
+    def _tell(self, watched: _Watched, value: Any) -> None:
+        with self._lock:
+            change = Change(next(self._numbers), watched.operation.name, value)
+            watched.changes.append(change)
+            for subscription in watched.subscriptions:
+                subscription.add(change)

@@ -1,0 +1,167 @@
+"""Events and observable properties, over real connections."""
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from supervisor_app.routes import changes
+
+COUNTER = """(module (global $n (mut i32) (i32.const 0))
+  (func (export "get") (result i32) (global.get $n))
+  (func (export "set") (param i32) (global.set $n (local.get 0)))
+  (func (export "is_high") (result i32) (i32.gt_s (global.get $n) (i32.const 10))))"""
+LEVEL = {
+    "type": "integer",
+    "observable": True,
+    "wasmiot:entrypoint": "get",
+    "wasmiot:writeEntrypoint": "set",
+}
+HIGH = {"wasmiot:entrypoint": "is_high", "data": {"type": "boolean"}}
+STREAM = {"Accept": "text/event-stream"}
+
+
+@pytest.fixture
+def tank(served_device, monkeypatch):
+    """A stateful Thing whose level can be read, written, observed, and which warns."""
+    monkeypatch.setattr(changes, "ALIVE_SECONDS", 0.25)  # who has gone is noticed that soon
+    served_device.put(
+        "tank",
+        COUNTER,
+        is_stateful=True,
+        properties={"level": LEVEL},
+        events={"high": HIGH},
+    )
+    return f"{served_device.url}deployments/tank/"
+
+
+def write(tank, value):
+    """Write the level."""
+    assert requests.put(f"{tank}properties/level", json=value, timeout=10).status_code == 204
+
+
+@contextmanager
+def opened(url, **headers):
+    """Open a stream, and yield its events as name, number and value once changes are told."""
+    with requests.get(url, headers={**STREAM, **headers}, stream=True, timeout=20) as response:
+        assert response.status_code == 200, response.text
+        assert response.headers["Content-Type"].startswith("text/event-stream")
+        lines = response.iter_lines(chunk_size=1, decode_unicode=True)
+        assert next(lines).startswith("retry: ")
+        yield _events(lines)
+
+
+def _events(lines):
+    fields = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name:
+            fields[name] = value
+        elif "data" in fields:
+            yield fields["event"], int(fields["id"]), json.loads(fields["data"])
+            fields = {}
+
+
+def test_an_observed_property(tank):
+    """Each new value comes as an event with the property's name and a growing number."""
+    with opened(f"{tank}properties/level/changes") as stream:
+        write(tank, 3)
+        first = next(stream)
+        write(tank, 4)
+        second = next(stream)
+    assert (first[0], first[2], second[2]) == ("level", 3, 4)
+    assert second[1] > first[1]
+
+
+def test_an_event(tank):
+    """An event comes when what the function says has changed, and not before."""
+    with opened(f"{tank}events/high") as stream:
+        write(tank, 5)
+        write(tank, 11)
+        assert next(stream)[::2] == ("high", True)
+
+
+@pytest.mark.parametrize(("path", "name"), [("properties", "level"), ("events", "high")])
+def test_all_of_a_thing(tank, path, name):
+    """The Thing's own forms tell of all its observable properties, or of all its events."""
+    with opened(tank + path) as stream:
+        write(tank, 20)
+        assert next(stream)[0] == name
+
+
+def test_missed_changes_come_later(tank):
+    """Who says which event was the last gets those that came after it."""
+    with opened(f"{tank}properties/level/changes") as stream:
+        write(tank, 1)
+        last = next(stream)[1]
+        write(tank, 2)
+        next(stream)
+    url = f"{tank}properties/level/changes"
+    with opened(url, **{"Last-Event-ID": str(last)}) as stream:
+        assert next(stream)[2] == 2
+
+
+def test_long_poll(tank):
+    """Without a stream the answer comes when there is something to tell."""
+    answers = []
+
+    def poll():
+        answers.append(requests.get(f"{tank}events/high", timeout=30).json())
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    level = 11
+    while thread.is_alive():  # the poll may begin after the first writes
+        write(tank, level)
+        level = 11 - level
+        thread.join(0.3)
+    assert answers in ([True], [False])
+
+
+def test_head_answers_at_once(tank):
+    """A client that tries the form first, as node-wot does, is not kept waiting."""
+    response = requests.head(f"{tank}properties/level/changes", timeout=5)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
+
+
+def test_too_many_streams(tank):
+    """One stream too many is refused, requests go on, and a stream that left makes room."""
+    url = f"{tank}properties/level/changes"
+    with opened(url), opened(url):
+        response = requests.get(url, headers=STREAM, timeout=10)
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+        assert requests.get(f"{tank}properties/level", timeout=10).json() == 0
+    while not _is_open(url):
+        time.sleep(0.05)
+
+
+def _is_open(url):
+    with requests.get(url, headers=STREAM, stream=True, timeout=20) as response:
+        return response.status_code == 200
+
+
+def test_nothing_to_observe(tank):
+    """Neither a property that is not observable nor a Thing without events is told of."""
+    device = tank.replace("deployments/tank/", "")
+    assert requests.get(f"{device}deployments/tank/events/none", timeout=10).status_code == 404
+    assert requests.get(f"{device}deployments/x/events", timeout=10).status_code == 404
+
+
+def test_forms(tank, check_td):
+    """The TD says all this, and is valid."""
+    thing = requests.get(f"{tank}td", timeout=10).json()
+    check_td(thing)
+    subprotocols = [f.get("subprotocol") for f in thing["properties"]["level"]["forms"]]
+    assert subprotocols == [None, "longpoll", "sse"]
+    assert {op for form in thing["forms"] for op in form["op"]} >= {
+        "readallproperties",
+        "readmultipleproperties",
+        "writeallproperties",
+        "writemultipleproperties",
+        "observeallproperties",
+        "subscribeallevents",
+    }
+    assert len(thing["profile"]) == 2
