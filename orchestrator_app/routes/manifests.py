@@ -4,9 +4,11 @@ from flask import Blueprint, Response, request
 
 from orchestrator_app.routes.representations import JSON_LD, TD, body, non_negative, represent
 from orchestrator_app.services import services
+from orchestrator_app.yaml_text import to_json
 from wasmiot_td.problem import ProblemError
 
-_TYPES = {"application/ld+json", "application/json", ""}
+_JSON_TYPES = {"application/ld+json", "application/json", ""}
+_YAML_TYPES = {"application/ld+yaml", "application/yaml", "text/yaml"}
 
 blueprint = Blueprint("manifests", __name__)
 
@@ -25,11 +27,10 @@ def submit_manifest() -> Response:
 
     With `?dry-run=true` it is solved, and nothing is kept.
     """
-    if request.mimetype not in _TYPES:
-        raise ProblemError(415, "Unsupported Media Type", "a manifest is application/ld+json")
+    source = _source()
     if request.args.get("dry-run", "false") == "true":
-        return represent(services().deployments.try_out(body()), JSON_LD)
-    slug, document, is_new = services().manifests.submit(body())
+        return represent(services().deployments.try_out(source), JSON_LD)
+    slug, document, is_new = services().manifests.submit(source)
     headers = {"Location": f"{services().settings.base_url}manifests/{slug}"}
     return represent(document, JSON_LD, status=201 if is_new else 200, headers=headers)
 
@@ -63,3 +64,13 @@ def deploy_manifest(slug: str) -> Response:
     headers = {"Location": deployments.records.base(slug).rstrip("/")}
     document = deployments.records.thing(deployed)
     return represent(document, TD, status=201 if is_new else 200, headers=headers)
+
+
+def _source() -> bytes:
+    """Return the manifest that was sent, as JSON."""
+    if request.mimetype in _YAML_TYPES:
+        return to_json(body())
+    if request.mimetype not in _JSON_TYPES:
+        detail = "a manifest is application/ld+json or application/ld+yaml"
+        raise ProblemError(415, "Unsupported Media Type", detail)
+    return body()
