@@ -46,6 +46,6 @@ def test_roqet_reads_solutions(endpoint, query, rows):
     """It asks by GET for XML (of an ASK it shows nothing, whatever the endpoint)."""
     if shutil.which("roqet") is None:
         pytest.skip("no roqet here: apt install rasqal-utils")
-    command = ["roqet", "--protocol", endpoint, "--results", "csv", "--exec", query]
+    command = ["roqet", "-p", endpoint, "-r", "csv", "-e", query]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout.split()) == (0, rows), done
