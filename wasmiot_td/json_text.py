@@ -7,8 +7,9 @@ they are one more fault in the report of the document.
 
 import json
 import math
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,6 +20,8 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 
 I_JSON = "RFC 7493, clause 2"
+_REPETITION = "RFC 7493, clause 2.3"
+_LARGEST = int(sys.float_info.max)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,11 @@ def check_value(value: Any) -> tuple[Finding, ...]:
         ValidationError: it is nested deeper than `MAX_DEPTH`.
     """
     return tuple(_findings(value, {}))
+
+
+def is_readable(findings: Iterable[Finding]) -> bool:
+    """Return whether a value can be worked on: repeated members are all that is wrong with it."""
+    return all(finding.source == _REPETITION for finding in findings)
 
 
 def dumps(value: Any) -> bytes:
@@ -157,7 +165,7 @@ def _children(pointer: str, item: Any, depth: int) -> Iterator[tuple[str, Any, i
 def _repetitions(pointer: str, names: list[str]) -> Iterator[Finding]:
     for name in names:
         message = f"the member {name!r} is given more than once; keep one of them"
-        yield Finding(f"{pointer}/{escape_pointer(name)}", message, source="RFC 7493, clause 2.3")
+        yield Finding(f"{pointer}/{escape_pointer(name)}", message, source=_REPETITION)
 
 
 def _broken_names(pointer: str, item: Mapping[Any, Any]) -> Iterator[Finding]:
@@ -169,9 +177,12 @@ def _broken_names(pointer: str, item: Mapping[Any, Any]) -> Iterator[Finding]:
 
 
 def _unfit(pointer: str, item: Any) -> Iterator[Finding]:
-    if item is None or isinstance(item, (bool, int)):
+    if item is None or isinstance(item, bool):
         return
-    if isinstance(item, str):
+    if isinstance(item, int):
+        if abs(item) > _LARGEST:
+            yield Finding(pointer, "the number is too large", source="RFC 7493, clause 2.2")
+    elif isinstance(item, str):
         if not _is_encodable(item):
             yield Finding(pointer, "the text holds half of a surrogate pair", source=I_JSON)
     elif not isinstance(item, float):

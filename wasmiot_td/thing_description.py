@@ -49,6 +49,8 @@ from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.shacl import quiet_literals, validate
 
 _KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
+#: With so many faults in its JSON, what the shapes would find is not asked: it takes ms a node.
+_MANY = 1000
 _ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
 
 
@@ -116,6 +118,8 @@ def load(
     if id is not None and well_formed(id) != id:
         raise ValidationError(Report((Finding("/id", f"{id!r} is no IRI", source="RFC 3987"),)))
     value, findings = _parse(source, id)
+    if not json_text.is_readable(findings):
+        raise ValidationError(Report.of(findings))
     value = _identified(value, id)
     is_strict = strict or is_own_kind(root_types(value))
     reading = Reading(contexts or default_registry(), _base(value, id), is_strict)
@@ -234,9 +238,9 @@ def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> Lo
     written = triples(expansion, name)
     findings += [*expansion.findings, *written.findings]
     types = frozenset(expansion.nodes[0].get("@type", ())) if expansion.nodes else frozenset()
-    findings += _without_repetition(
-        validate(written.n_triples, name, root_types(document)), findings
-    )
+    if len(_violations(findings)) < _MANY:
+        found = validate(written.n_triples, name, root_types(document))
+        findings += _without_repetition(found, findings)
     report = Report.of(findings)
     if not report.conforms:
         raise ValidationError(report)
@@ -274,8 +278,8 @@ def _anonymous_name(document: Mapping[str, Any]) -> str:
 def _without_repetition(found: list[Finding], known: list[Finding]) -> list[Finding]:
     """Return what the shapes found where the checks of the JSON found nothing."""
     places = {finding.pointer for finding in _violations(known)}
-    parents = {pointer.rpartition("/")[0] for pointer in places}
-    return [finding for finding in found if finding.pointer not in places | parents]
+    places |= {pointer.rpartition("/")[0] for pointer in places}
+    return [finding for finding in found if finding.pointer not in places]
 
 
 def _violations(findings: list[Finding]) -> list[Finding]:

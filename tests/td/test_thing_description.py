@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdflib import Graph, Literal, URIRef
 
+from wasmiot_td import thing_description
 from wasmiot_td.contexts import ContextRegistry
 from wasmiot_td.errors import (
     ContextNotAvailable,
@@ -17,6 +18,7 @@ from wasmiot_td.errors import (
     JsonSyntaxError,
     ValidationError,
 )
+from wasmiot_td.jsonld import document_base, expand
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD, TD_CONTEXT, WASMIOT
 from wasmiot_td.thing_description import LoadedDocument, load
 
@@ -363,3 +365,40 @@ def test_no_value_anywhere_breaks_the_loader(name: str, value: Any) -> None:
         assert outcome.report.violations
     else:
         assert load(outcome.dumps()).document == outcome.document
+
+
+@pytest.mark.parametrize(
+    ("source", "pointer"),
+    [
+        ('{"id": "\ud800"}', "/id"),
+        ({"@context": TD_CONTEXT, "id": "urn:\udfff"}, "/id"),
+        ({"@context": TD_CONTEXT, 5: 6}, ""),
+        ({"@context": TD_CONTEXT, "title": b"x"}, "/title"),
+        ({"@context": TD_CONTEXT, "x:y": float("nan")}, "/x:y"),
+        (b'{"x:y": ' + b"9" * 900 + b"}", "/x:y"),
+        ([{"x:y": {1, 2}}], "/0/x:y"),
+    ],
+)
+def test_what_json_cannot_carry_ends_the_load(source: Any, pointer: str) -> None:
+    """Texts that are no Unicode, numbers beyond a double, values of Python alone."""
+    with pytest.raises(ValidationError) as caught:
+        load(source)
+    assert [finding.pointer for finding in caught.value.report.violations] == [pointer]
+
+
+def test_a_document_full_of_faults_is_not_explained_by_the_shapes_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They would take milliseconds for each fault, and tell little that is new."""
+    monkeypatch.setattr(thing_description, "validate", lambda *_: pytest.fail("asked the shapes"))
+    faults = {f"p{number}": {"type": "x", "forms": []} for number in range(600)}
+    with pytest.raises(ValidationError) as caught:
+        load({**LAMP, "properties": faults})
+    assert len(caught.value.report.violations) == 1200
+
+
+def test_parsed_expanded_json_ld_loads_too() -> None:
+    """What other libraries give as a list needs no way through text."""
+    lamp = {**LAMP, "security": "nosec_sc"}
+    nodes = expand(lamp, base=document_base("urn:x:lamp")).nodes
+    assert load(nodes).document == lamp
