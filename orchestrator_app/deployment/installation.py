@@ -269,4 +269,5 @@ def _module_entry(module: Document) -> dict[str, Any]:
         "digest": module["wasmiot:digest"],
         "binary": module["wasmiot:binary"],
     }
-    return entry | ({"stateful": True} if _is_stateful(module) else {})
+    asked = {"limits": module["wasmiot:limits"]} if "wasmiot:limits" in module else {}
+    return entry | asked | ({"stateful": True} if _is_stateful(module) else {})
