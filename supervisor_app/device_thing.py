@@ -7,7 +7,7 @@ from typing import Any
 
 from supervisor_app.installation import Installation
 from supervisor_app.settings import Settings
-from wasmiot_td.namespaces import HTTP_BASIC_PROFILE, TD_CONTEXT, WASMIOT_CONTEXT
+from wasmiot_td.context_iris import HTTP_BASIC_PROFILE, TD_CONTEXT, WASMIOT_CONTEXT
 
 TD_MEDIA_TYPE = "application/td+json"
 _JSON = "application/json"

@@ -12,7 +12,7 @@ from typing import Any
 
 from supervisor_app.installation import is_bound
 from supervisor_app.thing_forms import add_thing_forms, change_forms
-from wasmiot_td.namespaces import TD_CONTEXT, WASMIOT_CONTEXT
+from wasmiot_td.context_iris import TD_CONTEXT, WASMIOT_CONTEXT
 
 JSON = "application/json"
 _INSTALLATION = "wasmiot:Installation"

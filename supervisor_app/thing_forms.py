@@ -10,7 +10,7 @@ Source: W3C WoT Profile, HTTP Basic Profile and HTTP SSE Profile; TD 1.1, clause
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wasmiot_td.namespaces import HTTP_BASIC_PROFILE
+from wasmiot_td.context_iris import HTTP_BASIC_PROFILE
 
 HTTP_SSE_PROFILE = "https://www.w3.org/2022/wot/profile/http-sse/v1"
 EVENT_STREAM = "text/event-stream"

@@ -2,13 +2,33 @@
 
 from rdflib import Namespace
 
-TD_CONTEXT = "https://www.w3.org/2022/wot/td/v1.1"
-TD_1_0_CONTEXT = "https://www.w3.org/2019/wot/td/v1"
-DISCOVERY_CONTEXT = "https://www.w3.org/2022/wot/discovery"
-WASMIOT_CONTEXT = "https://wetware.fi/2023/wasmiot/v1.0"
-CANONICAL_CONTEXT = (TD_CONTEXT, WASMIOT_CONTEXT)
+from wasmiot_td.context_iris import (
+    CANONICAL_CONTEXT,
+    DISCOVERY_CONTEXT,
+    HTTP_BASIC_PROFILE,
+    TD_1_0_CONTEXT,
+    TD_CONTEXT,
+    WASMIOT_CONTEXT,
+)
 
-HTTP_BASIC_PROFILE = "https://www.w3.org/2022/wot/profile/http-basic/v1"
+__all__ = [
+    "CANONICAL_CONTEXT",
+    "DISCOVERY",
+    "DISCOVERY_CONTEXT",
+    "HCTL",
+    "HOST_INTERFACE",
+    "HTTP_BASIC_PROFILE",
+    "HTV",
+    "JSONSCHEMA",
+    "PROV",
+    "TD",
+    "TD_1_0_CONTEXT",
+    "TD_CONTEXT",
+    "TM",
+    "WASMIOT",
+    "WASMIOT_CONTEXT",
+    "WOTSEC",
+]
 
 WASMIOT = Namespace("https://wetware.fi/2023/wasmiot/v1.0#")
 HOST_INTERFACE = Namespace("https://wetware.fi/2023/wasmiot/v1.0/host#")
