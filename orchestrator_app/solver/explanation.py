@@ -11,13 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from orchestrator_app.solver.fleet import Fleet, Floats, Ints
-from orchestrator_app.solver.scorers import (
-    LOCALITY_WEIGHT,
-    Columns,
-    localities,
-    score_columns,
-    scores_at,
-)
+from orchestrator_app.solver.scorers import LOCALITY_WEIGHT, localities
+from orchestrator_app.solver.scoring import Columns, score_columns, scores_at
 from orchestrator_app.solver.sifting import Failure, Sifted, sift
 from orchestrator_app.solver.solution import Candidate, Placement, Rejection, Score
 from orchestrator_app.solver.view import Step, View

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator_app.solver.fleet import Fleet, Floats, Ints, Mask
-from orchestrator_app.solver.scorers import score_columns
+from orchestrator_app.solver.scoring import score_columns
 from orchestrator_app.solver.sifting import Sifted
 from orchestrator_app.solver.slot import POINTS, Slot
 

@@ -4,13 +4,12 @@ A scorer is a function `(step, fleet) -> one number for each device`; its name i
 `locality` is the one score that belongs to an edge: it compares the devices of two steps.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet, Floats
-from orchestrator_app.solver.solution import Score
 from orchestrator_app.solver.view import Step
 
 Scorer = Callable[[Step, Fleet], Floats]
@@ -78,15 +77,3 @@ SCORERS: tuple[Weighted, ...] = (
     Weighted(spread, 0.5),
     Weighted(module_cached, 0.25),
 )
-
-Columns = Mapping[Weighted, Floats]
-
-
-def score_columns(step: Step, fleet: Fleet) -> Columns:
-    """Return every score that depends on the device alone, for all devices."""
-    return {w: np.round(w.scorer(step, fleet), 3) for w in SCORERS}
-
-
-def scores_at(columns: Columns, row: int) -> tuple[Score, ...]:
-    """Return the named scores of one device."""
-    return tuple(Score(w.name, float(c[row]), w.weight) for w, c in columns.items())

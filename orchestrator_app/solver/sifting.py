@@ -6,9 +6,10 @@ from itertools import combinations
 
 import numpy as np
 
-from orchestrator_app.solver.filters import FILTERS, STATIC_FILTERS
+from orchestrator_app.solver.filters import STATIC_FILTERS
 from orchestrator_app.solver.filters.filter import Filter
 from orchestrator_app.solver.fleet import Ints, Mask
+from orchestrator_app.solver.plugins import filters
 from orchestrator_app.solver.view import Step, View
 
 MOST_CONFLICTING_REQUIREMENTS = 3
@@ -56,7 +57,7 @@ def sift(step: Step, view: View) -> Sifted:
     """
     lasting = [*_lacking(step, view), *(_failure(f, step, view) for f in STATIC_FILTERS)]
     could_ever = _meets(lasting, len(view.fleet))
-    present = [_failure(f, step, view, could_ever) for f in FILTERS]
+    present = [_failure(f, step, view, could_ever) for f in filters()]
     is_candidate = could_ever & _meets(present, len(view.fleet))
     return Sifted(step, is_candidate, tuple(f for f in (*lasting, *present) if f.is_refused.any()))
 
