@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import ifaddr
 import zeroconf
 
 SERVICE = "_wot._tcp.local."
@@ -104,6 +105,8 @@ def _addresses(host: str, interface: str) -> list[str]:
 
 
 def _own_addresses() -> list[str]:
-    addresses = zeroconf.get_all_addresses()
+    addresses = [
+        str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4
+    ]
     outward = [a for a in addresses if not ipaddress.ip_address(a).is_loopback]
     return outward or addresses
