@@ -1,0 +1,52 @@
+"""How long many Thing Descriptions take in one process, and shared by one process for each core.
+
+Usage: `python benchmarks/bench_bulk.py [NUMBER]`; 10,000 Things of a supervisor's size if none is
+given. Times are those of the clock: what is shown is how much of a second core arrives.
+"""
+
+import json
+import platform
+import sys
+from collections.abc import Iterator
+from time import perf_counter
+
+import click
+from bench_load import SUPERVISOR
+
+from wasmiot_td.bulk import available_cores, load_many
+from wasmiot_td.thing_description import LoadedDocument
+
+NUMBER = 10_000
+
+
+def sources(number: int) -> Iterator[bytes]:
+    """Yield Things that differ in their names."""
+    for index in range(number):
+        own = {"id": f"urn:uuid:5a7f7d1e-0000-4000-8000-{index:012}", "title": f"camera {index}"}
+        yield json.dumps({**SUPERVISOR, **own}).encode()
+
+
+def seconds(number: int, jobs: int) -> float:
+    """Return how long the load of so many documents takes, with a bar at a terminal."""
+    start = perf_counter()
+    results = load_many(sources(number), jobs=jobs)
+    with click.progressbar(results, length=number, label=f"{jobs} jobs", file=sys.stderr) as bar:
+        if not all(isinstance(each, LoadedDocument) for each in bar):
+            raise SystemExit("a document did not load")
+    return perf_counter() - start
+
+
+def main() -> None:
+    """Print the times and the gain."""
+    number = int(sys.argv[1]) if len(sys.argv) > 1 else NUMBER
+    cores = available_cores()
+    print(f"{number} documents, {cores} cores, {platform.platform()}")
+    alone = seconds(number, 1)
+    print(f"{'one process':26}{alone:8.1f} s, {number / alone:8.0f} documents a second")
+    shared = seconds(number, cores)
+    print(f"{f'{cores} processes':26}{shared:8.1f} s, {number / shared:8.0f} documents a second")
+    print(f"{'gain':26}{alone / shared:8.2f} times")
+
+
+if __name__ == "__main__":
+    main()
