@@ -1,9 +1,10 @@
 """The embedded store: Oxigraph, on disk or in memory. The only import of pyoxigraph for it."""
 
 import bisect
+import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ class OxigraphStore:
         self._version = 0
         self._changes = ChangeLog()
         self._unflushed_quads = 0
+        self._digests: dict[str, bytes] = {}
+        self._shared_graphs: set[tuple[str, bytes]] = set()
         self._store: ox.Store | None = _opened(directory)
         self._check_layout(str(directory))
         self._ids = self._read_ids()
@@ -70,18 +73,25 @@ class OxigraphStore:
     ) -> bool:
         """See `Store.put`."""
         graph = _named(document.id)
-        new = _parsed(document.n_triples + b"\n" + extra_triples, graph)
-        new |= _noted(graph, layout.bookkeeping(kind, document.document, registration))
-        shared: set[ox.Quad] = set()
-        for name, triples in (shared_graphs or {}).items():
-            shared |= _parsed(triples, _named(name))
-            shared.add(ox.Quad(_STORE, _SHARED_GRAPH, _named(name), _STORE))
+        text = document.n_triples + b"\n" + extra_triples
+        noted = _noted(graph, layout.bookkeeping(kind, document.document, registration))
+        digest = hashlib.sha256(text).digest()
         with self._write_lock:
             known_kind = self._kind(graph)
             if known_kind not in (None, kind):
                 raise KindConflictError(document.id, known_kind, kind)
-            old = self._quads(graph) | {quad for quad in shared if quad in self._db}
-            self._write(old - new - shared, (new | shared) - old)
+            shared = self._unknown_shared(shared_graphs or {})
+            if known_kind is None and not self._has_quads(graph):
+                self._insert(_triples(text, graph), graph, noted | shared)
+            elif self._digests.get(document.id) == digest:
+                old = set(self._db.quads_for_pattern(graph, None, None, _STORE))
+                self._write(old - noted, (noted - old) | shared)
+            else:
+                new = noted | _quads(_triples(text, graph), graph)
+                old = self._quads(graph)
+                self._write(old - new - shared, (new | shared) - old)
+            self._digests[document.id] = digest
+            self._shared_graphs.update(_digested(shared_graphs or {}))
             if known_kind is None:
                 bisect.insort(self._ids[kind], document.id)
         return known_kind is None
@@ -109,6 +119,7 @@ class OxigraphStore:
             kind = self._kind(graph)
             if kind is None:
                 return False
+            self._digests.pop(document_id, None)
             self._write(self._quads(graph), set())
             ids = self._ids[kind]
             del ids[bisect.bisect_left(ids, document_id)]
@@ -201,6 +212,36 @@ class OxigraphStore:
         own = set(self._db.quads_for_pattern(None, None, None, graph))
         return own | set(self._db.quads_for_pattern(graph, None, None, _STORE))
 
+    def _has_quads(self, graph: ox.NamedNode) -> bool:
+        found = self._db.quads_for_pattern(None, None, None, graph)
+        return next(iter(found), None) is not None
+
+    def _unknown_shared(self, graphs: Mapping[str, bytes]) -> set[ox.Quad]:
+        """Return the quads of shared graphs that are not there, reading each graph once."""
+        missing: set[ox.Quad] = set()
+        for name, digest in _digested(graphs):
+            if (name, digest) not in self._shared_graphs:
+                graph = _named(name)
+                wanted = _quads(_triples(graphs[name], graph), graph)
+                wanted.add(ox.Quad(_STORE, _SHARED_GRAPH, graph, _STORE))
+                missing.update(quad for quad in wanted if quad not in self._db)
+        return missing
+
+    def _insert(
+        self, document: Sequence[ox.Quad], graph: ox.NamedNode, others: Iterable[ox.Quad]
+    ) -> None:
+        """Write a document that is new: nothing is read, and no SPARQL made of it.
+
+        Args:
+            document: its triples, as quads of the default graph.
+            graph: its graph.
+            others: what is noted about it, and what is shared.
+        """
+        shared = [quad for quad in others if quad.graph_name != _STORE]
+        named = [*_quads(document, graph), *shared]
+        self._db.extend([*others, *named, *document, *(ox.Quad(*q.triple) for q in shared)])
+        self._note_written(named)
+
     def _write(self, removed: set[ox.Quad], added: set[ox.Quad]) -> None:
         """Write what differs in one update, which is all or nothing to readers and to crashes."""
         if removed or added:
@@ -209,14 +250,17 @@ class OxigraphStore:
                 f"DELETE DATA {{ {_blocks(removed)} {_merged(gone)} }};"
                 f" INSERT DATA {{ {_blocks(added)} {_merged(added)} }}"
             )
-            self._version += 1
-            changed = (q.subject for q in (*removed, *added) if q.graph_name != _STORE)
-            self._changes.note(self._version, (_text(subject) for subject in changed))
-            self._note_written(len(removed) + len(added))
+            self._note_written([*removed, *added])
 
-    def _note_written(self, quads: int) -> None:
-        """Keep the memory small that new quads take; they are safe on disk already."""
-        self._unflushed_quads += quads
+    def _note_written(self, quads: Sequence[ox.Quad]) -> None:
+        """Count the version on, and keep the memory small that new quads take.
+
+        They are safe on disk already.
+        """
+        self._version += 1
+        changed = (quad.subject for quad in quads if quad.graph_name != _STORE)
+        self._changes.note(self._version, {_text(subject) for subject in changed})
+        self._unflushed_quads += len(quads)
         if self._on_disk and self._unflushed_quads > _FLUSH_AFTER_QUADS:
             self._db.flush()
             self._unflushed_quads = 0
@@ -296,18 +340,33 @@ def _named(document_id: str) -> ox.NamedNode:
         raise UnstorableDocumentError(f"{document_id!r} is not an IRI: {error}") from error
 
 
-def _parsed(n_triples: bytes, graph: ox.NamedNode) -> set[ox.Quad]:
-    """Parse triples, not quads: whatever the text holds, it stays in this graph."""
+def _triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
+    """Parse triples, not quads: whatever the text holds, it goes where its reader says.
+
+    Returns:
+        Quads of the default graph, so of the merge.
+    """
     try:
         triples = list(ox.parse(n_triples, format=ox.RdfFormat.N_TRIPLES))
-        return {
-            ox.Quad(_ground(t.subject, graph), t.predicate, _ground(t.object, graph), graph)
+        if b"_:" not in n_triples:
+            return triples
+        return [
+            ox.Quad(_ground(t.subject, graph), t.predicate, _ground(t.object, graph))
             for t in triples
-        }
+        ]
     except (SyntaxError, ValueError) as error:
         raise UnstorableDocumentError(
             f"the graph of {graph.value} cannot be kept: {error}"
         ) from error
+
+
+def _quads(triples: Iterable[ox.Quad], graph: ox.NamedNode) -> set[ox.Quad]:
+    return {ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples}
+
+
+def _digested(graphs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    for name, n_triples in graphs.items():
+        yield name, hashlib.sha256(n_triples).digest()
 
 
 def _ground(term: Any, graph: ox.NamedNode) -> Any:
