@@ -8,6 +8,7 @@ from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.placement import explain, read_steps
 from orchestrator_app.solver.solution import explanation_document
 from orchestrator_app.store import Store, StoredDocument
+from orchestrator_app.what_if import what_if
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
@@ -82,6 +83,14 @@ class Manifests:
         found = explain(self._store, self.require(slug), device, deployment_id(slug))
         return explanation_document(slug, found)
 
+    def suppose(self, slug: str, wish: bytes) -> dict[str, Any]:
+        """Return what would be different if what a wish says were so; nothing is kept.
+
+        Raises:
+            ProblemError: 404 for an unknown manifest; 422 for a wish that is none.
+        """
+        return what_if(self._store, self.require(slug), _parsed(wish), deployment_id(slug))
+
     def delete(self, slug: str) -> None:
         """Remove a manifest and its solution.
 
@@ -101,7 +110,7 @@ def _parsed(source: bytes) -> dict[str, Any]:
     if not report.conforms:
         raise ValidationError(report)
     if not isinstance(parsed.value, dict):
-        raise ValidationError(Report((Finding("", "a manifest is a JSON object"),)))
+        raise ValidationError(Report((Finding("", "a JSON object is wanted"),)))
     return parsed.value
 
 

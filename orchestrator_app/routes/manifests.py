@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, request
 
-from orchestrator_app.routes.representations import JSON_LD, TD, body, non_negative, represent
+from orchestrator_app.routes.representations import JSON, JSON_LD, TD, body, non_negative, represent
 from orchestrator_app.services import services
 from orchestrator_app.yaml_text import to_json
 from wasmiot_td.problem import ProblemError
@@ -54,6 +54,12 @@ def read_solution(slug: str) -> Response:
     if device := request.args.get("device"):
         return represent(services().manifests.explain(slug, device), JSON_LD)
     return represent(services().deployments.solve(slug), JSON_LD)
+
+
+@blueprint.post("/manifests/<slug>/what-if")
+def suppose(slug: str) -> Response:
+    """Solve a manifest as if devices went, came, or were busy, and give the difference."""
+    return represent(services().manifests.suppose(slug, body()), JSON)
 
 
 @blueprint.post("/manifests/<slug>/deploy")
