@@ -2,6 +2,7 @@
 
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -98,6 +99,25 @@ def test_every_invalid_document_of_the_corpus_is_rejected(corpus: Any) -> None:
         if "line" in document.reason:
             assert isinstance(error, JsonSyntaxError)
             assert f"line {error.line} column {error.column}" in document.reason
+
+
+def test_the_readme_tells_the_counts(corpus: Any) -> None:
+    """What is said there of the corpus is what is found in it today."""
+    valid = [load(document.source) for document in corpus.valid()]
+    messages = [" ".join(str(finding) for finding in each.report.findings) for each in valid]
+    counts = {
+        "named": sum("not available" in message for message in messages),
+        "nested": sum("not in the graph" in message for message in messages),
+    }
+    outcomes = [outcome_of(document.source) for document in corpus.invalid()]
+    broken = sum(isinstance(outcome, JsonSyntaxError) for outcome in outcomes)
+    readme = Path(__file__).with_name("README.md").read_text()
+    rows = [line.split("|")[2].strip() for line in readme.splitlines() if line.startswith("|")]
+    assert rows[2:] == [str(len(valid)), str(len(outcomes) - broken), str(broken)]
+    whole = len(valid) - counts["named"] - counts["nested"]
+    assert f"Of the {len(valid)}, {whole} have all of their contexts" in readme
+    assert f"not bundled ({counts['named']}), or nest JSON" in readme
+    assert f"no JSON-LD ({counts['nested']})" in readme.replace("\n", " ")
 
 
 def test_the_reason_is_at_the_place_that_the_index_names(corpus: Any) -> None:
