@@ -1,13 +1,45 @@
 """Foreign programs, installed as `package-lock.json` pins them."""
 
+import hashlib
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def binaries(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[bytes], tuple[str, str]]]:
+    """Return a function that serves bytes, and returns their digest and address."""
+    folder = tmp_path_factory.mktemp("binaries")
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+
+        def serve(content: bytes) -> tuple[str, str]:
+            digits = hashlib.sha256(content).hexdigest()
+            (folder / digits).write_bytes(content)
+            return f"sha256:{digits}", f"http://127.0.0.1:{server.server_port}/{digits}"
+
+        yield serve
+        server.shutdown()
+        thread.join()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing."""
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
 
 
 @pytest.fixture(scope="session")
