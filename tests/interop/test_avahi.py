@@ -4,6 +4,7 @@ Everything made here carries the process id in its name, and is removed in the e
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -74,6 +75,15 @@ def wait_for(what: Callable[[], Any]) -> Any:
     return found
 
 
+def wait_until_it_says(text: str, log: Path, process: subprocess.Popen) -> None:
+    """Wait until a program has written a text."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while text not in (said := log.read_text(errors="replace")):
+        assert process.poll() is None, said
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)
+
+
 @dataclass(frozen=True)
 class Namespace:
     """A network of its own."""
@@ -110,6 +120,13 @@ class Namespace:
         return run("ip", "netns", "exec", self.name, *command)
 
 
+def remove_what_was_left() -> None:
+    """Remove the namespaces of test runs that were killed."""
+    for name in re.findall(r"^wasmiot-\d+-[ab]", run("ip", "netns", "list"), re.MULTILINE):
+        if not Path("/proc", name.split("-")[1]).exists():
+            run("ip", "netns", "delete", name)
+
+
 @pytest.fixture
 def networks(tmp_path: Path) -> Iterator[tuple[Namespace, Namespace]]:
     """Two network namespaces that a pair of virtual interfaces joins."""
@@ -119,6 +136,7 @@ def networks(tmp_path: Path) -> Iterator[tuple[Namespace, Namespace]]:
         )
     if os.geteuid() != 0:
         pytest.skip("only root may make network namespaces")
+    remove_what_was_left()
     tag = str(os.getpid())
     ours = Namespace(f"wasmiot-{tag}-a", f"wa{tag}", OURS, tmp_path)
     theirs = Namespace(f"wasmiot-{tag}-b", f"wb{tag}", THEIRS, tmp_path)
@@ -155,10 +173,8 @@ def avahi(networks: tuple[Namespace, Namespace], tmp_path: Path) -> Iterator[dic
         ExitStack() as stack,
     ):
         wait_for(bus.exists)
-        stack.enter_context(
-            theirs.running("avahi", *confined, "-f", f"{tmp_path}/avahi.conf", **reach)
-        )
-        wait_for(lambda: "startup complete" in (tmp_path / "avahi.log").read_text())
+        running = theirs.running("avahi", *confined, "-f", f"{tmp_path}/avahi.conf", **reach)
+        wait_until_it_says("startup complete", tmp_path / "avahi.log", stack.enter_context(running))
         yield reach
 
 
@@ -168,8 +184,8 @@ def orchestrator(networks: tuple[Namespace, Namespace], tmp_path: Path) -> Itera
     options = ["--host", OURS, "--port", "5000", "--discover-interface", OURS]
     options += ["--refresh-interval", "1", "--data-dir", str(tmp_path / "data")]
     command = [sys.executable, "-m", "orchestrator_app", *options]
-    with networks[0].running("orchestrator", *command):
-        wait_for(lambda: "listening on" in (tmp_path / "orchestrator.log").read_text())
+    with networks[0].running("orchestrator", *command) as process:
+        wait_until_it_says("listening on", tmp_path / "orchestrator.log", process)
         yield f"http://{OURS}:5000/"
 
 
