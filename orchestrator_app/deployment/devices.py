@@ -93,7 +93,8 @@ class Devices:
     ) -> ActionStatus:
         """Invoke an action of an installation, at the address where its device is now."""
         here = {**installation, "base": installation_url(device, slug) + "/"}
-        thing = ConsumedThing(here, CarryingTransport(self._transport, context.headers))
+        headers = {**context.headers, **_PATIENCE}
+        thing = ConsumedThing(here, CarryingTransport(self._transport, headers))
         outcome = thing.invoke_action(
             action, given.value, body=given.body, content_type=given.content_type
         )

@@ -28,6 +28,8 @@ from wasmiot_td.problem import ProblemError
 
 MOST_PARALLEL_EXECUTIONS = 32
 LONGEST_WAIT_SECONDS = 60.0
+BRIEF_SECONDS = 0.2
+"""An execution that ends within this time is written once, with its result."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Executions:
         self._devices = devices
         self._is_closing = False
         self._cancelled: set[tuple[str, str]] = set()
+        self._written: set[tuple[str, str]] = set()
         self.log = ExecutionLog(store)
         self._live: dict[tuple[str, str], Status] = {}
         self._changed = threading.Condition()
@@ -80,8 +83,11 @@ class Executions:
         context = CallContext(invocation, traceparent or new_traceparent()).child()
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
         status["traceId"] = context.trace_id
-        self.log.write(slug, invocation, status)
+        is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
         self._live[slug, invocation] = status
+        self.log.note(slug, invocation)
+        if is_waiting:
+            self._write_down((slug, invocation))
         self._pool.submit(self._run, deployed, invocation, given, context)
         return invocation, status
 
@@ -153,8 +159,8 @@ class Executions:
     def _run(self, deployed: Deployed, invocation: str, given: Input, context: CallContext) -> None:
         key = (deployed.slug, invocation)
         hops = Hops(self._store, self._devices, self._deployments.records, deployed, given, context)
-        pause = partial(self._rest, key)
-        trace = Trace(hops, self._devices.query, pause, _time_limit())
+        query = partial(self._query, key, time.monotonic() + BRIEF_SECONDS)
+        trace = Trace(hops, query, partial(self._rest, key), _time_limit())
         self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
         try:
             last = trace.follow(hops.first())
@@ -166,6 +172,19 @@ class Executions:
             _log.exception("execution_failed slug=%s invocation=%s", *key)
             ended = _failed(self._live[key], _own_error(error))
         self._finish(key, ended)
+
+    def _query(self, key: tuple[str, str], brief_until: float, href: str) -> ActionStatus:
+        """Ask a device; an execution that is not brief is first written down as begun."""
+        if time.monotonic() > brief_until:
+            self._write_down(key)
+        return self._devices.query(href)
+
+    def _write_down(self, key: tuple[str, str]) -> None:
+        """Write once that an execution has begun, so that it is not forgotten at a crash."""
+        status = self._live.get(key)
+        if status is not None and key not in self._written:
+            self._written.add(key)
+            self.log.write(*key, status)
 
     def _rest(self, key: tuple[str, str], seconds: float) -> str:
         """Wait, and return why the execution of `key` shall not go on, if it shall not."""
@@ -195,6 +214,7 @@ class Executions:
             with self._changed:
                 self._live.pop(key, None)
                 self._cancelled.discard(key)
+                self._written.discard(key)
                 self._changed.notify_all()
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"

@@ -39,6 +39,10 @@ class ExecutionLog:
         id_ = _id(slug, invocation)
         document = _Document(id_, status, triples(id_, slug, status))
         self._store.put(document, kind="execution")
+        self.note(slug, invocation)
+
+    def note(self, slug: str, invocation: str) -> None:
+        """Know of an execution whose status is not kept yet."""
         with self._lock:
             known = self._known[slug]
             if invocation not in known:
