@@ -118,9 +118,12 @@ def _bases(tree: Any) -> Iterator[str]:
         for definition in node.get(str(TD.definesSecurityScheme), ()):
             for reference in definition.get(str(TD.hasInstanceConfiguration), ()):
                 iri = reference.get("@id", "")
-                head, slash, name = iri.rpartition("/")
-                if name in used and slash:
-                    yield head + slash
+                yield from (iri.removesuffix(name) for name in used if _is_resolved(iri, name))
+
+
+def _is_resolved(iri: str, name: Any) -> bool:
+    """Return whether an IRI is a name after some base; one such as `urn:x:1` gives `urn:name`."""
+    return isinstance(name, str) and iri.endswith((f"/{name}", f":{name}"))
 
 
 def _rebased(value: Any, old: str, new: str) -> Any:

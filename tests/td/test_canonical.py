@@ -176,6 +176,18 @@ def test_every_form_of_a_small_thing_keeps_its_graph(index: int) -> None:
     assert dataset(loaded.document, base_of(LAMP)) == dataset(LAMP, base_of(LAMP)), form
 
 
+@pytest.mark.parametrize(
+    "base", ["https://l.example/things/1", "file:///things/1.td.json", "urn:x:lamp", "urn:y"]
+)
+def test_whatever_base_a_thing_was_expanded_with_its_names_are_names(base: str) -> None:
+    """Names of security definitions are references, which each base turns into other IRIs."""
+    options = {"base": base, "documentLoader": _load_context}
+    loaded = load(pyld.expand(LAMP, options))
+    assert loaded.document["securityDefinitions"].keys() == LAMP["securityDefinitions"].keys()
+    assert loaded.document["properties"]["level"]["forms"][0]["security"] == "basic_sc"
+    assert dataset(loaded.document, BASE) == dataset(LAMP, BASE)
+
+
 def test_the_form_of_a_thing_description_is_restored() -> None:
     """What compaction breaks is mended: classes apart, arrays, empty maps, numbers, names."""
     loaded = load(json.dumps(expand(LAMP, base=base_of(LAMP)).nodes)).document
