@@ -127,3 +127,11 @@ def test_wotpy(tank):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {"written": 6}
+
+
+def test_td_playground(tank, run_node, tmp_path):
+    """The community's validator finds no fault in a TD with every kind of form."""
+    file = tmp_path / "tds"
+    file.write_bytes(requests.get(f"{tank}td", timeout=10).content)
+    checked = json.loads(run_node("validate_tds.mjs", str(file)))
+    assert (checked["faults"], checked["checks"]["json"]) == ([], "passed")
