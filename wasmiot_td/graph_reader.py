@@ -12,7 +12,7 @@ by their JSON pointers, these give back the order of forms and links and the key
 - members that the contexts give no meaning, empty objects and arrays, prefixes of the author,
   which become whole IRIs.
 
-rdflib, for its part, rewrites dates and numbers as it parses them (`literals.py`).
+rdflib, for its part, rewrites dates and numbers as it parses them (`rdf_graph.py` does not).
 """
 
 import re

@@ -4,13 +4,10 @@
 one literal in RDF, and only one of them is compacted to the term of a Thing Description.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
-from threading import RLock
 from typing import Any
 
-import rdflib
 from rdflib import XSD
 
 from wasmiot_td.contexts import bundled_documents
@@ -24,7 +21,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     str(XSD.double): float,
     str(XSD.boolean): {"true": True, "false": False}.__getitem__,
 }
-_LOCK = RLock()
 
 
 def as_expected(tree: Any, predicate: str = "") -> Any:
@@ -69,18 +65,6 @@ def _native(text: str, datatype: str) -> Any:
     except (KeyError, ValueError):
         return text
     return value if lexical_form(value, None) == (text, datatype) else text
-
-
-@contextmanager
-def literals_as_written() -> Iterator[None]:
-    """Keep rdflib from rewriting the literals that it reads (`2026-01-31T12:00:00Z`, `1E2`)."""
-    with _LOCK:
-        before = rdflib.NORMALIZE_LITERALS
-        rdflib.NORMALIZE_LITERALS = False
-        try:
-            yield
-        finally:
-            rdflib.NORMALIZE_LITERALS = before
 
 
 @cache

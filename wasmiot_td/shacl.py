@@ -23,6 +23,7 @@ from rdflib import RDF, RDFS, SH, Graph, Literal
 from wasmiot_td.document_kind import is_model, kind_of_types
 from wasmiot_td.iri import pointer_of
 from wasmiot_td.namespaces import TD, TM
+from wasmiot_td.rdf_graph import graph_of
 from wasmiot_td.report import Finding, Severity
 from wasmiot_td.resources import resource_directory
 from wasmiot_td.shacl_compiled import CompiledShapes, compiled
@@ -67,7 +68,7 @@ def explain(n_triples: bytes, document_id: str, types: Collection[str]) -> list[
     """Return what `validate` returns, by pyshacl alone."""
     kind = _kind(types)
     with quiet_literals():
-        graph = Graph().parse(data=_with_root_class(n_triples, document_id, kind), format="nt")
+        graph = graph_of(_with_root_class(n_triples, document_id, kind))
         results = list(_results(graph, kind))
         return [_finding(result, graph, document_id, _sources(kind)) for result in results]
 

@@ -41,10 +41,10 @@ from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
 from wasmiot_td.jsonld import document_base
-from wasmiot_td.literals import literals_as_written
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
+from wasmiot_td.rdf_graph import graph_of
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.shacl import quiet_literals, validate
 
@@ -75,8 +75,8 @@ class LoadedDocument:
     @cached_property
     def graph(self) -> Graph:
         """The same triples as an rdflib graph."""
-        with quiet_literals(), literals_as_written():
-            return Graph(identifier=self.id).parse(data=self.n_triples, format="nt")
+        with quiet_literals():
+            return graph_of(self.n_triples, self.id)
 
     @cached_property
     def model(self) -> VocabularyModel:
