@@ -1,4 +1,4 @@
-"""Which devices take modules at all."""
+"""Which devices could stand by."""
 
 from importlib.resources import files
 
@@ -8,5 +8,5 @@ _TAKERS = files(__package__).joinpath("takers.rq").read_text()
 
 
 def known_devices(store: Store) -> list[str]:
-    """Return every device of the directory that takes modules, ordered by id."""
+    """Return the devices that take modules and have not fallen silent, ordered by id."""
     return sorted({str(row["device"]) for row in store.select(_TAKERS)})

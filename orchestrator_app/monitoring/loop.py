@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from orchestrator_app.deployment.devices import Devices
+from orchestrator_app.deployment.installation import standby_name
 from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.observe import Observer
 from orchestrator_app.monitoring.reconcile import (
     Command,
     Desired,
     Move,
+    Patience,
+    Prepare,
+    Relieve,
     Remove,
     Restore,
     Settle,
@@ -26,6 +31,12 @@ from wasmiot_td.problem import ProblemError
 PATIENCE_ROUNDS = 3
 """A device that was silent for this many rounds loses its work."""
 
+SETTLING_ROUNDS = 10
+"""A device that has answered for this many rounds may become a stand-in."""
+
+BUSY_ROUNDS = 60
+"""A device that was busy for this many rounds is relieved."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,7 +48,11 @@ class Watch:
     ) -> None:
         self._deployments = deployments
         self._observer = Observer(store, devices)
-        self._patience_seconds = PATIENCE_ROUNDS * interval_seconds
+        self._patience = Patience(
+            PATIENCE_ROUNDS * interval_seconds,
+            SETTLING_ROUNDS * interval_seconds,
+            BUSY_ROUNDS * interval_seconds,
+        )
         self._backoff = Backoff()
         self._round = 0
 
@@ -48,8 +63,10 @@ class Watch:
         for deployment in desired:
             for device in deployment.revisions:
                 wanted.setdefault(device, []).append(deployment.slug)
+            for device in deployment.standbys:
+                wanted.setdefault(device, []).append(standby_name(deployment.slug))
         observed = self._observer.look(wanted)
-        commands = reconcile(self._unchanged(desired), observed, self._patience_seconds)
+        commands = reconcile(self._unchanged(desired), observed, self._patience)
         due = self._backoff.due(commands, self._round)
         failed = self._carry_out(due)
         self._backoff = self._backoff.after(commands, failed, self._round)
@@ -62,15 +79,7 @@ class Watch:
         return [d for d in desired if d in now and not self._deployments.is_busy(d.slug)]
 
     def _desired(self) -> list[Desired]:
-        return [
-            Desired(
-                d.slug,
-                d.state,
-                {device: t["wasmiot:revision"] for device, t in d.installations.items()},
-                d.leftovers,
-            )
-            for d in self._deployments.records.list()
-        ]
+        return [_desired(deployed) for deployed in self._deployments.records.list()]
 
     def _carry_out(self, commands: Sequence[Command]) -> list[Command]:
         """Carry out commands and return those that failed."""
@@ -90,11 +99,29 @@ class Watch:
                 self._deployments.restore(slug, device)
             case Remove(slug, device):
                 self._deployments.remove(slug, device)
-            case Move(slug, _):
+            case Move(slug, device):
                 self._deployments.settle(slug, "degraded")
-                self._deployments.deploy(slug)
+                self._deployments.move(slug, device)
+            case Relieve(slug, device):
+                self._deployments.move(slug, device)
+            case Prepare(slug):
+                self._deployments.prepare(slug)
             case Settle(slug, state):
                 self._deployments.settle(slug, state)
+
+
+def _desired(deployed: Deployed) -> Desired:
+    shares = deployed.standby_installations
+    steps = {action.step for action in deployed.actions}
+    return Desired(
+        deployed.slug,
+        deployed.state,
+        {device: t["wasmiot:revision"] for device, t in deployed.installations.items()},
+        deployed.leftovers,
+        {device: t["wasmiot:revision"] for device, t in shares.items()},
+        deployed.considered,
+        has_all_standbys=steps == {action.step for action in deployed.standbys},
+    )
 
 
 @contextmanager

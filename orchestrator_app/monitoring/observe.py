@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.monitoring.observation import Observation, observation_id
-from orchestrator_app.monitoring.reconcile import Observed
+from orchestrator_app.monitoring.reconcile import BUSY_LOAD, Observed
 from orchestrator_app.placement import query
 from orchestrator_app.store import Store
 from wasmiot_td.errors import InteractionError
@@ -33,6 +33,8 @@ class Observer:
         self._devices = devices
         self._clock = clock
         self._silent_since: dict[str, float] = {}
+        self._answering_since: dict[str, float] = {}
+        self._busy_since: dict[str, float] = {}
 
     def look(self, wanted: Wanted) -> list[Observed]:
         """Return how every device is now, ordered by id."""
@@ -55,7 +57,20 @@ class Observer:
         self._silent_since.pop(device, None)
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._write(Observation(device, True, now, health))
-        return Observed(device, 0, installed)
+        return self._answering(device, installed, health)
+
+    def _answering(
+        self, device: str, installed: Mapping[str, int], health: Mapping[str, Any]
+    ) -> Observed:
+        now, load = self._clock(), health.get("cpuLoad")
+        load = float(load) if isinstance(load, int | float) else 0.0
+        since = self._answering_since.setdefault(device, now)
+        if load > BUSY_LOAD:
+            busy_seconds = now - self._busy_since.setdefault(device, now)
+        else:
+            busy_seconds = 0.0
+            self._busy_since.pop(device, None)
+        return Observed(device, 0, installed, now - since, load, busy_seconds)
 
     def _installed(self, device: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, int]:
         installed = dict.fromkeys(self._devices.deployments(device), 0)
@@ -66,6 +81,8 @@ class Observer:
         return installed
 
     def _silent(self, device: str, error: InteractionError) -> Observed:
+        self._answering_since.pop(device, None)
+        self._busy_since.pop(device, None)
         since = self._silent_since.setdefault(device, self._clock())
         silent_seconds = max(self._clock() - since, 0.001)
         before = self._store.get(observation_id(device))

@@ -1,7 +1,9 @@
 """What to do about the difference between what is wanted and what is; pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from orchestrator_app.deployment.installation import standby_name
 
 
 @dataclass(frozen=True)
@@ -12,12 +14,18 @@ class Desired:
         revisions: what each of its devices should hold.
         leftovers: devices that it left and that could not be told. From others nothing is ever
             removed: another orchestrator may have put it there.
+        standbys: what each of its stand-ins should hold, under the name of stand-ins.
+        considered: the devices among which the stand-ins were chosen.
+        has_all_standbys: whether every step has one.
     """
 
     slug: str
     state: str
     revisions: Mapping[str, int]
     leftovers: frozenset[str] = frozenset()
+    standbys: Mapping[str, int] = field(default_factory=dict)
+    considered: frozenset[str] = frozenset()
+    has_all_standbys: bool = True
 
 
 @dataclass(frozen=True)
@@ -27,11 +35,17 @@ class Observed:
     Attributes:
         silent_seconds: for how long it has not answered; 0 if it did just now.
         installed: what it serves, by deployment; revision 0 where it is not known.
+        answering_seconds: for how long it has answered without a break.
+        load: the share of its processors in use.
+        busy_seconds: for how long that has been beyond `BUSY_LOAD`.
     """
 
     device: str
     silent_seconds: float
     installed: Mapping[str, int]
+    answering_seconds: float = 0.0
+    load: float = 0.0
+    busy_seconds: float = 0.0
 
     @property
     def is_answering(self) -> bool:
@@ -71,25 +85,60 @@ class Settle:
     state: str
 
 
-Command = Restore | Remove | Move | Settle
+@dataclass(frozen=True, order=True)
+class Prepare:
+    """Choose the stand-ins of a deployment again."""
+
+    slug: str
+
+
+@dataclass(frozen=True, order=True)
+class Relieve:
+    """Give the work of a device that has been busy for long to a stand-in that is not."""
+
+    slug: str
+    device: str
+
+
+Command = Restore | Remove | Move | Settle | Prepare | Relieve
+
+BUSY_LOAD = 0.9
+CALMER_BY = 0.3
+"""How much less loaded a stand-in must be, so that work does not go to and fro."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long something must be so before it counts.
+
+    Attributes:
+        silent_seconds: a device may be silent before its work goes elsewhere.
+        settling_seconds: a device must have answered before it becomes a stand-in, so that one
+            that comes and goes changes nothing.
+        busy_seconds: a device may be busy before it is relieved.
+    """
+
+    silent_seconds: float
+    settling_seconds: float = 0.0
+    busy_seconds: float = float("inf")
 
 
 def reconcile(
-    desired: Sequence[Desired], observed: Sequence[Observed], patience_seconds: float
+    desired: Sequence[Desired], observed: Sequence[Observed], patience: Patience
 ) -> list[Command]:
     """Return what brings the devices nearer to what is wanted; nothing if they are there.
 
     Args:
         desired: all deployments.
         observed: all devices in the directory; one that is missing is gone for good.
-        patience_seconds: how long a device may be silent before its work goes elsewhere.
+        patience: how long something must be so before it counts.
     """
     devices = {o.device: o for o in observed}
     commands: list[Command] = []
     for deployment in sorted(desired, key=lambda d: d.slug):
         commands += _removals(deployment, observed)
         if deployment.state != "undeploying":
-            commands += _repairs(deployment, devices, patience_seconds)
+            commands += _repairs(deployment, devices, patience)
     return commands
 
 
@@ -103,9 +152,9 @@ def _removals(deployment: Desired, observed: Sequence[Observed]) -> list[Command
 
 
 def _repairs(
-    deployment: Desired, devices: Mapping[str, Observed], patience_seconds: float
+    deployment: Desired, devices: Mapping[str, Observed], patience: Patience
 ) -> list[Command]:
-    lost = [d for d in sorted(deployment.revisions) if _is_lost(devices.get(d), patience_seconds)]
+    lost = [d for d in sorted(deployment.revisions) if _is_lost(devices.get(d), patience)]
     if lost:
         return [Move(deployment.slug, lost[0])]
     lacking = [
@@ -114,11 +163,46 @@ def _repairs(
     restored = [Restore(deployment.slug, d) for d in lacking if devices[d].is_answering]
     state = "degraded" if lacking else "deployed"
     settled = [Settle(deployment.slug, state)] if deployment.state != state else []
-    return [*restored, *settled]
+    commands: list[Command] = [*restored, *settled]
+    return commands or _preparations(deployment, devices, patience)
 
 
-def _is_lost(device: Observed | None, patience_seconds: float) -> bool:
-    return device is None or device.silent_seconds > patience_seconds
+def _preparations(
+    deployment: Desired, devices: Mapping[str, Observed], patience: Patience
+) -> list[Command]:
+    """Return what makes a deployment that runs well ready for a time when it does not."""
+    fresh = [
+        o
+        for o in devices.values()
+        if o.answering_seconds > patience.settling_seconds and o.device not in deployment.considered
+    ]
+    is_lost = any(_is_lost(devices.get(d), patience) for d in deployment.standbys)
+    if is_lost or (fresh and not deployment.has_all_standbys):
+        return [Prepare(deployment.slug)]
+    name = standby_name(deployment.slug)
+    lacking = [
+        d
+        for d, revision in sorted(deployment.standbys.items())
+        if devices[d].is_answering and devices[d].installed.get(name) != revision
+    ]
+    if lacking:
+        return [Restore(deployment.slug, d) for d in lacking]
+    return _relief(deployment, devices, patience)
+
+
+def _relief(
+    deployment: Desired, devices: Mapping[str, Observed], patience: Patience
+) -> list[Command]:
+    """Return the relief of the busiest device, if a stand-in is much less busy."""
+    loads = [devices[d].load for d in deployment.standbys if devices[d].is_answering]
+    busy = [d for d in deployment.revisions if devices[d].busy_seconds > patience.busy_seconds]
+    worst = sorted(busy, key=lambda d: (-devices[d].load, d))[:1]
+    calmest = min(loads, default=1.0)
+    return [Relieve(deployment.slug, d) for d in worst if calmest < devices[d].load - CALMER_BY]
+
+
+def _is_lost(device: Observed | None, patience: Patience) -> bool:
+    return device is None or device.silent_seconds > patience.silent_seconds
 
 
 def _holds(device: Observed, deployment: Desired, revision: int) -> bool:

@@ -10,13 +10,16 @@ from orchestrator_app.monitoring.reconcile import (
     Desired,
     Move,
     Observed,
+    Patience,
+    Prepare,
+    Relieve,
     Remove,
     Restore,
     Settle,
     reconcile,
 )
 
-PATIENCE = 10.0
+PATIENCE = Patience(10.0)
 DEVICES = ("urn:d:a", "urn:d:b", "urn:d:c")
 SLUGS = ("one", "two")
 
@@ -109,6 +112,39 @@ def test_another_revision_is_replaced():
     wanted = [Desired("one", "deployed", {"urn:d:a": 2})]
     commands = reconcile(wanted, [Observed("urn:d:a", 0.0, {"one": 1})], PATIENCE)
     assert commands == [Restore("one", "urn:d:a"), Settle("one", "degraded")]
+
+
+def test_a_stand_in_that_forgot_is_told_again():
+    """It is no reason to call the deployment degraded."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1}, standbys={"urn:d:b": 1})]
+    seen = [Observed("urn:d:a", 0.0, {"one": 1}), Observed("urn:d:b", 0.0, {})]
+    assert reconcile(wanted, seen, PATIENCE) == [Restore("one", "urn:d:b")]
+
+
+def test_stand_ins_are_chosen_again_when_one_is_gone():
+    """The deployment itself runs on meanwhile."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1}, standbys={"urn:d:b": 1})]
+    seen = [Observed("urn:d:a", 0.0, {"one": 1}), Observed("urn:d:b", 11.0, {})]
+    assert reconcile(wanted, seen, PATIENCE) == [Prepare("one")]
+
+
+def test_a_device_that_comes_and_goes_becomes_no_stand_in():
+    """It has to have answered for a while; then it may."""
+    known = frozenset({"urn:d:a"})
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1}, considered=known, has_all_standbys=False)]
+    for seconds, commands in ((3.0, []), (30.0, [Prepare("one")])):
+        new = Observed("urn:d:b", 0.0, {}, answering_seconds=seconds)
+        seen = [Observed("urn:d:a", 0.0, {"one": 1}), new]
+        assert reconcile(wanted, seen, Patience(10.0, 20.0)) == commands
+
+
+def test_a_busy_device_is_relieved_by_one_that_is_much_less_busy():
+    """Where all are busy, nothing moves."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1}, standbys={"urn:d:b": 1})]
+    busy = Observed("urn:d:a", 0.0, {"one": 1}, load=0.95, busy_seconds=70.0)
+    for load, commands in ((0.8, []), (0.1, [Relieve("one", "urn:d:a")])):
+        seen = [busy, Observed("urn:d:b", 0.0, {"one.standby": 1}, load=load)]
+        assert reconcile(wanted, seen, Patience(10.0, 20.0, 60.0)) == commands
 
 
 def test_what_fails_is_tried_again_ever_more_rarely():
