@@ -108,6 +108,14 @@ def lacking_profiles(store: Store, module: str) -> Mapping[str, tuple[str, ...]]
     return lacking
 
 
+def provided_interfaces(store: Store) -> dict[str, frozenset[str]]:
+    """Return what the devices of each capability profile provide."""
+    found: dict[str, set[str]] = {}
+    for profile, interface in store.select_texts(query("provided")):
+        found.setdefault(str(profile), set()).add(interface_name(str(interface)))
+    return {profile: frozenset(interfaces) for profile, interfaces in found.items()}
+
+
 def interface_name(iri: str) -> str:
     """Return what a person calls a host interface."""
     return iri.removeprefix(str(HOST_INTERFACE))
@@ -124,6 +132,8 @@ def _device(
     zone: str | None,
     healthy: str | None,
     last_seen: str | None,
+    cores: str | None,
+    architecture: str | None,
 ) -> DeviceFacts:
     return DeviceFacts(
         id=str(device),
@@ -133,6 +143,8 @@ def _device(
         cpu_load=float(cpu_load or 0),
         memory_load=float(memory_load or 0),
         zone=zone or None,
+        cpu_cores=float(cores or 0),
+        architecture=architecture or None,
         is_healthy=healthy in (None, "true", "1"),
         last_seen=last_seen,
     )

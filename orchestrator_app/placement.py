@@ -6,7 +6,7 @@ from typing import Any
 
 from rdflib import Literal
 
-from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
+from orchestrator_app.fleet_reader import lacking_profiles, provided_interfaces, read_fleet
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.errors import SolverError
 from orchestrator_app.solver.explanation import explain_device
@@ -146,8 +146,11 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
         own_deployment: the deployment whose present reservations do not count.
     """
     modules = dict.fromkeys(s.module.id for s in steps)
+    fleet = read_fleet(store, own_deployment)
+    if any(s.requires.interfaces or s.prefers.interfaces for s in steps):
+        fleet = replace(fleet, provides=provided_interfaces(store))
     return facts.View(
-        fleet=read_fleet(store, own_deployment),
+        fleet=fleet,
         lacking={m: lacking_profiles(store, m) for m in modules},
     )
 

@@ -168,8 +168,22 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "module": _NAME,
             "entrypoint": _NAME,
             "device": _IRI,
+            "requires": Node("Requirement"),
+            "prefers": Node("Requirement"),
         },
         required=("module", "entrypoint"),
+        is_closed=True,
+    ),
+    Kind(
+        "Requirement",
+        "wasmiot:Requirement",
+        {
+            "interfaces": Texts(),
+            "memoryBytes": _COUNT,
+            "cpuCores": _COUNT,
+            "architecture": _NAME,
+            "zone": _NAME,
+        },
         is_closed=True,
     ),
     Kind(

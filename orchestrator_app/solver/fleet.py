@@ -40,6 +40,8 @@ class DeviceFacts:
     cpu_load: float = 0.0
     memory_load: float = 0.0
     zone: str | None = None
+    cpu_cores: float = 0.0
+    architecture: str | None = None
     is_healthy: bool = True
     last_seen: str | None = None
     n_deployments: int = 0
@@ -67,7 +69,9 @@ class Fleet:
 
     Attributes:
         row_of: the row of each device, by id.
-        profile, zone: positions in `profiles` and `zones`; `NO_ZONE` for none.
+        profile, zone, architecture: positions in `profiles`, `zones` and `architectures`;
+            `NO_ZONE` for none.
+        provides: the interfaces of each profile, where they were asked for.
         holders: by module id, the rows of the devices that hold it.
     """
 
@@ -81,11 +85,15 @@ class Fleet:
     memory_load: Floats
     zones: tuple[str, ...]
     zone: Ints
+    cpu_cores: Floats
+    architectures: tuple[str, ...]
+    architecture: Ints
     is_healthy: Mask
     last_seen: tuple[str | None, ...]
     reserved_bytes: Ints
     n_deployments: Ints
     holders: Mapping[str, Ints] = field(default_factory=dict)
+    provides: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, devices: Iterable[DeviceFacts]) -> "Fleet":
@@ -93,6 +101,7 @@ class Fleet:
         rows = sorted(devices, key=lambda d: d.id)
         profiles, profile = _coded([d.profile for d in rows])
         zones, zone = _coded([d.zone for d in rows])
+        architectures, architecture = _coded([d.architecture for d in rows])
         return cls(
             ids=tuple(d.id for d in rows),
             row_of={d.id: row for row, d in enumerate(rows)},
@@ -104,6 +113,9 @@ class Fleet:
             memory_load=np.array([d.memory_load for d in rows], np.float64),
             zones=zones,
             zone=zone,
+            cpu_cores=np.array([d.cpu_cores for d in rows], np.float64),
+            architectures=architectures,
+            architecture=architecture,
             is_healthy=np.array([d.is_healthy for d in rows], np.bool_),
             last_seen=tuple(d.last_seen for d in rows),
             reserved_bytes=_integers([d.reserved_bytes for d in rows]),
@@ -129,7 +141,7 @@ class Fleet:
 
     def device(self, row: int) -> DeviceFacts:
         """Return the facts of one device."""
-        zone = int(self.zone[row])
+        zone, architecture = int(self.zone[row]), int(self.architecture[row])
         return DeviceFacts(
             id=self.ids[row],
             title=self.titles[row],
@@ -139,6 +151,8 @@ class Fleet:
             cpu_load=float(self.cpu_load[row]),
             memory_load=float(self.memory_load[row]),
             zone=None if zone == NO_ZONE else self.zones[zone],
+            cpu_cores=float(self.cpu_cores[row]),
+            architecture=None if architecture == NO_ZONE else self.architectures[architecture],
             is_healthy=bool(self.is_healthy[row]),
             last_seen=self.last_seen[row],
             n_deployments=int(self.n_deployments[row]),
@@ -146,10 +160,15 @@ class Fleet:
         )
 
     def knows(self, devices: Iterable[DeviceFacts]) -> bool:
-        """Whether devices can be changed without new rows, profiles or zones."""
+        """Whether devices can be changed without new rows or names."""
         profiles, zones = set(self.profiles), {None, *self.zones}
+        architectures = {None, *self.architectures}
         return all(
-            d.id in self.row_of and d.profile in profiles and d.zone in zones for d in devices
+            d.id in self.row_of
+            and d.profile in profiles
+            and d.zone in zones
+            and d.architecture in architectures
+            for d in devices
         )
 
     def changed(self, devices: Sequence[DeviceFacts]) -> "Fleet":
@@ -162,10 +181,7 @@ class Fleet:
                 copied[row] = value
             return copied if isinstance(column, np.ndarray) else tuple(copied)
 
-        zones: dict[str | None, int] = {
-            None: NO_ZONE,
-            **{name: code for code, name in enumerate(self.zones)},
-        }
+        zones, architectures = _codes(self.zones), _codes(self.architectures)
         profiles = {name: code for code, name in enumerate(self.profiles)}
         return replace(
             self,
@@ -174,6 +190,10 @@ class Fleet:
             memory_bytes=with_values(self.memory_bytes, [d.memory_bytes for d in devices]),
             cpu_load=with_values(self.cpu_load, [d.cpu_load for d in devices]),
             memory_load=with_values(self.memory_load, [d.memory_load for d in devices]),
+            cpu_cores=with_values(self.cpu_cores, [d.cpu_cores for d in devices]),
+            architecture=with_values(
+                self.architecture, [architectures[d.architecture] for d in devices]
+            ),
             zone=with_values(self.zone, [zones[d.zone] for d in devices]),
             is_healthy=with_values(self.is_healthy, [d.is_healthy for d in devices]),
             last_seen=with_values(self.last_seen, [d.last_seen for d in devices]),
@@ -198,6 +218,8 @@ class Fleet:
             cpu_load=self.cpu_load[rows],
             memory_load=self.memory_load[rows],
             zone=self.zone[rows],
+            cpu_cores=self.cpu_cores[rows],
+            architecture=self.architecture[rows],
             is_healthy=self.is_healthy[rows],
             last_seen=picked(self.last_seen),
             reserved_bytes=self.reserved_bytes[rows],
@@ -234,8 +256,14 @@ class Fleet:
 def _coded(values: Sequence[str | None]) -> tuple[tuple[str, ...], Ints]:
     """Return the distinct names in order, and for each value its position among them."""
     names = tuple(sorted({value for value in values if value is not None}))
+    codes = _codes(names)
+    return names, _integers([codes[value] for value in values])
+
+
+def _codes(names: Sequence[str]) -> dict[str | None, int]:
     codes: dict[str | None, int] = {name: code for code, name in enumerate(names)}
-    return names, _integers([codes.get(value, NO_ZONE) for value in values])
+    codes[None] = NO_ZONE
+    return codes
 
 
 def _holders(devices: Sequence[DeviceFacts]) -> dict[str, Ints]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator_app.solver.errors import UnknownReferences
-from orchestrator_app.solver.view import ModuleFacts, Step
+from orchestrator_app.solver.view import ModuleFacts, Requirement, Step
 from wasmiot_td.report import Finding
 
 
@@ -27,7 +27,14 @@ def steps_of(manifest: Mapping[str, Any], modules: Mapping[str, ModuleFacts]) ->
     if findings:
         raise UnknownReferences(findings)
     return tuple(
-        Step(i, modules[s["module"]], s["entrypoint"], s.get("device"))
+        Step(
+            i,
+            modules[s["module"]],
+            s["entrypoint"],
+            s.get("device"),
+            Requirement.of(s.get("requires", {})),
+            Requirement.of(s.get("prefers", {})),
+        )
         for i, s in enumerate(manifest["sequence"])
     )
 

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from orchestrator_app.solver.conditions import conditions
 from orchestrator_app.solver.filters import STATIC_FILTERS
 from orchestrator_app.solver.filters.filter import Filter
 from orchestrator_app.solver.fleet import Ints, Mask
@@ -55,7 +56,8 @@ def sift(step: Step, view: View) -> Sifted:
     What a device is for good is asked of every device, so that all of it is known at once;
     what it is now, only of those that could ever do.
     """
-    lasting = [*_lacking(step, view), *(_failure(f, step, view) for f in STATIC_FILTERS)]
+    static = (*STATIC_FILTERS, *conditions(step.requires))
+    lasting = [*_lacking(step, view), *(_failure(f, step, view) for f in static)]
     could_ever = _meets(lasting, len(view.fleet))
     present = [_failure(f, step, view, could_ever) for f in filters()]
     is_candidate = could_ever & _meets(present, len(view.fleet))

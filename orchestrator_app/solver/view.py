@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet
 
-__all__ = ["DeviceFacts", "Fleet", "ModuleFacts", "Step", "View"]
+__all__ = ["DeviceFacts", "Fleet", "ModuleFacts", "Requirement", "Step", "View"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,47 @@ class ModuleFacts:
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """What a device must have, or should have; what is empty is not asked for.
+
+    Attributes:
+        memory_bytes, cpu_cores: at least so much.
+    """
+
+    interfaces: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    cpu_cores: int = 0
+    architecture: str = ""
+    zone: str = ""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Requirement":
+        """Return the requirement that a manifest states."""
+        named = document.get("interfaces", ())
+        return cls(
+            interfaces=(named,) if isinstance(named, str) else tuple(named),
+            memory_bytes=document.get("memoryBytes", 0),
+            cpu_cores=document.get("cpuCores", 0),
+            architecture=document.get("architecture", ""),
+            zone=document.get("zone", ""),
+        )
+
+
+@dataclass(frozen=True)
 class Step:
-    """One step of a manifest: a function of a module, perhaps pinned to a device."""
+    """One step of a manifest: a function of a module, perhaps pinned to a device.
+
+    Attributes:
+        requires: what its device must have beside what the module needs.
+        prefers: what makes a device the better choice.
+    """
 
     index: int
     module: ModuleFacts
     entrypoint: str
     pinned_device: str | None = None
+    requires: Requirement = field(default_factory=Requirement)
+    prefers: Requirement = field(default_factory=Requirement)
 
     @property
     def label(self) -> str:

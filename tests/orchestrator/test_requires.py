@@ -1,0 +1,85 @@
+"""What a manifest requires of a device, and what it prefers."""
+
+import pytest
+
+WAT = '(module (memory (export "memory") 1) (func (export "f")))'
+DEVICES = {
+    "arm": {"wasmiot:architecture": "aarch64", "wasmiot:cpuCores": 4, "wasmiot:zone": "hall"},
+    "big": {"wasmiot:architecture": "x86_64", "wasmiot:memoryBytes": 10**9},
+    "eye": {"wasmiot:provides": ["camera.takeImage"], "wasmiot:zone": "yard"},
+}
+
+
+@pytest.fixture
+def place(client, supervisor, wasm):
+    """Return what solves a manifest of one step with some more members."""
+    for name, members in DEVICES.items():
+        td = supervisor(name) | members
+        client.put(f"/things/{td['id']}", json=td, content_type="application/td+json")
+    client.post("/modules?name=m", data=wasm(WAT), content_type="application/wasm")
+
+    def solved(**members):
+        manifest = {"name": "one", "sequence": [{"module": "m", "entrypoint": "f", **members}]}
+        return client.post("/manifests?dry-run=true", json=manifest)
+
+    return solved
+
+
+@pytest.mark.parametrize(
+    ("requires", "device", "others"),
+    [
+        ({"architecture": "aarch64"}, "arm", "none"),
+        ({"cpuCores": 2, "zone": "hall"}, "arm", "0 processor cores"),
+        ({"memoryBytes": 10**8}, "big", "1000000 bytes of memory"),
+        ({"interfaces": ["camera.takeImage"]}, "eye", "not provided"),
+        ({"zone": "yard"}, "eye", "hall"),
+    ],
+)
+def test_only_what_meets_every_condition_is_chosen(place, requires, device, others):
+    """The others are rejected by condition, with what they have instead."""
+    answer = place(requires=requires)
+    (placement,) = answer.get_json()["placements"]
+    assert placement["device"] == f"urn:ex:{device}"
+    assert {r["filter"] for r in placement["rejections"]} == {"requires"}
+    assert others in {r["offered"] for r in placement["rejections"]}
+
+
+def test_a_conflict_names_the_conditions_that_nobody_meets_together(place):
+    """Each alone is met by somebody."""
+    answer = place(requires={"zone": "hall", "memoryBytes": 10**8})
+    assert answer.status_code == 422
+    assert answer.get_json()["conflict"] == ["100000000 bytes of memory", "zone hall"]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_what_is_preferred_wins_among_equals(place, device):
+    """The preference is a score by name; nobody is rejected for it."""
+    answer = place(
+        prefers={
+            "arm": {"cpuCores": 3},
+            "big": {"memoryBytes": 10**8},
+            "eye": {"interfaces": ["camera.takeImage"], "zone": "yard"},
+        }[device]
+    )
+    (placement,) = answer.get_json()["placements"]
+    assert (placement["device"], placement["rejections"]) == (f"urn:ex:{device}", [])
+    scores = {s["name"]: s["value"] for s in placement["candidates"][0]["scores"]}
+    assert scores["preferred"] == 100
+
+
+@pytest.mark.parametrize(
+    "requires",
+    [
+        {"colour": "red"},
+        {"memoryBytes": "much"},
+        {"cpuCores": -1},
+        {"zone": ""},
+        "hall",
+        {"zone": 5},
+    ],
+)
+def test_what_cannot_be_required_is_refused(place, requires):
+    """An unknown member, or a value of another kind, is named with its place."""
+    answer = place(requires=requires)
+    assert answer.status_code == 422
+    assert answer.get_json()["validationErrors"][0]["field"].startswith("/sequence/0/requires")
