@@ -6,6 +6,7 @@ the document and what is known about the whole, and yields findings. `CHECKS` li
 
 import difflib
 import itertools
+import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -79,9 +80,14 @@ def check(document: CheckedDocument) -> list[Finding]:
     findings = [
         finding for place in document.places for each in CHECKS for finding in each(place, document)
     ]
-    if not document.is_model:
+    if not document.is_model and _has_braces(document.root):
         findings += _placeholders("", document.root)
     return findings
+
+
+def _has_braces(value: Any) -> bool:
+    """Return whether a text or a name may hold a placeholder; JSON itself never doubles them."""
+    return "{{" in json.dumps(value)
 
 
 def _walk(place: Place) -> Iterator[Place]:

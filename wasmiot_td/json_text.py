@@ -19,6 +19,9 @@ from wasmiot_td.report import Finding, Report
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 
+#: A number below this is no question to think about.
+_PLAIN = 2**53
+
 I_JSON = "RFC 7493, clause 2"
 _REPETITION = "RFC 7493, clause 2.3"
 _LARGEST = int(sys.float_info.max)
@@ -59,7 +62,7 @@ def parse(source: bytes | str) -> ParsedJson:
         return members
 
     value = _loads(text, collect)
-    return ParsedJson(value, tuple(_findings(value, repeated)))
+    return ParsedJson(value, tuple(_findings(value, repeated)) if repeated else check_value(value))
 
 
 def check_value(value: Any) -> tuple[Finding, ...]:
@@ -68,7 +71,7 @@ def check_value(value: Any) -> tuple[Finding, ...]:
     Raises:
         ValidationError: it is nested deeper than `MAX_DEPTH`.
     """
-    return tuple(_findings(value, {}))
+    return () if _is_sound(value, 0) else tuple(_findings(value, {}))
 
 
 def is_readable(findings: Iterable[Finding]) -> bool:
@@ -135,6 +138,24 @@ def _place_of(text: str, word: str) -> tuple[int, int]:
         else:
             index += 1
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
+
+
+def _is_sound(value: Any, depth: int) -> bool:
+    """Return whether there is nothing to find, which needs no pointers and is soon said."""
+    kind = type(value)
+    if kind is str:
+        return value.isascii() or _is_encodable(value)
+    if kind is dict:
+        if not all(map(_is_sound_name, value)):
+            return False
+        value = value.values()
+    elif kind is not list:
+        return value is None or kind is bool or (kind in (int, float) and abs(value) < _PLAIN)
+    return depth < MAX_DEPTH and all(_is_sound(item, depth + 1) for item in value)
+
+
+def _is_sound_name(name: Any) -> bool:
+    return type(name) is str and (name.isascii() or _is_encodable(name))
 
 
 def _findings(value: Any, repeated: Mapping[int, Any]) -> Iterator[Finding]:

@@ -93,7 +93,7 @@ class LoadedDocument:
 
 
 def load(
-    source: bytes | str | Mapping[str, Any] | Sequence[Any] | Graph,
+    source: bytes | str | json_text.ParsedJson | Mapping[str, Any] | Sequence[Any] | Graph,
     *,
     id: str | None = None,
     strict: bool = False,
@@ -103,7 +103,8 @@ def load(
 
     Args:
         source: the JSON text, what was parsed from it, or the graph of one document. What a graph
-            does not hold is lost (`graph_reader.py` says what).
+            does not hold is lost (`graph_reader.py` says what). What `json_text.parse` returned
+            is not copied: its value belongs to the loaded document from then on.
         id: the document's IRI if it has none; becomes its `id`.
         strict: a context that is not available is an error and not a warning.
         contexts: where contexts come from; the bundled ones if None.
@@ -133,11 +134,13 @@ def load(
 
 
 def _parse(
-    source: bytes | str | Mapping[str, Any] | Sequence[Any] | Graph, id: str | None
+    source: bytes | str | json_text.ParsedJson | Mapping[str, Any] | Sequence[Any] | Graph,
+    id: str | None,
 ) -> tuple[Any, tuple[Finding, ...]]:
     if isinstance(source, (bytes, str)):
-        parsed = json_text.parse(source)
-        return parsed.value, parsed.findings
+        source = json_text.parse(source)
+    if isinstance(source, json_text.ParsedJson):
+        return source.value, source.findings
     if isinstance(source, Graph):
         source = document_of(source, id)
     value: Any = dict(source) if isinstance(source, Mapping) else list(source)
@@ -188,6 +191,8 @@ def _canonical(
                 return again, others
     except JsonLdError as error:
         return _partly(error, value, reading, findings)
+    except ValidationError as error:  # it describes nothing, or several things
+        raise ValidationError(Report.of([*findings, *error.report.findings])) from None
     return canonical, faults
 
 

@@ -3,6 +3,7 @@
 Source: W3C WoT Discovery, clause 7.2 (directory).
 """
 
+import copy
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, r
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
+from wasmiot_td.json_text import ParsedJson
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.thing_description import LoadedDocument, load
@@ -71,10 +73,10 @@ class Directory:
         Raises:
             DocumentError: it is no valid Thing Description, or its id is another or reserved.
         """
-        document, findings = _parse(source)
-        given = document.pop("registration", None)
-        _drop_discovery_context(document)
-        loaded = _load(document, expected_id or f"urn:uuid:{uuid.uuid4()}", findings)
+        parsed = _parse(source)
+        given = parsed.value.pop("registration", None)
+        _drop_discovery_context(parsed.value)
+        loaded = load(parsed, id=expected_id or f"urn:uuid:{uuid.uuid4()}")
         if expected_id not in (None, loaded.id):
             raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
         return self._put(loaded, given, introduced_by)
@@ -87,14 +89,14 @@ class Directory:
 
         Source: RFC 7396 (JSON merge patch).
         """
-        patch, findings = _parse(merge_patch)
-        if findings:
-            raise ValidationError(Report.of(findings))
+        patch = _parse(merge_patch)
+        if patch.findings:
+            raise ValidationError(Report.of(patch.findings))
         with self._lock:
             known = self.get(thing_id)
             if known is None:
                 return None
-            source = merged(enriched(known), patch)
+            source = merged(enriched(known), patch.value)
             introduced_by = str(known.registration.get(INTRODUCED_BY, "http"))
             return self.register(source, expected_id=thing_id, introduced_by=introduced_by)[0]
 
@@ -185,23 +187,15 @@ def enriched(thing: StoredDocument) -> dict[str, Any]:
     }
 
 
-def _parse(source: bytes | Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Finding, ...]]:
+def _parse(source: bytes | Mapping[str, Any]) -> ParsedJson:
+    """Return a description that may be changed."""
     if isinstance(source, Mapping):
-        return dict(source), ()
+        findings = json_text.check_value(source)
+        return ParsedJson(copy.deepcopy(dict(source)), findings)
     parsed = json_text.parse(source)
     if not isinstance(parsed.value, dict):
         raise _refused("", "a JSON object is expected")
-    return parsed.value, parsed.findings
-
-
-def _load(document: dict[str, Any], thing_id: str, findings: tuple[Finding, ...]) -> LoadedDocument:
-    try:
-        loaded = load(document, id=thing_id)
-    except ValidationError as error:
-        raise ValidationError(Report.of([*findings, *error.report.findings])) from None
-    if findings:
-        raise ValidationError(Report.of(findings))
-    return loaded
+    return parsed
 
 
 def _drop_discovery_context(document: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
 """How documents are written into responses, and read out of requests."""
 
 import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
 from werkzeug.exceptions import PreconditionFailed, RequestEntityTooLarge
 
+from orchestrator_app.fast_json import dumps
 from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
 
@@ -22,8 +22,7 @@ def json_text(document: Any) -> bytes:
 
     One document is laid out for people, a list of them as fast as can be.
     """
-    indent = None if isinstance(document, list) else 2
-    return json.dumps(document, ensure_ascii=False, indent=indent).encode() + b"\n"
+    return dumps(document, is_indented=not isinstance(document, list)) + b"\n"
 
 
 def entity_tag(text: bytes) -> str:
@@ -69,16 +68,19 @@ def body() -> bytes:
     return bytes(data)
 
 
-def check_preconditions(current: Any | None) -> None:
+def check_preconditions(current: Callable[[], Any | None]) -> None:
     """Refuse a change if `If-Match` or `If-None-Match` say so (RFC 9110, clause 13).
 
     Args:
-        current: the document as it is now, None if there is none.
+        current: returns the document as it is now, None if there is none; asked if a header is.
 
     Raises:
         PreconditionFailed: somebody changed it in between, or it exists already.
     """
-    tag = None if current is None else entity_tag(json_text(current))
+    if "If-Match" not in request.headers and "If-None-Match" not in request.headers:
+        return
+    document = current()
+    tag = None if document is None else entity_tag(json_text(document))
     if "If-Match" in request.headers and (tag is None or not request.if_match.contains(tag)):
         raise PreconditionFailed("The document is not the one that If-Match names.")
     if tag is not None and request.if_none_match.contains(tag):

@@ -67,8 +67,7 @@ def read_thing(thing_id: str) -> Response:
 def put_thing(thing_id: str) -> Response:
     """Register or replace a description."""
     _check_content_type(_JSON_TYPES)
-    known = services().directory.get(thing_id)
-    check_preconditions(enriched(known) if known else None)
+    check_preconditions(lambda: _known(thing_id))
     thing, is_new = services().directory.register(body(), expected_id=thing_id)
     return Response(status=201, headers={"Location": _url(thing)}) if is_new else _done()
 
@@ -77,7 +76,8 @@ def put_thing(thing_id: str) -> Response:
 def patch_thing(thing_id: str) -> Response:
     """Change parts of a description."""
     _check_content_type({MERGE_PATCH})
-    check_preconditions(enriched(_existing(thing_id)))
+    existing = _existing(thing_id)
+    check_preconditions(lambda: enriched(existing))
     if services().directory.patch(thing_id, body()) is None:
         raise _unknown(thing_id)
     return _done()
@@ -86,9 +86,15 @@ def patch_thing(thing_id: str) -> Response:
 @blueprint.delete("/things/<path:thing_id>")
 def delete_thing(thing_id: str) -> Response:
     """Remove a description."""
-    check_preconditions(enriched(_existing(thing_id)))
+    existing = _existing(thing_id)
+    check_preconditions(lambda: enriched(existing))
     services().directory.delete(thing_id)
     return _done()
+
+
+def _known(thing_id: str) -> dict[str, Any] | None:
+    thing = services().directory.get(thing_id)
+    return enriched(thing) if thing else None
 
 
 def _existing(thing_id: str) -> StoredDocument:

@@ -6,10 +6,10 @@ names of the graphs that documents share. The embedded store's default graph is 
 documents' graphs and the shared ones; a server's is their union by its own setting.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator_app.fast_json import dumps, loads
 from orchestrator_app.store.errors import StoreLayoutError, UnstorableDocumentError
 from orchestrator_app.store.interface import StoredDocument
 from wasmiot_td.iri import well_formed
@@ -50,21 +50,19 @@ def bookkeeping(
     Raises:
         UnstorableDocumentError: it holds a lone surrogate, which UTF-8 cannot write.
     """
-    noted = {KIND: kind, JSON: _dumps(document), REGISTRATION: _dumps(registration or {})}
     try:
-        "".join(noted.values()).encode()
+        kind.encode()
+        texts = dumps(document).decode(), dumps(registration or {}).decode()
     except UnicodeEncodeError as error:
         raise UnstorableDocumentError(f"the document holds a lone surrogate: {error}") from error
-    return noted
+    return dict(zip((KIND, JSON, REGISTRATION), (kind, *texts), strict=True))
 
 
 def stored_document(document_id: str, noted: Mapping[str, str]) -> StoredDocument | None:
     """Return the document about which this was noted, None if nothing was."""
     if KIND not in noted:
         return None
-    return StoredDocument(
-        document_id, noted[KIND], json.loads(noted[JSON]), json.loads(noted[REGISTRATION])
-    )
+    return StoredDocument(document_id, noted[KIND], loads(noted[JSON]), loads(noted[REGISTRATION]))
 
 
 def check_layout(found: str, place: str) -> None:
@@ -78,7 +76,3 @@ def check_layout(found: str, place: str) -> None:
             f"the store in {place} has layout {found}, and this program knows layouts up to "
             f"{LAYOUT_VERSION}: run a newer version of it, or give it another store"
         )
-
-
-def _dumps(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
