@@ -25,15 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def settings_of(arguments: Sequence[str] | None = None) -> Settings:
     """Return the settings that the command line asks for."""
-    given = vars(_parser().parse_args(arguments))
+    given = vars(parser().parse_args(arguments))
     if given["announce"] is None:
         given["announce"] = given["discover"]
     return Settings(**{**given, "data_dir": given["data_dir"].resolve()})
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="orchestrator_app", description=main.__doc__)
-    add, default = parser.add_argument, Settings()
+def parser() -> argparse.ArgumentParser:
+    """Return the options, one for each setting that a person may want to change."""
+    made = argparse.ArgumentParser(prog="python -m orchestrator_app", description=main.__doc__)
+    add, default = made.add_argument, Settings()
     add("--host", default=default.host, help="address to listen on (%(default)s)")
     add("--port", type=int, default=default.port, help="port, 0 for a free one (%(default)s)")
     add("--public-url", default="", help="URL under which others reach this orchestrator")
@@ -84,4 +85,4 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="time limit of a query at /sparql (%(default)s)",
     )
-    return parser
+    return made

@@ -31,6 +31,7 @@ IMPORTERS = {
     "wasmtime": {"supervisor_app/runtime.py", "orchestrator_app/packages/wasm_binary.py"},
     "zeroconf": {"supervisor_app/announce.py", "orchestrator_app/directory/introduction.py"},
     "psutil": {"supervisor_app/health.py"},
+    "rich": {"wasmiot_td/terminal.py"},
     "orjson": {"orchestrator_app/fast_json.py"},
     "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from wasmiot_td.transport import Answer, Transport
+from wasmiot_td.transport import Answer, Body, Transport
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 TRACEPARENT = "traceparent"
@@ -88,7 +88,7 @@ class CarryingTransport(Transport):
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Answer]:
         """Send a request; see `Transport.open`."""

@@ -1,7 +1,7 @@
-"""The command `wasmiot`: what the library does, on files, directories and URLs.
+"""The commands `wasmiot td`: what the library does, on files, directories and URLs.
 
 Exit codes: 0 all is well; 1 a document is not acceptable; 2 it could not be read, or the command
-was not understood. Installed packages add commands by the entry-point group `wasmiot.commands`.
+was not understood.
 """
 
 import json
@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -19,6 +18,7 @@ from rdflib import Dataset, Graph, URIRef
 
 from wasmiot_td import json_text
 from wasmiot_td.bulk import FEW, in_processes
+from wasmiot_td.command_line import PLUGINS, main
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
 from wasmiot_td.errors import DocumentError, InteractionError, WasmiotError
@@ -30,7 +30,8 @@ from wasmiot_td.thing_description import LoadedDocument, load
 from wasmiot_td.thing_model import Instance, derive_thing
 from wasmiot_td.transport import HttpTransport
 
-PLUGINS = "wasmiot.commands"
+__all__ = ["PLUGINS", "main", "td"]
+
 INVALID = 1
 UNREADABLE = 2
 
@@ -53,11 +54,6 @@ Result = TypeVar("Result")
 
 
 @click.group()
-def main() -> None:
-    """Work with Thing Descriptions and with systems made of them."""
-
-
-@main.group()
 def td() -> None:
     """Thing Descriptions and Thing Models: check, compact, turn into RDF, derive."""
 
@@ -281,11 +277,3 @@ def _with_model_url(thing: dict[str, Any], url: str | None) -> dict[str, Any]:
         return thing
     links = [{**link, "href": url} if link["rel"] == "type" else link for link in thing["links"]]
     return {**thing, "links": links}
-
-
-def _add_plugins() -> None:
-    for plugin in entry_points(group=PLUGINS):
-        main.add_command(plugin.load(), plugin.name)
-
-
-_add_plugins()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol, Self
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
@@ -35,6 +35,20 @@ DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, ap
 _CHUNK_BYTES = 64 * 1024
 
 WsgiApplication = Callable[..., Iterable[bytes]]
+
+
+class Readable(Protocol):
+    """A body that is read as it is sent, and whose length is known before."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, at most `size`; none at the end."""
+
+
+Body = bytes | Readable
 
 
 @dataclass(frozen=True)
@@ -112,7 +126,7 @@ class Transport(ABC):
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Answer]:
         """Send a request, and return its response with the body unread.
@@ -126,7 +140,7 @@ class Transport(ABC):
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> Response:
@@ -211,7 +225,7 @@ class HttpTransport(Transport):
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Answer]:
         """Send a request over the network; see `Transport.open`."""
@@ -225,7 +239,7 @@ class HttpTransport(Transport):
 
     @contextmanager
     def _open(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: Body | None, headers: Mapping[str, str]
     ) -> Iterator[Answer]:
         try:
             with self._session().request(
@@ -307,11 +321,12 @@ class WsgiTransport(Transport):
         method: str,
         url: str,
         *,
-        body: bytes | None = None,
+        body: Body | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[Answer]:
         """Call the application that a URL belongs to; see `Transport.open`."""
-        return self._open(method, url, body or b"", headers or {})
+        content = body if isinstance(body, bytes | None) else b"".join(body)
+        return self._open(method, url, content or b"", headers or {})
 
     @contextmanager
     def _open(

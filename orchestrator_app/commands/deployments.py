@@ -1,0 +1,121 @@
+"""`wasmiot deploy`, `deployments`, `undeploy`, `rollback`: what runs where."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator_app.commands.options import names_of, remote, slug_of
+from wasmiot_td import terminal
+
+if TYPE_CHECKING:
+    from orchestrator_app.commands.client import Orchestrator
+    from wasmiot_td.consumed_thing import ConsumedThing
+
+_name_argument = click.argument(
+    "name", metavar="NAME", shell_complete=names_of("deployments", slug_of)
+)
+
+
+@click.command()
+@click.argument("source", metavar="NAME|FILE|-", shell_complete=names_of("manifests", slug_of))
+@remote
+def deploy(orchestrator: "Orchestrator", is_json: bool, source: str) -> None:
+    """Bring a manifest onto the devices; a file is handed in first."""
+    from orchestrator_app.commands.manifests import content_of, manifest_path, submitted
+    from orchestrator_app.commands.solutions import rejections_told
+
+    content = content_of(source)
+    slug = source if content is None else slug_of(submitted(orchestrator, content)[0])
+    with terminal.progress(f"deploying {slug}"), rejections_told(orchestrator):
+        document = orchestrator.send("POST", f"{manifest_path(slug)}/deploy").json()
+    if is_json:
+        return terminal.say_json(document)
+    _say(orchestrator, slug)
+    return terminal.say("", f"`wasmiot execute {slug}` runs it")
+
+
+@click.command()
+@click.argument(
+    "name", metavar="[NAME]", required=False, shell_complete=names_of("deployments", slug_of)
+)
+@remote
+def deployments(orchestrator: "Orchestrator", is_json: bool, name: str | None) -> None:
+    """List what is deployed, or show one deployment."""
+    if name is None:
+        return _list(orchestrator, is_json)
+    if is_json:
+        return terminal.say_json(_with_state(orchestrator.deployment(name)))
+    return _say(orchestrator, name)
+
+
+def _list(orchestrator: "Orchestrator", is_json: bool) -> None:
+    found = [slug_of(document) for document in orchestrator.pages("deployments")]
+    documents = [_with_state(orchestrator.deployment(slug)) for slug in found]
+    if is_json:
+        return terminal.say_json(documents)
+    titles = orchestrator.titles(_devices(p for d in documents for p in d["placement"]))
+    rows = [
+        (slug, document["state"], document["revision"], _chain(document["placement"], titles))
+        for slug, document in zip(found, documents, strict=True)
+    ]
+    empty = "Nothing is deployed; `wasmiot deploy NAME` brings a manifest onto the devices."
+    return terminal.say_table(("deployment", "state", ">revision", "steps"), rows, empty=empty)
+
+
+def _with_state(thing: "ConsumedThing") -> dict[str, Any]:
+    """Return the description of a deployment with the values of its properties."""
+    names = ("state", "revision", "placement")
+    return {**thing.td, **{name: thing.read_property(name) for name in names}}
+
+
+def _chain(placement: list[dict[str, Any]], titles: dict[str, str]) -> str:
+    return " → ".join(f"{p['entrypoint']} on {titles[p['device']]}" for p in placement)
+
+
+def _devices(placement: Iterable[dict[str, Any]]) -> set[str]:
+    return {p[role] for p in placement for role in ("device", "standby") if p.get(role)}
+
+
+def _say(orchestrator: "Orchestrator", slug: str) -> None:
+    document = _with_state(orchestrator.deployment(slug))
+    placement = document["placement"]
+    titles = orchestrator.titles(_devices(placement))
+    members = {"deployment": slug, "state": document["state"], "revision": document["revision"]}
+    terminal.say_members({**members, "at": document.get("base")})
+    terminal.say("")
+    terminal.say_table(
+        (">step", "function", "device", "standby"),
+        [
+            (p["step"], p["entrypoint"], titles[p["device"]], titles.get(p.get("standby", "")))
+            for p in placement
+        ],
+    )
+
+
+@click.command()
+@_name_argument
+@remote
+def undeploy(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Take a deployment from its devices."""
+    thing = orchestrator.deployment(name)
+    with terminal.progress(f"undeploying {name}"):
+        away = list(thing.invoke_action("undeploy") or ())
+    if is_json:
+        return terminal.say_json({"undeployed": name, "away": away})
+    told = f"; told when they are back: {', '.join(away)}" if away else ""
+    return terminal.say(f"undeployed {name}{told}")
+
+
+@click.command()
+@_name_argument
+@click.option("--to", "revision", type=click.IntRange(min=1), help="The one before if not given.")
+@remote
+def rollback(orchestrator: "Orchestrator", is_json: bool, name: str, revision: int | None) -> None:
+    """Return a deployment to an earlier revision."""
+    thing = orchestrator.deployment(name)
+    with terminal.progress(f"rolling {name} back"):
+        now = thing.invoke_action("rollback", revision)
+    if is_json:
+        return terminal.say_json({"deployment": name, "revision": now})
+    return _say(orchestrator, name)

@@ -1,0 +1,152 @@
+"""`wasmiot module`: wasm binaries and what is known of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import click
+
+from orchestrator_app.commands.options import module_name, names_of, remote
+from wasmiot_td import terminal
+
+if TYPE_CHECKING:
+    from orchestrator_app.commands.client import Orchestrator
+    from orchestrator_app.commands.multipart import Part
+
+MEBIBYTE = 1024 * 1024
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_name_argument = click.argument(
+    "name", metavar="NAME[:VERSION]", shell_complete=names_of("modules", module_name)
+)
+
+
+@click.group()
+def module() -> None:
+    """WebAssembly modules: add, list, show, remove."""
+
+
+@module.command()
+@click.argument("binary", type=_FILE)
+@click.option(
+    "--description", type=_FILE, metavar="FILE", help="Its Thing Model; read off the binary if not."
+)
+@click.option(
+    "--data",
+    "data_files",
+    multiple=True,
+    metavar="[PATH=]FILE",
+    help="A file that the module reads at PATH; at the file's own name if not given.",
+)
+@click.option("--name", help="What to call it where it has no description; as its file, if not.")
+@remote
+def add(
+    orchestrator: "Orchestrator",
+    is_json: bool,
+    binary: Path,
+    description: Path | None,
+    data_files: Sequence[str],
+    name: str | None,
+) -> None:
+    """Upload a module with its description and its data files."""
+    from orchestrator_app.commands.multipart import MultipartBody, Part
+
+    parts = [Part("binary", binary.name, binary, "application/wasm")]
+    if description:
+        parts.append(Part("description", description.name, description, "application/tm+json"))
+    parts += map(_data_part, data_files)
+    path = "modules" + (f"?{urlencode({'name': name})}" if name else "")
+    total = sum(part.path.stat().st_size for part in parts)
+    with terminal.progress(f"uploading {binary.name}", total, unit="bytes") as advance:
+        body = MultipartBody(parts, advance)
+        try:
+            response = orchestrator.send("POST", path, body, body.content_type)
+        finally:
+            body.close()
+    document, is_new = response.json(), response.status == 201
+    if is_json:
+        return terminal.say_json(document)
+    if not is_new:
+        terminal.say("It is there already.")
+    return _say(document)
+
+
+def _data_part(text: str) -> "Part":
+    from orchestrator_app.commands.multipart import Part
+
+    mount, equals, name = text.partition("=")
+    path = Path(name if equals else text)
+    if not path.is_file():
+        raise click.BadParameter(f"there is no file {str(path)!r}", param_hint="--data")
+    return Part("data", mount if equals else path.name, path)
+
+
+@module.command("list")
+@remote
+def list_modules(orchestrator: "Orchestrator", is_json: bool) -> None:
+    """List all modules."""
+    found = list(orchestrator.pages("modules"))
+    if is_json:
+        return terminal.say_json(found)
+    columns = ("module", "functions", "imports", ">memory")
+    empty = "There is no module; `wasmiot module add FILE.wasm` uploads one."
+    return terminal.say_table(columns, [_row(document) for document in found], empty=empty)
+
+
+def _row(document: dict[str, Any]) -> tuple[Any, ...]:
+    imports = document.get("wasmiot:imports", [])
+    return module_name(document), _functions(document), imports, _memory(document)
+
+
+def _functions(document: dict[str, Any]) -> list[str]:
+    return [name for kind in ("properties", "actions") for name in document.get(kind, {})]
+
+
+def _memory(document: dict[str, Any]) -> str:
+    size = document.get("wasmiot:requiredMemoryBytes")
+    return f"{size / MEBIBYTE:.2f} MiB" if isinstance(size, int | float) else ""
+
+
+@module.command()
+@_name_argument
+@remote
+def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Show what a module needs and offers."""
+    document = orchestrator.get(_path(name))
+    if is_json:
+        return terminal.say_json(document)
+    return _say(document)
+
+
+def _say(document: dict[str, Any]) -> None:
+    files = document.get("wasmiot:dataFile", [])
+    terminal.say_members(
+        {
+            "module": module_name(document),
+            "id": document["id"],
+            "description": document.get("description"),
+            "functions": _functions(document),
+            "exports": document.get("wasmiot:exports"),
+            "imports": document.get("wasmiot:imports"),
+            "memory": _memory(document),
+            "data files": [str(f.get("path")) for f in files if isinstance(f, dict)],
+            "digest": document.get("wasmiot:digest"),
+        }
+    )
+
+
+@module.command()
+@_name_argument
+@remote
+def remove(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Remove a module that no deployment uses."""
+    id = str(orchestrator.get(_path(name))["id"])
+    orchestrator.send("DELETE", _path(module_name({"id": id})))
+    if is_json:
+        return terminal.say_json({"removed": [id]})
+    return terminal.say(f"removed {module_name({'id': id})}")
+
+
+def _path(name: str) -> str:
+    return f"modules/{quote(name, safe=':')}"

@@ -1,0 +1,194 @@
+"""`wasmiot things`: the directory."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator_app.commands.options import names_of, remote, title_of
+from wasmiot_td import terminal
+from wasmiot_td.command_line import REFUSED, CommandFailed, failure_of
+
+if TYPE_CHECKING:
+    from orchestrator_app.commands.client import Orchestrator
+    from wasmiot_td.document_sources import Source
+
+MEBIBYTE = 1024 * 1024
+TD = "application/td+json"
+
+_name_argument = click.argument(
+    "name", metavar="ID|TITLE", shell_complete=names_of("things", title_of)
+)
+
+
+@click.group()
+def things() -> None:
+    """Devices and other Things: list, show, add, remove."""
+
+
+@things.command("list")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Not more than N.")
+@remote
+def list_things(orchestrator: "Orchestrator", is_json: bool, limit: int | None) -> None:
+    """List what the directory knows."""
+    with terminal.progress("asking for the Things") as advance:
+        found = []
+        for thing in orchestrator.pages("things", limit):
+            found.append(thing)
+            advance(1)
+    if is_json:
+        return terminal.say_json(found)
+    columns = ("title", "kind", ">memory", "provides", "id")
+    empty = "The directory is empty; `wasmiot supervisor` starts a device."
+    return terminal.say_table(columns, [_row(thing) for thing in found], empty=empty)
+
+
+def _row(thing: dict[str, Any]) -> tuple[Any, ...]:
+    return title_of(thing), _kinds(thing), _memory(thing), _interfaces(thing), thing["id"]
+
+
+def _kinds(thing: dict[str, Any]) -> list[str]:
+    types = _as_list(thing.get("@type"))
+    return [t.removeprefix("wasmiot:").lower() for t in types if t != "Thing"] or ["thing"]
+
+
+def _memory(thing: dict[str, Any]) -> str:
+    size = thing.get("wasmiot:memoryBytes")
+    return f"{size / MEBIBYTE:g} MiB" if isinstance(size, int | float) else ""
+
+
+def _interfaces(thing: dict[str, Any]) -> list[str]:
+    """Return the host modules that a device provides, without their functions."""
+    names = _as_list(thing.get("wasmiot:provides"))
+    return sorted({str(name).partition(".")[0] for name in names})
+
+
+def _as_list(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+@things.command()
+@_name_argument
+@remote
+def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Show a Thing: what it provides, and what can be done with it."""
+    thing = orchestrator.thing(name)
+    if is_json:
+        return terminal.say_json(thing)
+    registration = thing.get("registration", {})
+    return terminal.say_members(
+        {
+            "title": title_of(thing),
+            "id": thing["id"],
+            "kind": _kinds(thing),
+            "base": thing.get("base"),
+            "description": thing.get("description"),
+            "memory": _memory(thing),
+            "cores": thing.get("wasmiot:cpuCores"),
+            "architecture": thing.get("wasmiot:architecture"),
+            "zone": thing.get("wasmiot:zone"),
+            "provides": _as_list(thing.get("wasmiot:provides")),
+            "properties": sorted(thing.get("properties", {})),
+            "actions": sorted(thing.get("actions", {})),
+            "events": sorted(thing.get("events", {})),
+            "introduced by": registration.get("wasmiot:introducedBy"),
+            "registered": registration.get("created"),
+            "expires": registration.get("expires"),
+        }
+    )
+
+
+@things.command()
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|DIRECTORY|URL|-…")
+@remote
+def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> None:
+    """Register Thing Descriptions; one that is known is replaced.
+
+    All are tried; the exit code is 1 if the directory refused some.
+    """
+    from wasmiot_td.document_sources import expand_sources
+
+    found, results = list(expand_sources(sources)), []
+    with terminal.progress("registering", len(found)) as advance:
+        for source in found:
+            results.append(_registered(orchestrator, source))
+            advance(1)
+    _tell_registered(results, is_json)
+    if any("error" in result for result in results):
+        raise click.exceptions.Exit(REFUSED)
+
+
+def _registered(orchestrator: "Orchestrator", source: "Source") -> dict[str, Any]:
+    """Return what came of one description; a refusal is told there too."""
+    from wasmiot_td.document_sources import SourceError
+    from wasmiot_td.errors import ThingProblem
+
+    try:
+        return {"source": source.name, "id": _register(orchestrator, source.read())}
+    except SourceError as error:
+        return {"source": source.name, "error": {"title": str(error)}}
+    except ThingProblem as error:
+        failed = failure_of(error)
+        told = {"title": failed.message, **failed.problem}
+        return {"source": source.name, "error": told, "details": failed.details}
+
+
+def _register(orchestrator: "Orchestrator", content: bytes) -> str:
+    """Register a description and return its id; the directory makes one where it has none."""
+    from urllib.parse import unquote
+
+    from orchestrator_app.commands.client import thing_path
+
+    id = _id_of(content)
+    if id is not None:
+        orchestrator.send("PUT", thing_path(id), content, TD)
+        return id
+    response = orchestrator.send("POST", "things", content, TD)
+    return unquote(response.headers["location"].rpartition("/things/")[2])
+
+
+def _id_of(content: bytes) -> str | None:
+    """Return the id that a description states; whatever is wrong with it is the server's word."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    id = document.get("id") if isinstance(document, dict) else None
+    return id if isinstance(id, str) and id else None
+
+
+def _tell_registered(results: Sequence[dict[str, Any]], is_json: bool) -> None:
+    if is_json:
+        plain = [{k: v for k, v in result.items() if k != "details"} for result in results]
+        return terminal.say_json(plain)
+    for result in results:
+        if "error" not in result:
+            terminal.say(f"{result['source']}: {result['id']}")
+            continue
+        terminal.say(f"{result['source']}: {result['error']['title']}", err=True)
+        terminal.say(*(f"  {detail}" for detail in result.get("details", ())), err=True)
+    return None
+
+
+@things.command()
+@click.argument(
+    "names",
+    nargs=-1,
+    required=True,
+    metavar="ID|TITLE…",
+    shell_complete=names_of("things", title_of),
+)
+@remote
+def remove(orchestrator: "Orchestrator", is_json: bool, names: Sequence[str]) -> None:
+    """Take Things out of the directory; all must be known, or none is removed."""
+    from orchestrator_app.commands.client import thing_path
+
+    ids = [str(orchestrator.thing(name)["id"]) for name in names]
+    if len(set(ids)) < len(ids):
+        raise CommandFailed("the same Thing is named twice")
+    for id in ids:
+        orchestrator.send("DELETE", thing_path(id))
+    if is_json:
+        return terminal.say_json({"removed": ids})
+    return terminal.say(*(f"removed {id}" for id in ids))

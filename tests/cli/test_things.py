@@ -1,0 +1,107 @@
+"""`wasmiot things`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+Command = Callable[..., Result]
+
+LAMP: dict[str, Any] = {
+    "@context": "https://www.w3.org/2022/wot/td/v1.1",
+    "id": "urn:x:cli:lamp",
+    "title": "Lamp",
+    "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
+    "security": ["nosec_sc"],
+    "properties": {"on": {"type": "boolean", "forms": [{"href": "http://lamp.example/on"}]}},
+}
+
+
+@pytest.fixture
+def lamp(wasmiot: Any, tmp_path: Path) -> str:
+    """Register a lamp and return its id."""
+    path = tmp_path / "lamp.td.json"
+    path.write_text(json.dumps(LAMP))
+    wasmiot("things", "add", path)
+    return str(LAMP["id"])
+
+
+def test_devices_are_listed_with_what_they_provide(wasmiot: Any) -> None:
+    """The table shows title, memory and interfaces of each device."""
+    lines = wasmiot("things", "list").stdout.splitlines()
+    eye = next(line for line in lines if line.startswith("eye "))
+    assert "supervisor" in eye
+    assert "1.5 MiB" in eye
+    assert "camera, communication" in eye
+
+
+def test_as_json_the_list_has_whole_descriptions(wasmiot: Any) -> None:
+    """What the directory gave comes through unchanged."""
+    found = {thing["title"]: thing for thing in wasmiot.json("things", "list")}
+    assert {"eye", "brain"} <= found.keys()
+    assert found["eye"]["actions"]["deploy"]["forms"]
+
+
+def test_a_list_may_be_cut(wasmiot: Any) -> None:
+    """`--limit` asks for no more than that."""
+    assert len(wasmiot.json("things", "list", "--limit", "1")) == 1
+
+
+def test_a_thing_is_shown_by_title_and_by_id(wasmiot: Any, lamp: str) -> None:
+    """Either name leads to the same description."""
+    by_title, by_id = wasmiot.json("things", "show", "Lamp"), wasmiot.json("things", "show", lamp)
+    assert by_title == by_id
+    assert "properties on introduced" in " ".join(wasmiot("things", "show", lamp).stdout.split())
+
+
+def test_the_same_title_twice_asks_for_the_id(wasmiot: Any, lamp: str) -> None:
+    """The sentence lists the ids to choose from."""
+    other = json.dumps({**LAMP, "id": "urn:x:cli:other"}).encode()
+    wasmiot("things", "add", "-", stdin=other)
+    result = wasmiot("things", "show", "Lamp", code=1)
+    assert "2 Things are called 'Lamp'" in result.stderr
+    assert "urn:x:cli:other" in result.stderr
+    wasmiot("things", "remove", "urn:x:cli:other")
+
+
+def test_a_description_without_an_id_gets_one(wasmiot: Any) -> None:
+    """The id is told, and leads to the Thing."""
+    anonymous = {name: value for name, value in LAMP.items() if name != "id"}
+    added = wasmiot.json("things", "add", "-", stdin=json.dumps(anonymous).encode())
+    assert wasmiot.json("things", "show", added[0]["id"])["title"] == "Lamp"
+    wasmiot("things", "remove", added[0]["id"])
+
+
+def test_one_refused_description_does_not_stop_the_others(wasmiot: Any, tmp_path: Path) -> None:
+    """A folder is registered as far as possible; each fault is told with its place."""
+    good, bad = {**LAMP, "id": "urn:x:cli:good"}, {**LAMP, "id": "urn:x:cli:bad", "title": 3}
+    (tmp_path / "a.json").write_text(json.dumps(bad))
+    (tmp_path / "b.json").write_text(json.dumps(good))
+    result = wasmiot("things", "add", tmp_path, code=1)
+    assert "a.json" in result.stderr
+    assert "/title" in result.stderr
+    assert "urn:x:cli:good" in result.stdout
+    wasmiot("things", "remove", "urn:x:cli:good")
+
+
+def test_what_is_no_json_is_refused(wasmiot: Any) -> None:
+    """The directory's word on it comes through."""
+    answer = wasmiot.json("things", "add", "-", stdin=b"{", code=1)
+    assert answer[0]["error"]["status"] == 400
+
+
+def test_a_file_that_is_missing_is_a_misunderstanding(wasmiot: Any) -> None:
+    """It has the exit code of usage errors."""
+    assert "no such file" in wasmiot("things", "add", "nowhere.json", code=2).stderr
+
+
+def test_removed_things_are_gone(wasmiot: Any, lamp: str) -> None:
+    """All are looked up first: with one unknown nothing is removed."""
+    wasmiot("things", "remove", lamp, "urn:x:cli:nobody", code=4)
+    assert wasmiot.json("things", "remove", lamp) == {"removed": [lamp]}
+    error = wasmiot.json("things", "show", lamp, code=4)
+    assert error["exitCode"] == 4
+    assert "things list" in error["hint"]
