@@ -23,6 +23,9 @@ from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 
+LONGEST_LOOK_SECONDS = 3.0
+"""How long a device may take to say how it is; one that hangs must not hold up the others."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -33,6 +36,7 @@ class Services:
         transport: how other Things are reached.
         events: what happened in the directory.
         deployment_events: what happened to deployments.
+        looks: the way to the devices for whoever only looks, and does not wait long.
         streams: how many may listen at once; each holds a thread of the server.
     """
 
@@ -48,6 +52,7 @@ class Services:
     modules: Modules
     queries: QueryService
     devices: Devices
+    looks: Devices
     manifests: Manifests
     deployments: Deployments
     executions: Executions
@@ -75,6 +80,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     modules.rebase()
     directory, events = Directory(store), EventLog[DirectoryChange]()
     directory.on_change(events.note)
+    look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
+    looks = Devices(transport or HttpTransport(timeout_seconds=look_seconds))
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
     devices, manifests = Devices(transport), Manifests(store)
     deployments = Deployments(store, manifests, devices, settings.base_url)
@@ -99,6 +106,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
             directory=data_dir / "checkpoints" if data_dir else None,
         ),
         devices=devices,
+        looks=looks,
         manifests=manifests,
         deployments=deployments,
         executions=Executions(store, deployments, devices),

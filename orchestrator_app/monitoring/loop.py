@@ -128,7 +128,7 @@ def _desired(deployed: Deployed) -> Desired:
 def watch_devices(parts: Services) -> Iterator[None]:
     """Go round in a thread of its own as long as the context is entered."""
     interval_seconds = parts.settings.monitor_interval_seconds
-    watch = Watch(parts.store, parts.devices, parts.deployments, interval_seconds)
+    watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds)
     is_over = threading.Event()
     thread = threading.Thread(
         target=_go_round, args=(watch, interval_seconds, is_over), name="watch", daemon=True
