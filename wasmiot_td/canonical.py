@@ -7,7 +7,7 @@ keeps its own context.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -38,10 +38,12 @@ from wasmiot_td.namespaces import (
 )
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.td_form import restored, with_plain_texts
+from wasmiot_td.vocabulary import SCHEMA_TYPES, SECURITY_SCHEMES
 
 _TD_CONTEXTS = (TD_CONTEXT, TD_1_0_CONTEXT)
 _REPLACED = frozenset((*_TD_CONTEXTS, WASMIOT_CONTEXT))
 _TD_NAMESPACES = tuple(str(namespace) for namespace in (TD, JSONSCHEMA, HCTL, WOTSEC))
+_WORDS: Mapping[str, Collection[str]] = {"type": SCHEMA_TYPES, "scheme": SECURITY_SCHEMES}
 _VALUE_KEYWORDS = ("@value", "@list", "@set", "@graph", "@included", "@reverse", "@nest")
 
 
@@ -171,13 +173,26 @@ def compacted(document: Any, reading: Reading) -> Canonical:
 
 
 def is_spelled_otherwise(document: Any) -> bool:
-    """Return whether some of a document's keys are JSON-LD's spelling and not TD's."""
+    """Return whether some of a document's members are JSON-LD's spelling and not TD's.
+
+    So they are where bare compaction has merged the `type` of a schema, or the `scheme` of a
+    security scheme, with its `@type`.
+    """
     if not isinstance(document, dict):
         return True
     names = _td_prefixes(document.get("@context"))
     return any(
-        key in _VALUE_KEYWORDS or key.startswith(names) for key in _keys(without_context(document))
+        key in _VALUE_KEYWORDS or key.startswith(names) or _is_merged(key, value)
+        for key, value in _members(without_context(document))
     )
+
+
+def _is_merged(key: str, value: Any) -> bool:
+    """Return whether a member holds one word of TD and a class of another vocabulary."""
+    words = _WORDS.get(key)
+    if words is None or not isinstance(value, list):
+        return False
+    return len(value) > 1 and _count(value, words) == 1
 
 
 def _contexts(context: Any) -> Sequence[Any]:
@@ -265,6 +280,10 @@ def _is_prefix(name: str, iri: str) -> bool:
     )
 
 
+def _count(values: list[Any], words: Collection[str]) -> int:
+    return sum(isinstance(value, str) and value in words for value in values)
+
+
 def _td_prefixes(context: Any) -> tuple[str, ...]:
     bound = [
         f"{name}:"
@@ -276,14 +295,14 @@ def _td_prefixes(context: Any) -> tuple[str, ...]:
     return ("td:", "jsonschema:", "hctl:", "wotsec:", *_TD_NAMESPACES, *bound)
 
 
-def _keys(value: Any) -> Iterator[str]:
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        yield from value
+        yield from value.items()
         for item in value.values():
-            yield from _keys(item)
+            yield from _members(item)
     elif isinstance(value, list):
         for item in value:
-            yield from _keys(item)
+            yield from _members(item)
 
 
 def _require_one_root(tree: Sequence[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from pyld import jsonld as pyld
 
 from wasmiot_td import canonical
 from wasmiot_td.contexts import default_registry
+from wasmiot_td.errors import DocumentError
 from wasmiot_td.jsonld import document_base, expand
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD_1_0_CONTEXT, TD_CONTEXT
 from wasmiot_td.td_form import restored
@@ -200,6 +201,25 @@ def test_the_form_of_a_thing_description_is_restored() -> None:
     assert loaded["securityDefinitions"].keys() == LAMP["securityDefinitions"].keys()
     assert loaded["schemaDefinitions"] == LAMP["schemaDefinitions"]
     assert loaded["titles"] == LAMP["titles"]
+
+
+def test_what_bare_compaction_makes_of_a_thing_is_mended() -> None:
+    """It merges `type` and `@type`, calls empty maps by their property, unpacks arrays."""
+    base = base_of(LAMP)
+    options = {"base": base, "skipExpansion": True, "documentLoader": _load_context}
+    bare = pyld.compact(expand(LAMP, base=base).nodes, LAMP["@context"], options)
+    assert isinstance(bare["properties"]["level"]["type"], list)
+    loaded = load(bare)
+    level = loaded.document["properties"]["level"]
+    assert (level["@type"], level["type"]) == ("saref:LightSwitch", "integer")
+    assert dataset(loaded.document, base) == dataset(LAMP, base)
+
+
+@pytest.mark.parametrize("types", [["string", "null"], ["saref:LightSwitch"], ["string", 5]])
+def test_several_types_of_a_schema_are_still_a_fault(types: list[Any]) -> None:
+    """A schema has one type (TD 1.1, clause 5.3.2.1), and no class is written as one."""
+    with pytest.raises(DocumentError):
+        load({**LAMP, "properties": {"p": {"type": types, "forms": [{"href": "x"}]}}})
 
 
 def test_own_prefixes_are_kept_and_those_of_td_are_not() -> None:
