@@ -7,6 +7,7 @@ from typing import Any
 from rdflib import Literal
 
 from orchestrator_app.fleet_reader import lacking_profiles, provided_interfaces, read_fleet
+from orchestrator_app.lawful import Solver, lawful
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.errors import SolverError
 from orchestrator_app.solver.explanation import explain_device
@@ -67,7 +68,8 @@ def place(
     steps = read_steps(store, manifest)
     view = _without(read_view(store, steps, own_deployment), lost)
     try:
-        return _kept(steps, view, present or {}, lost) or Solved(steps, solve(steps, view))
+        solver = lawful(store, view)
+        return _kept(steps, solver, present or {}, lost) or Solved(steps, solver(steps))
     except SolverError as error:
         raise problem_of(error) from error
 
@@ -98,7 +100,7 @@ def explain(
 
 
 def _kept(
-    steps: tuple[facts.Step, ...], view: facts.View, present: Mapping[int, str], lost: str
+    steps: tuple[facts.Step, ...], solver: Solver, present: Mapping[int, str], lost: str
 ) -> Solved | None:
     """Return the present placement as a solution, or None where it is none any more."""
     if present.keys() != {step.index for step in steps}:
@@ -106,7 +108,7 @@ def _kept(
     free = {s.index for s in steps if s.pinned_device or present[s.index] == lost}
     pinned = [s if s.index in free else replace(s, pinned_device=present[s.index]) for s in steps]
     try:
-        return Solved(steps, solve(pinned, view), is_kept=lost not in present.values())
+        return Solved(steps, solver(pinned), is_kept=lost not in present.values())
     except SolverError:
         return None
 

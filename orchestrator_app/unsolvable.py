@@ -7,6 +7,7 @@ from orchestrator_app.solver.errors import (
     IncompatibleSteps,
     NoAssignment,
     NoCandidate,
+    PolicyBroken,
     SolverError,
     UnknownReferences,
 )
@@ -31,6 +32,9 @@ def problem_of(error: SolverError) -> ProblemError:
         case NoAssignment():
             title = "The devices cannot take all steps together"
             extra = {"steps": [step.index for step in error.steps]}
+        case PolicyBroken():
+            title = "A policy forbids it"
+            extra = {"breaches": list(error.messages)}
         case _:
             title = "No solution"
     return ProblemError(422, title, str(error)[:2000], **extra)

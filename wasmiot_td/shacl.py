@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import pyshacl
 from pyshacl.graph_abstraction import DataGraph
 from pyshacl.pytypes import SHACLExecutor
 from pyshacl.shape import Shape
 from pyshacl.shapes_graph import ShapesGraph
 from rdflib import RDF, RDFS, SH, Graph, Literal
+from rdflib.term import Node
 
 from wasmiot_td.document_kind import is_model, kind_of_types
 from wasmiot_td.iri import pointer_of
@@ -71,6 +73,21 @@ def explain(n_triples: bytes, document_id: str, types: Collection[str]) -> list[
         graph = graph_of(_with_root_class(n_triples, document_id, kind))
         results = list(_results(graph, kind))
         return [_finding(result, graph, document_id, _sources(kind)) for result in results]
+
+
+def results_of(graph: Graph, shapes: Graph) -> list[tuple[Node, str]]:
+    """Return what any shapes find in any graph: the focus node and the message of each result.
+
+    The shapes are parsed at each call; nothing that they name is fetched.
+    """
+    with quiet_literals():
+        _, report, _ = pyshacl.validate(graph, shacl_graph=shapes)
+    if not isinstance(report, Graph):
+        return []
+    return [
+        (focus, str(report.value(result, SH.resultMessage) or "a shape is not met"))
+        for result, focus in report.subject_objects(SH.focusNode)
+    ]
 
 
 def _kind(types: Collection[str]) -> str:

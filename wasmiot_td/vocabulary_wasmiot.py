@@ -67,6 +67,7 @@ THING_TERMS: Mapping[str, Member] = {
 
 AFFORDANCE_TERMS: Mapping[str, Member] = {
     "wasmiot:entrypoint": Text(r"\S", "the name of a function"),
+    "wasmiot:buffer": Text(r"\S", "the name of a function"),
     "wasmiot:writeEntrypoint": Text(r"\S", "the name of a function"),
     "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
     "wasmiot:mount": Node("Mount", or_many=True),
@@ -194,6 +195,7 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "@context": Anything(),
             "manifest": _TEXT,
             "generatedAtTime": _TEXT,
+            "policies": Texts(),
             "placements": NodeList("Placement"),
         },
         is_closed=True,

@@ -4,7 +4,8 @@ SolverError (a WasmiotError)
 ├── UnknownReferences    it names modules or entrypoints that nobody uploaded; carries findings
 ├── IncompatibleSteps    what a step gives is not what the next one takes; carries findings
 ├── NoCandidate          a step that no device can take; carries the step and the rejections
-└── NoAssignment         each step alone has a device, all of them together have none
+├── NoAssignment         each step alone has a device, all of them together have none
+└── PolicyBroken         a policy forbids whatever was found
 """
 
 from collections.abc import Sequence
@@ -56,3 +57,11 @@ class NoAssignment(SolverError):
         self.steps = tuple(steps)
         need = ", ".join(f"{s.label} {s.module.required_memory_bytes} bytes" for s in steps)
         super().__init__(f"the memory of the candidates does not hold all steps together: {need}")
+
+
+class PolicyBroken(SolverError):
+    """A policy forbids every solution that was found; carries what it says."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self.messages = tuple(dict.fromkeys(messages))
+        super().__init__("; ".join(self.messages))

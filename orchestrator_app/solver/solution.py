@@ -74,9 +74,14 @@ class Placement:
 
 @dataclass(frozen=True)
 class Solution:
-    """The best placement of all steps of a manifest."""
+    """The best placement of all steps of a manifest.
+
+    Attributes:
+        policies: the IRIs of the policies that it was checked against and conforms to.
+    """
 
     placements: tuple[Placement, ...]
+    policies: tuple[str, ...] = ()
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -92,7 +97,7 @@ class Solution:
             "manifest": f"urn:wasmiot:manifest:{slug}",
             "generatedAtTime": at.isoformat().replace("+00:00", "Z"),
             "placements": [placement_document(p) for p in self.placements],
-        }
+        } | ({"policies": list(self.policies)} if self.policies else {})
 
 
 def explanation_document(slug: str, placements: Sequence[Placement]) -> dict[str, Any]:

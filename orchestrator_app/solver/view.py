@@ -62,6 +62,7 @@ class Step:
     Attributes:
         requires: what its device must have beside what the module needs.
         prefers: what makes a device the better choice.
+        barred: the devices that a policy forbids for it, each with the reason.
     """
 
     index: int
@@ -70,6 +71,7 @@ class Step:
     pinned_device: str | None = None
     requires: Requirement = field(default_factory=Requirement)
     prefers: Requirement = field(default_factory=Requirement)
+    barred: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

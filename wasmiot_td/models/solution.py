@@ -58,4 +58,5 @@ class Solution(VocabularyModel):
     id: str | None = None
     manifest: str | None = None
     generated_at_time: str | None = None
+    policies: Strings | None = None
     placements: list[Placement] = Field(default=[])

@@ -9,9 +9,10 @@ from orchestrator_app.solver.filters.free_memory import free_memory
 from orchestrator_app.solver.filters.healthy import healthy
 from orchestrator_app.solver.filters.memory import memory
 from orchestrator_app.solver.filters.pinned_device import pinned_device
+from orchestrator_app.solver.filters.within_policy import within_policy
 
 STATIC_FILTERS: tuple[Filter, ...] = (memory,)
 """What a device is for good; asked of every device."""
 
-FILTERS: tuple[Filter, ...] = (pinned_device, healthy, free_memory)
+FILTERS: tuple[Filter, ...] = (pinned_device, healthy, free_memory, within_policy)
 """What a device is now; asked of those that could ever do."""

@@ -1,0 +1,50 @@
+"""Solve so that every policy is kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from orchestrator_app.policies import Policies
+from orchestrator_app.policy_check import Breach, breaches
+from orchestrator_app.solver.errors import PolicyBroken
+from orchestrator_app.solver.solution import Solution
+from orchestrator_app.solver.solve import solve
+from orchestrator_app.solver.view import Step, View
+from orchestrator_app.store import Store
+
+MOST_ROUNDS = 50
+"""How often devices are barred by policies before that is given up."""
+
+Solver = Callable[[Sequence[Step]], Solution]
+
+
+def lawful(store: Store, view: View) -> Solver:
+    """Return what solves steps so that every policy is kept.
+
+    A device with which a policy is broken is barred from its step, and the rest solved again.
+    """
+    policies = Policies(store).in_force()
+    if not policies:
+        return lambda steps: solve(steps, view)
+
+    def solved(steps: Sequence[Step]) -> Solution:
+        for _ in range(MOST_ROUNDS):
+            solution = solve(steps, view)
+            found = breaches(store, solution, policies)
+            if not found:
+                return replace(solution, policies=tuple(p.id for p in policies))
+            if not any(breach.steps for breach in found):
+                break
+            steps = _barred(steps, solution, found)
+        raise PolicyBroken([breach.message for breach in found])
+
+    return solved
+
+
+def _barred(steps: Sequence[Step], solution: Solution, found: Sequence[Breach]) -> tuple[Step, ...]:
+    reasons = {step: breach.message for breach in found for step in breach.steps}
+    return tuple(
+        replace(s, barred={**s.barred, solution.placements[s.index].device: reasons[s.index]})
+        if s.index in reasons
+        else s
+        for s in steps
+    )
