@@ -15,6 +15,7 @@ from orchestrator_app.directory.claims import foreign_claims
 from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
+from orchestrator_app.directory.seen_texts import SeenTexts
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
@@ -48,6 +49,7 @@ class Directory:
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
+        self._seen = SeenTexts()
 
     def on_change(self, listener: Listener) -> None:
         """Have a function called after each change, in the order of the changes."""
@@ -73,13 +75,21 @@ class Directory:
         Raises:
             DocumentError: it is no valid Thing Description, or its id is another or reserved.
         """
+        if isinstance(source, bytes):
+            renewed = self._renewed(source, expected_id, introduced_by)
+            if renewed is not None:
+                return renewed, False
         parsed = _parse(source)
         given = parsed.value.pop("registration", None)
         _drop_discovery_context(parsed.value)
-        loaded = load(parsed, id=expected_id or f"urn:uuid:{uuid.uuid4()}")
+        new_id = f"urn:uuid:{uuid.uuid4()}"
+        loaded = load(parsed, id=expected_id or new_id)
         if expected_id not in (None, loaded.id):
             raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
-        return self._put(loaded, given, introduced_by)
+        kept = self._put(loaded, given, introduced_by)
+        if isinstance(source, bytes) and loaded.id != new_id:
+            self._seen.note(source, expected_id, loaded.document, given)
+        return kept
 
     def patch(self, thing_id: str, merge_patch: bytes) -> StoredDocument | None:
         """Change parts of a description; what comes out is checked as a whole.
@@ -158,6 +168,26 @@ class Directory:
                 before = known.document if known else None
                 self._tell(DirectoryChange(kind, loaded.id, before, loaded.document))
         return thing, is_new
+
+    def _renewed(
+        self, source: bytes, expected_id: str | None, introduced_by: str
+    ) -> StoredDocument | None:
+        """Return the Thing with a new registration, None if the text says anything new."""
+        seen = self._seen.find(source, expected_id)
+        if seen is None:
+            return None
+        with self._lock:
+            known = self.get(seen.id)
+            if known is None or not seen.is_still(known.document):
+                return None
+            registration = registered(
+                seen.registration, known.registration, self._now(), introduced_by
+            )
+            if not self._store.renew(seen.id, registration):
+                return None
+            thing = StoredDocument(known.id, "thing", known.document, registration)
+            self._note_expiry(thing)
+        return thing
 
     def _note_expiry(self, thing: StoredDocument, *, has_gone: bool = False) -> None:
         """Remember what will expire, so that a purge need not read every Thing."""

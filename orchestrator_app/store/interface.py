@@ -76,6 +76,13 @@ class Store(Protocol):
             KindConflictError: the id belongs to a document of another kind.
         """
 
+    def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
+        """Write what the directory notes about a document, and leave the document as it is.
+
+        Returns:
+            Whether the document is there.
+        """
+
     def get(self, document_id: str) -> StoredDocument | None:
         """Return a document, or None."""
 

@@ -52,10 +52,15 @@ def bookkeeping(
     """
     try:
         kind.encode()
-        texts = dumps(document).decode(), dumps(registration or {}).decode()
+        texts = dumps(document).decode(), registration_text(registration or {})
     except UnicodeEncodeError as error:
         raise UnstorableDocumentError(f"the document holds a lone surrogate: {error}") from error
     return dict(zip((KIND, JSON, REGISTRATION), (kind, *texts), strict=True))
+
+
+def registration_text(registration: Mapping[str, Any]) -> str:
+    """Return what is noted as registration."""
+    return dumps(registration).decode()
 
 
 def stored_document(document_id: str, noted: Mapping[str, str]) -> StoredDocument | None:

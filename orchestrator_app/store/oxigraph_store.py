@@ -24,6 +24,7 @@ from wasmiot_td.iri import part_iri
 
 _STORE = ox.NamedNode(layout.BOOKKEEPING)
 _KIND = ox.NamedNode(layout.KIND)
+_REGISTRATION = ox.NamedNode(layout.REGISTRATION)
 _LAYOUT = ox.NamedNode(layout.LAYOUT)
 _SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
 _XSD_STRING = ox.NamedNode(str(rdflib.XSD.string))
@@ -95,6 +96,16 @@ class OxigraphStore:
             if known_kind is None:
                 bisect.insort(self._ids[kind], document.id)
         return known_kind is None
+
+    def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
+        """See `Store.renew`."""
+        graph = _named(document_id)
+        new = _noted(graph, {layout.REGISTRATION: layout.registration_text(registration)})
+        with self._write_lock:
+            old = set(self._db.quads_for_pattern(graph, _REGISTRATION, None, _STORE))
+            if old:
+                self._write(old - new, new - old)
+        return bool(old)
 
     def get(self, document_id: str) -> StoredDocument | None:
         """See `Store.get`."""

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,19 @@ class SparqlStore:
             shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
         with self._write_lock:
             return self._replace(document.id, _State(wanted, frozenset(quads)), shared)
+
+    def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
+        """See `Store.renew`."""
+        noted = {_REGISTRATION: string_term(layout.registration_text(registration))}
+        with self._write_lock:
+            for _ in range(_MAX_ATTEMPTS):
+                known = self._state(document_id)
+                if _KIND not in known.noted:
+                    return False
+                wanted = replace(known, noted=known.noted | noted)
+                if known == wanted or self._try(document_id, known, wanted, set()):
+                    return True
+        raise _written_by_too_many(document_id)
 
     def get(self, document_id: str) -> StoredDocument | None:
         """See `Store.get`."""
@@ -227,7 +240,7 @@ class SparqlStore:
                 document_id, known, wanted, shared
             ):
                 return known_kind is None
-        raise StoreUnavailableError(f"{document_id} is written by too many at once; try again")
+        raise _written_by_too_many(document_id)
 
     def _is_there(self, known: _State, wanted: _State, shared: set[Quad]) -> bool:
         is_noted = known.noted.items() >= wanted.noted.items()
@@ -276,6 +289,10 @@ class SparqlStore:
             f" WHERE {{ GRAPH {_STORE} {{ {version} ?version }}"
             f" BIND (?version + 1 AS ?next) {where} }}"
         )
+
+
+def _written_by_too_many(document_id: str) -> StoreUnavailableError:
+    return StoreUnavailableError(f"{document_id} is written by too many at once; try again")
 
 
 def _guard(name: str, revision: str | None) -> str:
