@@ -88,16 +88,23 @@ class Targets:
         return answer
 
     def _deliver(self, url: str, name: str, outcome: Outcome, context: CallContext) -> Any:
+        """Send an outcome by a description that is at hand, or if that is outdated by a new one."""
+        is_at_hand = url in self._descriptions
+        try:
+            return self._invoke(url, name, outcome, context)
+        except InteractionError as error:
+            self._descriptions.pop(url, None)
+            if not is_at_hand or isinstance(error, ThingUnreachable) or _may_pass(error):
+                raise
+        return self._invoke(url, name, outcome, context)
+
+    def _invoke(self, url: str, name: str, outcome: Outcome, context: CallContext) -> Any:
         transport = CarryingTransport(self._transport, context.headers)
         thing = ConsumedThing(self._description(url), transport, url=url)
-        try:
-            if outcome.file is None:
-                return thing.invoke_action(name, outcome.value)
-            body = outcome.file.read_bytes()
-            return thing.invoke_action(name, body=body, content_type=outcome.media_type)
-        except InteractionError:
-            self._descriptions.pop(url, None)
-            raise
+        if outcome.file is None:
+            return thing.invoke_action(name, outcome.value)
+        body = outcome.file.read_bytes()
+        return thing.invoke_action(name, body=body, content_type=outcome.media_type)
 
     def _description(self, url: str) -> Mapping[str, Any]:
         expires, description = self._descriptions.get(url, (0.0, {}))

@@ -73,6 +73,17 @@ def test_a_call_without_a_key_gets_one_for_the_next(chain):
     assert len(seen) == 3
 
 
+def test_a_target_that_has_changed_is_described_anew(chain):
+    """A description that is kept for a while does not outlive a change of its Thing."""
+    device, _, apps = chain
+    assert device.invoke("chain", "count")["status"] == "completed"
+    app, form = Flask("moved"), {"href": "http://t/taken", "op": ["invokeaction"]}
+    app.add_url_rule("/td", "td", view_func=lambda: {"actions": {"take": {"forms": [form]}}})
+    app.add_url_rule("/taken", "taken", view_func=lambda: {"value": 1}, methods=["POST"])
+    apps["http://t/"] = app
+    assert device.invoke("chain", "count")["status"] == "completed"
+
+
 def test_a_refusal_is_not_tried_again(chain):
     """What a target refuses for good fails the call with what it said."""
     device, seen, apps = chain
