@@ -74,6 +74,8 @@ class Limits:
 
     def capped(self, wanted: Mapping[str, float]) -> "Limits":
         """Return the limits that a module asks for, none of them above these."""
+        if not wanted:
+            return self
         names = {
             "wallSeconds": "seconds",
             "memoryBytes": "memory_bytes",
@@ -102,6 +104,7 @@ class CallRequest:
         directory: what the guest sees as `/`; None if it needs no files.
         state: installation and module whose one instance is kept for the next call; None for a
             fresh instance.
+        buffer: the function that says where the module takes bytes; empty for its `alloc`.
     """
 
     compiled: Path
@@ -110,6 +113,7 @@ class CallRequest:
     decode: Callable[[Guest, tuple[Any, ...]], Any]
     directory: Path | None = None
     state: tuple[str, str] | None = None
+    buffer: str = ""
 
 
 @dataclass(eq=False)

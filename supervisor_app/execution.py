@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation, Reference
 from supervisor_app.modules import Packages
 from supervisor_app.runtime import Runtime
-from supervisor_app.values import argument_schemas, decoder, lower
+from supervisor_app.values import Decode, argument_schemas, buffer_decoder, decoder, lower
 from wasmiot_td.data_schema import check_value
 
 Resolve = Callable[[Reference], Any]
@@ -89,16 +89,18 @@ class Execution:
         """
         interface = self._packages.interface(operation.module.package.digest)
         function = function_of(operation, interface, inputs.is_write)
-        request = CallRequest(
-            compiled=self._packages.compiled_path(operation.module.package.digest),
-            entrypoint=operation.function(inputs.is_write),
-            arguments=self._arguments(operation, inputs, function),
-            decode=decoder(operation.output_schema, function, interface.has_memory),
-        )
-        if operation.module.is_stateful:
-            request = replace(request, state=(operation.slug, operation.module.id))
+        is_kept = operation.module.is_stateful
+        arguments = self._arguments(operation, inputs, function)
         with self._directory(operation, inputs, interface, wait_seconds) as directory:
-            request = replace(request, directory=directory)
+            request = CallRequest(
+                compiled=self._packages.compiled_path(operation.module.package.digest),
+                entrypoint=operation.function(inputs.is_write),
+                arguments=arguments,
+                decode=_decoder(operation, function, interface),
+                directory=directory,
+                state=(operation.slug, operation.module.id) if is_kept else None,
+                buffer=operation.buffer,
+            )
             try:
                 value = self._runtime.run(request, call, wait_seconds)
                 outcome = _outcome(operation, inputs, value, directory, keep_as)
@@ -123,7 +125,7 @@ class Execution:
             resolved = {f"dependsOn {r.id}": self._resolve(r) for r in unnamed}
             names += list(resolved)
             values |= resolved
-        return lower(names, values, function)
+        return lower(names, values, function, is_buffered=bool(operation.buffer))
 
     def forget(self, slug: str) -> None:
         """Remove what is kept between the calls of an installation."""
@@ -158,6 +160,12 @@ def function_of(
     if function is None:
         raise CallFailedError("engine", f"the module exports no function {name!r}")
     return function
+
+
+def _decoder(operation: Operation, function: FunctionType, interface: ModuleInterface) -> Decode:
+    if operation.buffer and not function.results:
+        return buffer_decoder(operation.output_schema)
+    return decoder(operation.output_schema, function, interface.has_memory)
 
 
 def _explained(error: CallFailedError, directory: Path | None) -> CallFailedError:

@@ -83,6 +83,7 @@ class Operation:
     Attributes:
         entrypoint: the function that is called; that a property is read by.
         write_entrypoint: the function that a property is written by.
+        buffer: the function that returns the address of the module's own room for bytes.
     """
 
     slug: str
@@ -90,6 +91,7 @@ class Operation:
     name: str
     entrypoint: str
     write_entrypoint: str
+    buffer: str
     module: Module
     affordance: Mapping[str, Any]
     mounts: tuple[Mount, ...] = ()
@@ -235,6 +237,7 @@ def _operation(
         name,
         entrypoint,
         str(affordance.get("wasmiot:writeEntrypoint", entrypoint)),
+        str(affordance.get("wasmiot:buffer", "")),
         module,
         affordance,
         tuple(_mount(m) for m in _as_list(affordance.get("wasmiot:mount"))),

@@ -45,11 +45,23 @@ def _faults(
         yield f"the function's type {function} has values of {sorted(unknown)}"
         return
     yield from _input_faults(operation, function, interface, is_write=is_write)
+    yield from _buffer_faults(operation, interface)
     if operation.is_watched and is_file(operation.output_schema):
         yield "a file cannot be watched for changes"
     is_answered = bool(operation.output_schema) and not is_write
-    if is_answered and not operation.mounts_at("output") and not function.results:
+    is_left = bool(operation.buffer) or bool(operation.mounts_at("output"))
+    if is_answered and not is_left and not function.results:
         yield f"an output is described, and {operation.entrypoint} returns nothing: {function}"
+
+
+def _buffer_faults(operation: Operation, interface: ModuleInterface) -> Iterator[str]:
+    if not operation.buffer:
+        return
+    if interface.functions.get(operation.buffer) != FunctionType((), ("i32",)):
+        yield f"the module exports no buffer {operation.buffer}() -> i32"
+    output = operation.output_schema
+    if _is_text(output) and not isinstance((output or {}).get("maxLength"), int):
+        yield "the output is as long as its maxLength says, and there is none"
 
 
 def _input_faults(
@@ -57,12 +69,12 @@ def _input_faults(
 ) -> Iterator[str]:
     schemas = argument_schemas(operation, is_write)
     texts = [name for name, schema in schemas.items() if _is_text(schema)]
-    room = len(schemas) + len(texts)
+    room = len(schemas) + (0 if operation.buffer else len(texts))
     is_filled = room == len(function.params)
     if not is_filled and (room > len(function.params) or not operation.depends_on):
         use = "written" if is_write else "used"
         yield f"it is {use} with {list(schemas)}, {room} parameters; the function is {function}"
-    if texts and "alloc" not in interface.functions:
+    if texts and not operation.buffer and "alloc" not in interface.functions:
         yield f"{texts} need the module to export alloc(i32) -> i32"
 
 

@@ -160,6 +160,9 @@ def _file_input(
     if body.media_type not in (*_ANY_BYTES, wanted):
         detail = f"the input is a file of {wanted}, not {body.media_type}"
         raise ProblemError(415, "Wrong media type", detail)
+    most = schema.get("maxLength")
+    if isinstance(most, int) and len(body.content) > most:
+        raise ProblemError(413, "Input too large", f"at most {most} bytes")
     mounts = operation.mounts_at("execution")
     if not mounts:
         return Inputs({**values, "": body.content}, {})

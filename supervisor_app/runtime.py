@@ -308,20 +308,24 @@ def _enter(
     function = exports.get(request.entrypoint)
     if not isinstance(function, wasmtime.Func):
         raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
-    values = _lower(guest, request.arguments)
-    expected = len(function.type(store).params)
-    if len(values) != expected:
-        raise ArgumentError(f"{request.entrypoint} takes {expected} values, not {len(values)}")
-    returned = function(store, *values)
+    room = exports[request.buffer](store) & 0xFFFFFFFF if request.buffer else None
+    values = _lower(guest, request.arguments, room)
+    returned = _as_tuple(function(store, *values))
+    if room is not None and not returned:
+        returned = (room,)
     call.check_files()
     guest.readable_bytes = call.limits.output_bytes
-    return request.decode(guest, _as_tuple(returned))
+    return request.decode(guest, returned)
 
 
-def _lower(guest: Guest, arguments: Sequence[Argument]) -> list[int | float]:
+def _lower(guest: Guest, arguments: Sequence[Argument], room: int | None) -> list[int | float]:
+    """Return the values of the parameters, with bytes put into the guest's memory."""
     values: list[int | float] = []
     for argument in arguments:
-        if isinstance(argument, bytes):
+        if isinstance(argument, bytes) and room is not None:
+            guest.write(room, argument)
+            values.append(len(argument))
+        elif isinstance(argument, bytes):
             address = guest.allocate(max(len(argument), 1))
             guest.write(address, argument)
             values += [address, len(argument)]

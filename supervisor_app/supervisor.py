@@ -1,5 +1,6 @@
 """Everything one supervisor consists of, put together; no thread and no socket yet."""
 
+import itertools
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -25,6 +26,8 @@ from supervisor_app.standalone import install_files
 from supervisor_app.statuses import Statuses
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -180,12 +183,14 @@ def _running_now(
     inputs: Inputs,
     wait_seconds: float,
 ) -> Iterator[Outcome]:
-    keep_as = statuses.output_path(uuid.uuid4().hex)
+    keep_as = statuses.output_path(f"now-{next(_numbers)}")
     call = execution.new_call(operation)
+    outcome = execution.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
     try:
-        yield execution.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
+        yield outcome
     finally:
-        keep_as.unlink(missing_ok=True)
+        if outcome.file is not None:
+            outcome.file.unlink(missing_ok=True)
 
 
 def _observed_value(

@@ -4,6 +4,9 @@ Numbers and booleans are passed as they are. A string, an object or an array is 
 text in guest memory (two parameters: pointer, length; room from the guest's `alloc`), and so are
 the bytes of a file that has no mount.
 
+A module that has a buffer of its own instead (`wasmiot:buffer` names the function that returns its
+address) finds one text or file there and gets its length; what it leaves there is its output.
+
 A result is text where its schema says so: two i32 (pointer, length), or one i32 that points to
 text which a NUL ends. A module without memory can only return numbers; as a string they are
 decimal text.
@@ -48,7 +51,11 @@ def argument_schemas(operation: Operation, is_write: bool) -> dict[str, Mapping[
 
 
 def lower(
-    names: Sequence[str], values: Mapping[str, Any], function: FunctionType
+    names: Sequence[str],
+    values: Mapping[str, Any],
+    function: FunctionType,
+    *,
+    is_buffered: bool = False,
 ) -> list[Argument]:
     """Return the arguments of a function.
 
@@ -56,24 +63,30 @@ def lower(
         names: which values, in the order of the function's parameters.
         values: by name.
         function: its type.
+        is_buffered: whether bytes go to the module's own buffer, so that their length is all
+            that is passed.
 
     Raises:
         ArgumentError: they do not fit.
     """
     params = iter(function.params)
-    arguments = [_argument(name, values[name], params, function) for name in names]
+    arguments = [
+        _argument(name, values[name], params, function, is_buffered=is_buffered) for name in names
+    ]
     if next(params, None) is not None:
         raise ArgumentError(f"the function has the type {function}, values came for {list(names)}")
     return arguments
 
 
-def _argument(name: str, value: Any, params: Iterator[str], function: FunctionType) -> Argument:
+def _argument(
+    name: str, value: Any, params: Iterator[str], function: FunctionType, *, is_buffered: bool
+) -> Argument:
     param = next(params, None)
     if param is None:
         raise ArgumentError(f"the function has the type {function} and no place for {name!r}")
     if isinstance(value, (bool, int, float)):
         return _number(name, value, param)
-    if param != "i32" or next(params, None) != "i32":
+    if param != "i32" or (not is_buffered and next(params, None) != "i32"):
         raise ArgumentError(f"{name!r} is text: it needs two i32 parameters, not {function}")
     if isinstance(value, bytes):
         return value
@@ -116,6 +129,17 @@ def decoder(schema: Mapping[str, Any] | None, function: FunctionType, has_memory
     if function.results == ("i32",) and kind in TEXT_TYPES and has_memory:
         return lambda guest, returned: _text(guest.read_text(returned[0]), kind)
     return lambda _guest, returned: _scalar(_numbers(returned, function), schema)
+
+
+def buffer_decoder(schema: Mapping[str, Any] | None) -> Decode:
+    """Return what takes the output from the module's own buffer, as long as its schema says."""
+    length = (schema or {}).get("maxLength")
+    if schema is None or not isinstance(length, int):
+        return lambda _guest, _returned: None
+    if is_file(schema):
+        return lambda guest, returned: guest.read(returned[0], length)
+    kind = schema.get("type")
+    return lambda guest, returned: _text(guest.read(returned[0], length).split(b"\0")[0], kind)
 
 
 def _numbers(returned: tuple[Any, ...], function: FunctionType) -> Any:

@@ -44,10 +44,10 @@ class DirectoryCamera:
 
 
 class OpenCVCamera:
-    """A camera of the device, opened at the first take (extra `camera`)."""
+    """A camera, or a video that is shown over and over, opened at the first take."""
 
-    def __init__(self, index: int) -> None:
-        self._index = index
+    def __init__(self, source: str) -> None:
+        self._source = source
         self._capture: Any = None
         self._lock = threading.Lock()
 
@@ -55,22 +55,34 @@ class OpenCVCamera:
         """Return a frame as JPEG."""
         cv2 = importlib.import_module("cv2")
         with self._lock:
-            if self._capture is None:
-                self._capture = cv2.VideoCapture(self._index)
-            is_taken, frame = self._capture.read()
-        if not is_taken:
-            raise HostFunctionError(f"camera {self._index} gives no picture")
+            frame = self._frame(cv2)
         is_encoded, encoded = cv2.imencode(".jpg", frame)
         if not is_encoded:
             raise HostFunctionError("the picture cannot be encoded as JPEG")
         return bytes(encoded)
+
+    def _frame(self, cv2: Any) -> Any:
+        """Return the next frame; a source that gives none, as at a video's end, is opened anew."""
+        for _ in range(2):
+            if self._capture is None:
+                self._capture = cv2.VideoCapture(_opencv_source(self._source))
+            is_taken, frame = self._capture.read()
+            if is_taken:
+                return frame
+            self._capture.release()
+            self._capture = None
+        raise HostFunctionError(f"camera {self._source} gives no picture")
+
+
+def _opencv_source(source: str) -> int | str:
+    return int(source) if source.isdecimal() else source
 
 
 def open_camera(source: str) -> CameraDriver:
     """Return the driver of a camera.
 
     Args:
-        source: a directory, or `opencv:` with the number of a camera.
+        source: a directory, or `opencv:` with the number of a camera or the path of a video.
 
     Raises:
         ValueError: there is no such thing on this device.
@@ -78,11 +90,11 @@ def open_camera(source: str) -> CameraDriver:
     if not source.startswith(OPENCV_PREFIX):
         directory = Path(source)
         if not directory.is_dir():
-            raise ValueError(f"camera: {source} is neither a directory nor {OPENCV_PREFIX}N")
+            raise ValueError(f"camera: {source} is neither a directory nor {OPENCV_PREFIX}SOURCE")
         return DirectoryCamera(directory)
-    index = source.removeprefix(OPENCV_PREFIX)
-    if not index.isdecimal():
-        raise ValueError(f"camera: {source} has no number after {OPENCV_PREFIX}")
+    wanted = source.removeprefix(OPENCV_PREFIX)
+    if not wanted.isdecimal() and not Path(wanted).is_file():
+        raise ValueError(f"camera: {wanted!r} is neither the number of a camera nor a video file")
     if importlib.util.find_spec("cv2") is None:
         raise ValueError("camera: OpenCV is missing, install the extra `camera`")
-    return OpenCVCamera(int(index))
+    return OpenCVCamera(wanted)

@@ -25,10 +25,11 @@ _WAIT = re.compile(r"(?:^|[,;])\s*wait=(\d{1,4})")
 @blueprint.post("/<name>")
 def invoke(slug: str, name: str) -> Response:
     """Invoke an action: with its output at once, or with the status to ask for it later."""
-    operation = supervisor().operation(slug, "actions", name)
+    device = supervisor()
+    operation = device.operation(slug, "actions", name)
     inputs = inputs_of(operation, request_body())
     if operation.is_synchronous:
-        with supervisor().run_now(operation, inputs) as outcome:
+        with device.run_now(operation, inputs) as outcome:
             return outcome_response(outcome)
     return _accept(slug, operation, inputs)
 

@@ -1,14 +1,16 @@
 """What every route needs: the supervisor, the addresses, the body of a request."""
 
+import json
 from typing import Any
 
-from flask import Response, current_app, json, request
+from flask import Response, current_app, request
 
 from supervisor_app.execution import Outcome
 from supervisor_app.request_input import FilePart, RequestBody
 from supervisor_app.supervisor import Supervisor
 
 JSON = "application/json"
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
@@ -36,7 +38,7 @@ def installation_base(slug: str) -> str:
 
 def json_response(document: Any, media_type: str = JSON, status: int = 200) -> Response:
     """Return a document as a response."""
-    return Response(json.dumps(document, ensure_ascii=False), status, content_type=media_type)
+    return Response(_encode(document), status, content_type=media_type)
 
 
 def outcome_response(outcome: Outcome) -> Response:
@@ -48,15 +50,12 @@ def outcome_response(outcome: Outcome) -> Response:
 
 def request_body() -> RequestBody:
     """Return what came with the request."""
+    asked = request._get_current_object()  # type: ignore[attr-defined] # each look costs a little
+    query = asked.args.to_dict() if asked.query_string else {}
+    if asked.mimetype != "multipart/form-data":
+        return RequestBody(asked.mimetype, asked.get_data(), query, {}, ())
     files = [
         FilePart(name, part.filename or "", part.mimetype, part.read())
-        for name, part in request.files.items(multi=True)
+        for name, part in asked.files.items(multi=True)
     ]
-    is_form = request.mimetype == "multipart/form-data"
-    return RequestBody(
-        media_type=request.mimetype,
-        content=b"" if is_form else request.get_data(),
-        query=request.args.to_dict(),
-        fields=request.form.to_dict() if is_form else {},
-        files=files,
-    )
+    return RequestBody(asked.mimetype, b"", query, asked.form.to_dict(), files)

@@ -1,8 +1,10 @@
 """Foreign programs, installed as `package-lock.json` pins them."""
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -61,3 +63,23 @@ def run_node() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a supervisor that runs."""
+    data = tmp_path_factory.mktemp("supervisor")
+    command = [sys.executable, "-m", "supervisor_app", "--port", "0", "--no-announce"]
+    process = subprocess.Popen(
+        [*command, "--data-dir", data, "--observe-seconds", "0.05"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+    )
+    assert process.stderr
+    with process.stderr:
+        line = next(line for line in process.stderr if line.startswith("listening on "))
+        url = line.split()[-1]
+        yield url
+        process.terminate()
+        process.wait(timeout=20)

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -53,26 +52,6 @@ TD = {
     },
     "events": {"high": {"wasmiot:entrypoint": "is_high", "data": {"type": "boolean"}}},
 }
-
-
-@pytest.fixture(scope="module")
-def supervisor(tmp_path_factory):
-    """The address of a supervisor with a stateful Thing on it."""
-    data = tmp_path_factory.mktemp("supervisor")
-    command = [sys.executable, "-m", "supervisor_app", "--port", "0", "--no-announce"]
-    process = subprocess.Popen(
-        [*command, "--data-dir", data, "--observe-seconds", "0.05"],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
-    )
-    assert process.stderr
-    with process.stderr:
-        line = next(line for line in process.stderr if line.startswith("listening on "))
-        url = line.split()[-1]
-        yield url
-        process.terminate()
-        process.wait(timeout=20)
 
 
 @pytest.fixture(scope="module")

@@ -78,6 +78,110 @@ def test_no_picture(make_device, tmp_path):
     assert "camera.takeImageDynamicSize" in response.json["detail"]
 
 
+@pytest.fixture
+def video(tmp_path):
+    """A video of two frames, dark and bright, and what tells how bright a JPEG is."""
+    cv2 = pytest.importorskip("cv2", reason="OpenCV is missing: install the extra `camera`")
+    numpy = pytest.importorskip("numpy")
+    file = tmp_path / "video.avi"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter_fourcc(*"MJPG"), 1, (64, 48))
+    for shade in (20, 220):
+        writer.write(numpy.full((48, 64, 3), shade, numpy.uint8))
+    writer.release()
+
+    def brightness(jpeg):
+        image = cv2.imdecode(numpy.frombuffer(jpeg, numpy.uint8), cv2.IMREAD_GRAYSCALE)
+        assert image.shape == (48, 64)
+        return float(image.mean())
+
+    return file, brightness
+
+
+def test_opencv(make_device, video):
+    """OpenCV's frames come as JPEG files, and a video begins again at its end."""
+    file, brightness = video
+    device = make_device(camera=f"opencv:{file}")
+    action = {**PICTURE, "wasmiot:entrypoint": "dynamic"}
+    assert device.put("camera", CAMERA, actions={"take": action}).status_code == 201
+    taken = [device.client.post("/deployments/camera/actions/take").data for _ in range(3)]
+    assert all(jpeg.startswith(b"\xff\xd8\xff") for jpeg in taken)
+    shades = [brightness(jpeg) for jpeg in taken]
+    assert shades[0] < 60 < 180 < shades[1]
+    assert shades[2] < 60
+
+
+@pytest.mark.parametrize("source", ["opencv:", "opencv:nowhere.avi", "opencv:-1"])
+def test_no_such_video(make_device, source):
+    """A source that OpenCV cannot have is said at start."""
+    with pytest.raises(ValueError, match="neither the number"):
+        make_device(camera=source)
+
+
+EVERY_SIGNATURE = {
+    "camera.takeImage": "(param i32 i32)",
+    "camera.takeImageDynamicSize": "(param i32 i32)",
+    "camera.takeImageStaticSize": "(param i32 i32)",
+    "dht.getTemperature": "(result f32)",
+    "dht.getHumidity": "(result f32)",
+    "sys.millis": "(result i32)",
+    "sys.delay": "(param i32)",
+    "sys.print": "(param i32 i32)",
+    "sys.println": "(param i32)",
+    "sys.printInt": "(param i32)",
+    "communication.rpcCall": "(param i32 i32 i32 i32)",
+}
+
+
+@pytest.mark.parametrize("interface", EVERY_SIGNATURE)
+def test_signature(make_device, pictures, tmp_path, interface):
+    """A module of the existing system links to each function by its name and its type alone."""
+    device = make_device(camera=str(pictures), dht=str(tmp_path / "dht.json"))
+    module, name = interface.split(".")
+    wanted = f'(import "{module}" "{name}" (func {EVERY_SIGNATURE[interface]}))'
+    assert device.put("a", f"(module {wanted})", actions={}).status_code == 201
+    other = wanted.replace("(func ", "(func (param i64) ", 1)
+    response = device.put("b", f"(module {other})", actions={})
+    assert (response.status_code, name in response.json["detail"]) == (422, True)
+
+
+RPC = """(module
+  (import "communication" "rpcCall" (func $call (param i32 i32 i32 i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "{url}") (data (i32.const 500) "[1]")
+  (func (export "f") (call $call (i32.const 0) (i32.const {length}) (i32.const 500) (i32.const 3))))
+"""
+
+
+def test_rpc_call(served_device):
+    """A module calls an action of another Thing, with its input."""
+    target = """(module (global $n (mut i32) (i32.const 0)) (memory (export "memory") 1)
+      (func (export "alloc") (param i32) (result i32) (i32.const 1000))
+      (func (export "count") (param i32 i32) (global.set $n (i32.load8_u (i32.const 1001))))
+      (func (export "n") (result i32) (global.get $n)))"""
+    count = {"wasmiot:entrypoint": "count", "synchronous": True, "input": {"type": "array"}}
+    shown = {"n": {"type": "integer", "wasmiot:entrypoint": "n"}}
+    served_device.put(
+        "target", target, is_stateful=True, actions={"count": count}, properties=shown
+    )
+    url = f"{served_device.url}deployments/target/td#count"
+    action = {"wasmiot:entrypoint": "f", "synchronous": True}
+    caller = RPC.format(url=url, length=len(url))
+    assert served_device.put("caller", caller, actions={"f": action}).status_code == 201
+    response = served_device.client.post("/deployments/caller/actions/f")
+    assert response.status_code == 204, response.text
+    assert served_device.client.get("/deployments/target/properties/n").json == ord("1")
+
+
+def test_initialize_comes_first(device):
+    """A reactor's `_initialize` has run before any of its functions."""
+    wat = """(module (global $n (mut i32) (i32.const 0))
+      (func (export "_initialize") (global.set $n (i32.const 42)))
+      (func (export "f") (result i32) (global.get $n)))"""
+    action = {"wasmiot:entrypoint": "f", "synchronous": True, "output": {"type": "integer"}}
+    device.put("reactor", wat, actions={"f": action})
+    assert device.client.post("/deployments/reactor/actions/f").json == 42
+
+
 def test_missing_camera(make_device, tmp_path):
     """A camera that is not there is said at start, not at the first picture."""
     with pytest.raises(ValueError, match="neither a directory"):

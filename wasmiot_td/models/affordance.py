@@ -110,6 +110,7 @@ class AffordanceTerms(VocabularyModel):
 
     entrypoint: str | None = Field(default=None, alias="wasmiot:entrypoint")
     write_entrypoint: str | None = Field(default=None, alias="wasmiot:writeEntrypoint")
+    buffer: str | None = Field(default=None, alias="wasmiot:buffer")
     module: str | None = Field(default=None, alias="wasmiot:module")
     mount: list[Mount] = Field(default=[], alias="wasmiot:mount")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")

@@ -1,0 +1,308 @@
+"""A small function over HTTP beside a bare route of the same server, and what a device costs.
+
+The load comes from processes of its own, over kept-alive connections. The bare route is a Flask
+route on Granian with as many threads that answers a fixed number.
+"""
+
+import argparse
+import hashlib
+import http.client
+import json
+import multiprocessing
+import os
+import platform
+import selectors
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import flask
+import psutil
+import wasmtime
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from wasmiot_td.serving import serve
+
+ROOT = Path(__file__).parents[1]
+CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
+MODULE = """(module
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "spin") (param i32) (result i32) (local i32)
+    (loop (local.set 1 (i32.add (local.get 1) (i32.const 1)))
+      (br_if 0 (i32.lt_s (local.get 1) (local.get 0)))) (local.get 1)))"""
+SUM = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+ACTIONS = {
+    "add": {
+        "wasmiot:entrypoint": "add",
+        "synchronous": True,
+        "input": {**SUM, "required": ["a", "b"]},
+        "output": {"type": "integer"},
+    },
+    "spin": {
+        "wasmiot:entrypoint": "spin",
+        "synchronous": True,
+        "input": {"type": "integer"},
+        "output": {"type": "integer"},
+    },
+}
+BODY = b'{"a": 40, "b": 2}'
+SPINS = 1_500_000_000
+
+
+@dataclass(frozen=True)
+class BareSettings:
+    """The settings of the bare application."""
+
+    port: int = 0
+
+
+def bare(_settings: BareSettings) -> flask.Flask:
+    """Return an application with a route that does nothing."""
+    app = flask.Flask("bare")
+
+    @app.post("/add")
+    def add() -> flask.Response:
+        return flask.Response("42", content_type="application/json")
+
+    return app
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve-bare", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    arguments = parser.parse_args()
+    if arguments.serve_bare:
+        serve("bench_supervisor:bare", BareSettings(), threads=arguments.serve_bare)
+        return
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder, started_supervisor(Path(folder)) as device:
+        print(f"idle: {memory_text(device.process)}")
+        deploy(device, Path(folder))
+        measure_rates(device, arguments.seconds)
+        measure_slow_call(device, arguments.seconds)
+        measure_cores(device)
+    with tempfile.TemporaryDirectory() as folder, started_supervisor(Path(folder)) as device:
+        measure_deployments(device, Path(folder))
+
+
+@dataclass(frozen=True)
+class Started:
+    """A server that runs."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[Started]:
+    """Run a server that says where it listens, and end it."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    assert process.stderr
+    line = next(line for line in process.stderr if line.startswith("listening on "))
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    try:
+        yield Started(process, int(line.strip().rstrip("/").rpartition(":")[2]))
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def started_supervisor(folder: Path) -> Iterator[Started]:
+    """Run a supervisor without announcements."""
+    command = [sys.executable, "-m", "supervisor_app", "--port", "0", "--no-announce"]
+    with started([*command, "--data-dir", str(folder / "data")]) as device:
+        yield device
+
+
+def ask(port: int, method: str, path: str, body: bytes | None = None) -> bytes:
+    """Send one request and return the answer's body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = response.read()
+    finally:
+        connection.close()
+    if response.status >= 300:
+        raise RuntimeError(f"{method} {path}: {response.status} {content[:500]!r}")
+    return content
+
+
+def deploy(device: Started, folder: Path) -> None:
+    """Install the module twice: with a fresh instance for each call, and with a kept one."""
+    for slug, is_stateful in (("fresh", False), ("kept", True)):
+        put(device, folder, slug, wasmtime.wat2wasm(MODULE), is_stateful=is_stateful)
+
+
+def put(device: Started, folder: Path, slug: str, binary: bytes, **module: Any) -> None:
+    """Install a module under a name, its binary placed beforehand."""
+    digits = hashlib.sha256(binary).hexdigest()
+    (folder / "data" / "packages" / digits).write_bytes(binary)
+    entry = {"id": f"urn:{slug}", "name": slug, "digest": f"sha256:{digits}"}
+    if module.get("is_stateful"):
+        entry["stateful"] = True  # type: ignore[assignment]
+    document = {
+        "@context": CONTEXT,
+        "title": slug,
+        "wasmiot:module": [entry],
+        "actions": ACTIONS,
+    }
+    ask(device.port, "PUT", f"/deployments/{slug}", json.dumps(document).encode())
+
+
+def measure_rates(device: Started, seconds: float) -> None:
+    """Compare the function with the bare route, in turns, at several numbers of clients."""
+    fresh, kept = (f"/deployments/{slug}/actions/add" for slug in ("fresh", "kept"))
+    command = [sys.executable, str(Path(__file__)), "--serve-bare", "24"]
+    with started(command) as plain:
+        for clients in (1, 8, 32):
+            base = rate(plain, "/add", clients, seconds)
+            print(f"{clients:3} clients: bare route {base}")
+            for name, path in (("fresh instance", fresh), ("kept instance", kept)):
+                found = rate(device, path, clients, seconds)
+                share = found.per_second / base.per_second
+                print(f"             {name} {found}, {share:.2f} of bare")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What clients got."""
+
+    per_second: float
+    median_ms: float
+    slow_ms: float
+    server_ms: float
+
+    def __str__(self) -> str:
+        latency = f"median {self.median_ms:.2f} ms, 99 % {self.slow_ms:.2f} ms"
+        return f"{self.per_second:.0f}/s, {latency}, {self.server_ms:.2f} ms of the server's cores"
+
+
+def rate(server: Started, path: str, clients: int, seconds: float) -> Rate:
+    """Let clients ask for some seconds, from two processes at most."""
+    processes, before = min(clients, 2), core_seconds(server.process)
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        jobs = [(server.port, path, clients // processes, seconds)] * processes
+        taken = sorted(t for times in pool.starmap(_client_times, jobs) for t in times)
+    slow, used = taken[int(len(taken) * 0.99)], core_seconds(server.process) - before
+    median = statistics.median(taken)
+    return Rate(len(taken) / seconds, median * 1000, slow * 1000, used / len(taken) * 1000)
+
+
+def _client_times(port: int, path: str, clients: int, seconds: float) -> list[float]:
+    """Keep some connections busy from one thread: a thread each would compete for the GIL."""
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(BODY)}\r\n\r\n"
+    ).encode() + BODY
+    selector, taken = selectors.DefaultSelector(), []
+    begun: dict[socket.socket, float] = {}
+    parts: dict[socket.socket, bytes] = {}
+    for _ in range(clients):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        selector.register(connection, selectors.EVENT_READ)
+        begun[connection] = time.perf_counter()
+        connection.sendall(request)
+    end = time.perf_counter() + seconds
+    while (now := time.perf_counter()) < end:
+        for key, _ in selector.select(0.1):
+            connection = key.fileobj  # type: ignore[assignment]
+            answer = parts.pop(connection, b"") + connection.recv(65536)
+            if answer.endswith(b"\r\n\r\n"):  # the body comes in a packet of its own
+                parts[connection] = answer
+                continue
+            if not answer.startswith(b"HTTP/1.1 200") or not answer.endswith(b"42"):
+                raise RuntimeError(answer)
+            now = time.perf_counter()
+            taken.append(now - begun[connection])
+            begun[connection] = now
+            connection.sendall(request)
+    for connection in begun:
+        connection.close()
+    return taken
+
+
+def measure_slow_call(device: Started, seconds: float) -> None:
+    """Ask for the small function while another call runs all the time."""
+    path = "/deployments/fresh/actions/spin"
+    slow = threading.Thread(target=ask, args=(device.port, "POST", path, str(SPINS).encode()))
+    slow.start()
+    time.sleep(0.2)
+    found = rate(device, "/deployments/fresh/actions/add", 8, min(seconds, 1.0))
+    print(f"beside a slow call ({'still running' if slow.is_alive() else 'over'}): {found}")
+    slow.join()
+
+
+def measure_cores(device: Started) -> None:
+    """Compare two slow calls one after the other with two at once."""
+    path, body = "/deployments/fresh/actions/spin", str(SPINS // 2).encode()
+    begin = time.perf_counter()
+    for _ in range(2):
+        ask(device.port, "POST", path, body)
+    in_turn = time.perf_counter() - begin
+    threads = [threading.Thread(target=ask, args=(device.port, "POST", path, body)) for _ in "ab"]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    at_once = time.perf_counter() - begin
+    print(f"two slow calls: in turn {in_turn:.2f} s, at once {at_once:.2f} s")
+
+
+def measure_deployments(device: Started, folder: Path) -> None:
+    """Install many modules; say how long each takes, and what it adds to the memory."""
+    count, before, taken = 20, 0, []
+    for number in range(count + 1):
+        binary = wasmtime.wat2wasm(MODULE.replace("i32.const 1", f"i32.const {number + 1}"))
+        begin = time.perf_counter()
+        put(device, folder, f"d{number}", binary)
+        ask(device.port, "POST", f"/deployments/d{number}/actions/add", BODY)
+        taken.append(time.perf_counter() - begin)
+        if number == 0:
+            before = resident_bytes(device.process)
+    each = (resident_bytes(device.process) - before) / count / 1024
+    print(f"from PUT to the first answer: first {taken[0]:.2f} s, then", end=" ")
+    print(f"{statistics.median(taken[1:]):.2f} s; {each:.0f} KiB of memory for each deployment")
+    print(f"with {count + 1} deployments: {memory_text(device.process)}")
+
+
+def resident_bytes(process: "subprocess.Popen[str]") -> int:
+    """Return the resident memory of a process and its children, shared pages counted once."""
+    return sum(member.memory_full_info().pss for member in _family(process))
+
+
+def core_seconds(process: "subprocess.Popen[str]") -> float:
+    """Return the time that a process and its children have spent on the cores."""
+    return sum(sum(member.cpu_times()[:2]) for member in _family(process))
+
+
+def memory_text(process: "subprocess.Popen[str]") -> str:
+    """Return the memory of a process and its children."""
+    summed = sum(member.memory_info().rss for member in _family(process))
+    shared_once = resident_bytes(process)
+    return f"{summed / 2**20:.0f} MiB resident, {shared_once / 2**20:.0f} with shared pages once"
+
+
+def _family(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    parent = psutil.Process(process.pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+if __name__ == "__main__":
+    main()
