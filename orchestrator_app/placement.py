@@ -11,10 +11,10 @@ from orchestrator_app.lawful import Solver, lawful
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.errors import SolverError
 from orchestrator_app.solver.explanation import explain_device
+from orchestrator_app.solver.filters.within_policy import within_policy
 from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
 from orchestrator_app.solver.solution import Placement, Solution
-from orchestrator_app.solver.solve import solve
 from orchestrator_app.solver.versions import newest
 from orchestrator_app.store import Store
 from orchestrator_app.unsolvable import problem_of
@@ -93,10 +93,20 @@ def explain(
     if device not in view.fleet.row_of:
         raise ProblemError(404, "Unknown device", f"{device!r} is no device that takes modules")
     try:
-        chosen = [view.fleet.row_of[p.device] for p in solve(steps, view).placements]
+        placements = lawful(store, view)(steps).placements
     except SolverError:
-        chosen = []
-    return explain_device(steps, view, device, chosen)
+        return explain_device(steps, view, device, [])
+    chosen = [view.fleet.row_of[p.device] for p in placements]
+    found = explain_device(steps, view, device, chosen)
+    return [_with_policies(f, p, device) for f, p in zip(found, placements, strict=True)]
+
+
+def _with_policies(found: Placement, placement: Placement, device: str) -> Placement:
+    """Return what was found of a device, and that a policy forbids it where one does."""
+    barred = tuple(
+        r for r in placement.rejections if r.filter == within_policy.name and device in r.devices
+    )
+    return replace(found, candidates=(), rejections=found.rejections + barred) if barred else found
 
 
 def _kept(

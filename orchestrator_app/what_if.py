@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as ModelError
 
+from orchestrator_app.lawful import lawful
 from orchestrator_app.placement import read_steps, read_view
 from orchestrator_app.solver.errors import SolverError
 from orchestrator_app.solver.solution import Solution, placement_document
-from orchestrator_app.solver.solve import solve
 from orchestrator_app.solver.view import Step, View
 from orchestrator_app.solver.what_if import Supposition, difference, supposed
 from orchestrator_app.store import Store
@@ -49,8 +49,8 @@ def what_if(
     steps = read_steps(store, manifest)
     view = read_view(store, steps, own_deployment)
     supposition = _supposition(wish, view)
-    before, _ = _attempt(steps, view)
-    after, problem = _attempt(steps, supposed(view, supposition))
+    before, _ = _attempt(store, steps, view)
+    after, problem = _attempt(store, steps, supposed(view, supposition))
     placements = None if after is None else [placement_document(p) for p in after.placements]
     found = {"changes": difference(before, after), "placements": placements}
     return found | ({"problem": problem.problem.to_document()} if problem else {})
@@ -76,8 +76,10 @@ def _supposition(wish: Mapping[str, Any], view: View) -> Supposition:
     return supposition
 
 
-def _attempt(steps: tuple[Step, ...], view: View) -> tuple[Solution | None, ProblemError | None]:
+def _attempt(
+    store: Store, steps: tuple[Step, ...], view: View
+) -> tuple[Solution | None, ProblemError | None]:
     try:
-        return solve(steps, view), None
+        return lawful(store, view)(steps), None
     except SolverError as error:
         return None, problem_of(error)

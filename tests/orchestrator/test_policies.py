@@ -48,6 +48,10 @@ def test_a_policy_binds(hall):
     assert after["policies"] == ["urn:wasmiot:policy:zones"]
     reasons = {r["device"]: r["reason"] for r in after["placements"][0]["rejections"]}
     assert reasons["urn:ex:a"] == "a is against a policy: stay in the hall"
+    explained = hall.get("/manifests/two/solution?device=urn:ex:a").get_json()["placements"][1]
+    assert [r["filter"] for r in explained["rejections"]] == ["within_policy"]
+    supposed = hall.post("/manifests/two/what-if", json={"remove": ["urn:ex:c"]}).get_json()
+    assert (supposed["placements"], supposed["problem"]["status"]) == (None, 422)
 
 
 def test_what_no_device_conforms_to_has_no_solution(hall):
