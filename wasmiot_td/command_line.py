@@ -4,8 +4,8 @@ Packages add commands by the entry-point group `wasmiot.commands`. A command is 
 is asked for, and what it needs when it runs, so that help and completion come at once.
 
 Exit codes: 0 all is well; 1 the answer is no: refused, not acceptable, failed; 2 the command was
-not understood, or a file cannot be read; 3 nobody answered; 4 there is no such thing;
-5 a server or this program has a fault; 130 ended by Ctrl-C.
+not understood, a file cannot be read, or a part is not installed; 3 nobody answered; 4 there is
+no such thing; 5 a server or this program has a fault; 130 ended by Ctrl-C.
 """
 
 import os
@@ -160,6 +160,10 @@ def failures_told() -> Iterator[None]:
         raise click.exceptions.Exit(INTERRUPTED) from None
     except WasmiotError as error:
         raise failure_of(error) from error
+    except ModuleNotFoundError as error:
+        hint = "Install what serves: pip install 'wasmiot[orchestrator,supervisor]'."
+        message = f"{error.name} is not installed here"
+        raise CommandFailed(message, MISUNDERSTOOD, hint=hint) from error
     except OSError as error:
         name = f"{error.filename}: " if error.filename else ""
         raise CommandFailed(f"{name}{error.strerror or error}", MISUNDERSTOOD) from error

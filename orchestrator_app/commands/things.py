@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import click
 
@@ -105,11 +106,12 @@ def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
 def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> None:
     """Register Thing Descriptions; one that is known is replaced.
 
+    The URL of a device without a path means its own description, at /.well-known/wot.
     All are tried; the exit code is 1 if the directory refused some.
     """
     from wasmiot_td.document_sources import expand_sources
 
-    found, results = list(expand_sources(sources)), []
+    found, results = list(expand_sources(map(_own_description, sources))), []
     with terminal.progress("registering", len(found)) as advance:
         for source in found:
             results.append(_registered(orchestrator, source))
@@ -117,6 +119,13 @@ def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> 
     _tell_registered(results, is_json)
     if any("error" in result for result in results):
         raise click.exceptions.Exit(REFUSED)
+
+
+def _own_description(name: str) -> str:
+    """Return where a device that is named by its URL alone describes itself."""
+    parts = urlsplit(name)
+    is_device = parts.scheme in ("http", "https") and parts.path in ("", "/")
+    return urljoin(name, "/.well-known/wot") if is_device else name
 
 
 def _registered(orchestrator: "Orchestrator", source: "Source") -> dict[str, Any]:
@@ -136,8 +145,6 @@ def _registered(orchestrator: "Orchestrator", source: "Source") -> dict[str, Any
 
 def _register(orchestrator: "Orchestrator", content: bytes) -> str:
     """Register a description and return its id; the directory makes one where it has none."""
-    from urllib.parse import unquote
-
     from orchestrator_app.commands.client import thing_path
 
     id = _id_of(content)

@@ -90,7 +90,7 @@ def wasmiot(fleet: Fleet) -> Wasmiot:
     """Return the command over an orchestrator that knows the devices and two modules."""
     command = Wasmiot(fleet.servers[0].url)
     for server in fleet.servers[1:]:
-        command("things", "add", f"{server.url}.well-known/wot")
+        command("things", "add", server.url)
     return command
 
 
@@ -109,12 +109,12 @@ def modules(wasmiot: Wasmiot, example: Path) -> Wasmiot:
     return wasmiot
 
 
-@pytest.fixture
-def manifest(tmp_path: Path) -> Callable[..., Path]:
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Return a maker of manifest files."""
 
     def make(name: str, *steps: tuple[str, str]) -> Path:
-        path = tmp_path / f"{name}.jsonld"
+        path = tmp_path_factory.mktemp("manifest") / f"{name}.jsonld"
         sequence = [{"module": module, "entrypoint": function} for module, function in steps]
         path.write_text(json.dumps({"name": name, "sequence": sequence}))
         return path
@@ -122,9 +122,9 @@ def manifest(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reader(modules: Wasmiot, manifest: Callable[..., Path]) -> Iterator[str]:
-    """Deploy the digit reader, and take it away afterwards."""
+    """Deploy the digit reader for tests that only use it, and take it away afterwards."""
     path = manifest("reader", ("camera", "takeImage"), ("digits", "classify"))
     modules("deploy", path)
     yield "reader"

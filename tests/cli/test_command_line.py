@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -168,6 +170,7 @@ def failing(error: BaseException) -> Commands:
         (KeyError("x"), 5, "a fault of its own (KeyError: 'x')"),
         (FileNotFoundError(2, "No such file", "a.json"), 2, "a.json: No such file"),
         (KeyboardInterrupt(), 130, ""),
+        (ModuleNotFoundError("No module", name="granian"), 2, "granian is not installed here"),
         (ThingProblem("m", "http://x/", 404, {"title": "T", "detail": "D"}), 4, "T: D"),
         (ThingProblem("m", "http://x/", 503, {"title": "T"}), 5, "T"),
         (ThingProblem("m", "http://x/", 409, {"title": "T"}), 1, "T"),
@@ -323,6 +326,19 @@ def test_progress_is_for_terminals(environment: dict[str, str]) -> None:
         except OSError:  # Linux says so that the other side is closed
             pass
     assert b"working" in shown
+
+
+def test_the_first_steps_of_the_page_work(
+    wasmiot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What a newcomer is told to type has no error, from the first line to the last."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    steps = re.findall(r"^wasmiot (.+)$", DOCS.read_text().partition("```\n")[0], re.MULTILINE)
+    assert len(steps) == 8
+    for step in steps:
+        wasmiot(*shlex.split(step))
+    wasmiot("manifest", "remove", "reader")
 
 
 def test_the_servers_are_forwarded_commands() -> None:

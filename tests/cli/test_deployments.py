@@ -1,11 +1,17 @@
 """From a manifest to a result: `manifest`, `deploy`, `execute`, `deployments`, `rollback`."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from wasmtime import wat2wasm
+
+from orchestrator_app.commands.client import Orchestrator
 
 READER = (("camera", "takeImage"), ("digits", "classify"))
 
@@ -76,8 +82,6 @@ def test_without_a_device_each_rejection_is_told(
     modules: Any, manifest: Callable[..., Path], tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     """The sentence says that no device fits, the lines below it why."""
-    from wasmtime import wat2wasm
-
     binary = tmp_path / "dry.wasm"
     wat = '(module (import "dht" "getHumidity" (func (result f32))) (func (export "f")))'
     binary.write_bytes(wat2wasm(wat))
@@ -97,6 +101,15 @@ def test_the_digit_reader_is_deployed_and_listed(modules: Any, reader: str) -> N
     document = modules.json("deployments", reader)
     assert [step["entrypoint"] for step in document["placement"]] == ["takeImage", "classify"]
     assert modules.json("deployments")[0]["state"] == "deployed"
+
+
+def test_who_was_rejected_is_no_device_beside_the_devices(modules: Any, reader: str) -> None:
+    """The kept solution names profiles that were rejected; only devices have one."""
+    query = "SELECT ?thing { ?thing wasmiot:capabilityProfile ?profile }"
+    rows = modules.json("query", query)["results"]["bindings"]
+    devices = [row["thing"]["value"] for row in rows]
+    assert len(devices) == 2
+    assert all(device.startswith("urn:uuid:") for device in devices)
 
 
 def test_an_execution_brings_its_result(modules: Any, reader: str) -> None:
@@ -137,8 +150,6 @@ def test_arguments_are_given_as_json(
     modules: Any, manifest: Callable[..., Path], tmp_path: Path
 ) -> None:
     """What does not fit the first step is refused with its place."""
-    from wasmtime import wat2wasm
-
     binary, text = tmp_path / "sum.wasm", "(param i32 i32) (result i32)"
     wat = f'(module (func (export "sum") {text} local.get 0 local.get 1 i32.add))'
     binary.write_bytes(wat2wasm(wat))
@@ -159,8 +170,6 @@ def test_a_failed_execution_says_where(
     modules: Any, manifest: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Exit code 1, and the step in the sentence."""
-    from wasmtime import wat2wasm
-
     binary = tmp_path / "trap.wasm"
     binary.write_bytes(wat2wasm('(module (func (export "f") (result i32) unreachable))'))
     modules("module", "add", binary)
@@ -168,6 +177,31 @@ def test_a_failed_execution_says_where(
     result = modules("execute", "trapped", code=1)
     assert "the execution failed: step 0 (f on " in result.stderr
     modules("undeploy", "trapped")
+
+
+def test_ctrl_c_cancels_an_execution(
+    modules: Any, manifest: Callable[..., Path], environment: dict[str, str], tmp_path: Path
+) -> None:
+    """The device is not left at work for somebody who has gone."""
+    binary = tmp_path / "endless.wasm"
+    binary.write_bytes(wat2wasm('(module (func (export "f") (loop br 0)))'))
+    modules("module", "add", binary)
+    modules("deploy", manifest("endless", ("endless", "f")))
+    command = [sys.executable, "-m", "wasmiot_td", "execute", "endless", "--watch"]
+    environment = {**environment, "WASMIOT_URL": modules.url}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert "0 f on " in run.stderr.readline()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(30) == 130
+        assert "Traceback" not in run.stderr.read()
+    thing = Orchestrator(modules.url).deployment("endless")
+    (status,) = Orchestrator(modules.url).get(f"{thing.base}actions/execute")
+    ended = thing.wait_for_action(thing.query_action(status["href"]), 30)
+    assert ended.status == "failed"
+    assert ended.error is not None
+    assert "cancel" in json.dumps(ended.error).lower()
+    modules("undeploy", "endless")
 
 
 def test_an_earlier_revision_comes_back(modules: Any, manifest: Callable[..., Path]) -> None:
