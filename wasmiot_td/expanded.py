@@ -4,6 +4,7 @@ A document in flattened form, or with a `@graph`, holds its nodes side by side. 
 is one tree: `as_tree` puts each node where it is referred to.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,14 +186,16 @@ def as_tree(nodes: Sequence[Node]) -> list[Node]:
         ValidationError: the tree would be deeper than a document may be.
     """
     by_id: dict[str, Node] = {}
+    seen: set[str] = set()
     for node in nodes:
-        _collect(node, by_id)
+        _collect(node, by_id, seen)
     if len(nodes) == 1 and not _dangling(nodes[0], by_id):
         return list(nodes)
     referred = Counter(_references(nodes))
     placed: set[str] = set()
     tree = []
-    for node in sorted(nodes, key=lambda node: (not _is_root(node), node.get("@id") in referred)):
+    whole = [by_id.get(node.get("@id", ""), node) for node in nodes]
+    for node in sorted(whole, key=lambda node: (not _is_root(node), node.get("@id") in referred)):
         name = node.get("@id")
         if name is None or name not in placed:
             placed.add(name or "")
@@ -200,23 +203,24 @@ def as_tree(nodes: Sequence[Node]) -> list[Node]:
     return tree
 
 
-def _collect(node: Any, by_id: dict[str, Node]) -> None:
-    """Gather what is said about each identified node at the top level."""
+def _collect(node: Any, by_id: dict[str, Node], seen: set[str]) -> None:
+    """Gather what is said about each identified node at the top level, each thing once."""
     name = node.get("@id")
     if name is None or len(node) == 1:
         return
     known = by_id.setdefault(name, {"@id": name})
     for key, value in node.items():
-        if key != "@id":
-            known[key] = _union(known.get(key), value)
+        if not isinstance(value, list):
+            known.setdefault(key, value)
+        elif isinstance(said := known.setdefault(key, []), list):
+            said += [item for item in value if _is_new((name, key, item), seen)]
 
 
-def _union(known: Any, value: Any) -> Any:
-    if known is None:
-        return value
-    if isinstance(known, list) and isinstance(value, list):
-        return known + [item for item in value if item not in known]
-    return known
+def _is_new(said: Any, seen: set[str]) -> bool:
+    key = json.dumps(said, sort_keys=True)
+    is_new = key not in seen
+    seen.add(key)
+    return is_new
 
 
 def _references(value: Any) -> Iterator[str]:

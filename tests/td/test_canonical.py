@@ -222,6 +222,14 @@ def test_several_types_of_a_schema_are_still_a_fault(types: list[Any]) -> None:
         load({**LAMP, "properties": {"p": {"type": types, "forms": [{"href": "x"}]}}})
 
 
+def test_what_is_said_of_a_node_in_several_places_is_said_once() -> None:
+    """A node that comes up again and again is gathered, without repetitions."""
+    (node,) = expand(LAMP, base=base_of(LAMP)).nodes
+    parts = [{"@id": node["@id"], name: value} for name, value in node.items() if name != "@id"]
+    loaded = load([*parts, *parts])
+    assert dataset(loaded.document, base_of(LAMP)) == dataset(LAMP, base_of(LAMP))
+
+
 def test_own_prefixes_are_kept_and_those_of_td_are_not() -> None:
     """A document in other prefixes keeps those of its extensions."""
     nodes = expand(LAMP, base=base_of(LAMP)).nodes
