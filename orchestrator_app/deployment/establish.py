@@ -92,7 +92,8 @@ class Establishing:
         name, last = str(change.manifest["name"]), steps[-1].action
         plan = Plan(composed, name, revised.revision, steps[0].action, last)
         members = self._members(change, plan)
-        self._write(plan, revised, "deploying", leftovers | reserves.keys(), members)
+        shares = revised.installations
+        self._write(plan, shares, "deploying", leftovers | reserves.keys(), members)
         refused = self._tell_standbys(change, reserves)
         if refused:
             rest = {s: d for s, d in change.standbys.items() if d not in refused}
@@ -100,7 +101,7 @@ class Establishing:
             return
         self._roll_out(change, revised, composed)
         told = self._clear(change, revised, reserves, left)
-        self._write(plan, revised, "deployed", leftovers - told, members)
+        self._write(plan, {}, "deployed", leftovers - told, members)
         self._tell_moves(change, plan)
         _log.info("deployed slug=%s revision=%d", slug, revised.revision)
 
@@ -155,13 +156,13 @@ class Establishing:
     def _write(
         self,
         plan: Plan,
-        revised: Revised,
+        installations: Mapping[str, Any],
         state: str,
         leftovers: "frozenset[str] | set[str]",
         members: Mapping[str, Any],
     ) -> None:
         every = {**members, "leftovers": sorted(leftovers)}
-        self._records.write(plan, revised.installations, state, **every)
+        self._records.write(plan, installations, state, **every)
 
     def _tell_standbys(self, change: Change, reserves: Mapping[str, Any]) -> set[str]:
         """Tell the stand-ins that differ, and return those that refused."""

@@ -147,7 +147,7 @@ class DeploymentRecords:
 
         Args:
             plan: what its Thing Description is made from.
-            installations: by device.
+            installations: by device, those that are not written yet.
             state: one of `deployment_thing.STATES`.
             registration: further members of the record.
         """
