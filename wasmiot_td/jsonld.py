@@ -8,6 +8,9 @@ tests would show if they changed:
   traced to the JSON object it came from, and they spare a deep copy of the document;
 - `_expand_iri` and `_process_context` are shortened where their answer is known, which halves the
   time: a term of the active context, a scoped context that was processed before;
+- a text or number under a term is expanded by a rule that is worked out once for the term in its
+  context (`_Rule`), as JSON-LD 1.1 API, clause 5.3.2 says;
+- `_is_absolute_iri` remembers the last IRIs that it was asked about;
 - the `contextResolver` option takes a resolver with a cache of our own;
 - `context_resolver.canonicalize` makes the cache key of an inline context with a full JSON
   canonicalisation (a fifth of the time); a sorted dump serves as well.
@@ -18,6 +21,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -33,6 +37,7 @@ __all__ = ["Expansion", "compact", "document_base", "expand", "mend_context"]
 
 _LOCK = threading.RLock()
 _CACHED_CONTEXTS = 500
+_CACHED_RULES = 5000
 _FAULTS_OF_INPUT = (TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
@@ -41,6 +46,7 @@ def _cache_key(context: Any) -> bytes:
 
 
 context_resolver.canonicalize = _cache_key
+jsonld._is_absolute_iri = lru_cache(4096)(jsonld._is_absolute_iri)
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,9 @@ def expand(
         with _LOCK:
             state = _state(registry)
             options = state.options(base, strict, fresh=copied.has_base)
-            expander = _Expander(copied.pointers, {} if copied.has_base else state.processed)
+            expander = _Expander(
+                copied.pointers, state if not copied.has_base else _State(registry)
+            )
             nodes = expander.run(source, options)
     except jsonld.JsonLdError as error:
         raise _translate(error, copied.contexts) from error
@@ -149,10 +157,11 @@ def compact(
 class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
     """Expands a copied document and keeps which object each node came from."""
 
-    def __init__(self, pointers: Mapping[int, str], processed: dict[Any, Any]) -> None:
+    def __init__(self, pointers: Mapping[int, str], state: "_State") -> None:
         super().__init__()
         self.pointers = pointers
-        self.processed = processed
+        self.processed = state.processed
+        self.rules = state.rules
         self.located: dict[int, str] = {}
 
     def run(self, source: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -163,6 +172,36 @@ class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
             expanded = expanded["@graph"]
         nodes: list[dict[str, Any]] = self.arrayify([] if expanded is None else expanded)
         return nodes
+
+    def _expand(
+        self, active_ctx: Any, active_property: Any, element: Any, options: Any, **flags: Any
+    ) -> Any:
+        """Expand a value; what is no object or array by the rule of its term."""
+        if isinstance(element, (str, int, float)) and isinstance(active_property, str):
+            key = (id(active_ctx), active_property)
+            rule = self.rules.get(key)
+            if rule is None:
+                rule = self.rules[key] = self._rule(active_ctx, active_property)
+            if rule.members is not None:
+                value = {**(rule.of_text if isinstance(element, str) else rule.members)}
+                value["@value"] = element
+                return value
+        return super()._expand(active_ctx, active_property, element, options, **flags)
+
+    def _rule(self, active_ctx: Any, term: str) -> "_Rule":
+        iri = self._expand_iri(active_ctx, term, vocab=True)
+        kind = self.get_context_value(active_ctx, term, "@type")
+        if not iri or iri[0] == "@" or kind in ("@id", "@vocab"):
+            return _Rule(active_ctx, None, {})
+        if kind not in (None, "@none"):
+            return _Rule(active_ctx, {"@type": kind}, {"@type": kind})
+        found = {
+            name: self.get_context_value(active_ctx, term, name)
+            for name in ("@language", "@direction")
+        }
+        return _Rule(
+            active_ctx, {}, {name: text for name, text in found.items() if text is not None}
+        )
 
     def _expand_object(
         self,
@@ -217,11 +256,30 @@ class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
         return known[0]
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """What a text or number under a term of a context becomes.
+
+    Attributes:
+        context: the active context, kept so that its `id()` stays its own.
+        members: what stands beside a number or a boolean; None if the term is not so simple.
+        of_text: what stands beside a text.
+    """
+
+    context: Any
+    members: Mapping[str, Any] | None
+    of_text: Mapping[str, Any]
+
+
 class _BoundedCache(dict[Any, Any]):
     """The cache of one registry: emptied when full, which is rare and costs a few ms."""
 
+    def __init__(self, most: int = _CACHED_CONTEXTS) -> None:
+        super().__init__()
+        self._most = most
+
     def __setitem__(self, key: Any, value: Any) -> None:
-        if len(self) >= _CACHED_CONTEXTS:
+        if len(self) >= self._most:
             self.clear()
         super().__setitem__(key, value)
 
@@ -233,6 +291,7 @@ class _State:
         self.registry = registry
         self.cache = _BoundedCache()
         self.processed = _BoundedCache()
+        self.rules = _BoundedCache(_CACHED_RULES)
 
     def options(self, base: str, strict: bool, fresh: bool) -> dict[str, Any]:
         """Return the options of one call.
