@@ -121,7 +121,7 @@ def stages(store: OxigraphStore, n_steps: int, n_devices: int) -> Iterator[tuple
     steps = [Step(i, modules[i % N_MODULES], "run") for i in range(n_steps)]
     reader = FleetReader(store)
     yield "read all devices (once)", once_ms(reader.read)
-    dice = random.Random(n_devices)
+    dice = random.Random(n_devices + n_steps)
     for number in dice.sample(range(n_devices), n_devices // 100):
         put_observation(store, number, dice)
     yield "read 1 % that changed", once_ms(reader.read)

@@ -4,6 +4,7 @@ Reading 10,000 devices from the graph takes longer than all of solving. The stor
 nodes changed since a version, so what did not change is not read again.
 """
 
+import math
 import threading
 from collections.abc import Mapping
 from weakref import WeakKeyDictionary
@@ -20,6 +21,9 @@ ALL = "?device wasmiot:capabilityProfile ?profile ."
 
 MOST_CHANGED_PART = 0.3
 """Share of the devices from which on reading all is faster than reading those that changed."""
+
+MOST_BYTES = 2**50
+"""So large that a sum over steps and devices is still exact in a column of 64 bits."""
 
 
 class FleetReader:
@@ -83,7 +87,7 @@ class FleetReader:
     def _read_installed(self) -> tuple[Installed, ...]:
         rows = self._store.select_texts(query("installed"))
         return tuple(
-            Installed(str(device), str(deployment), str(module), int(required or 0))
+            Installed(str(device), str(deployment), str(module), _bytes(required))
             for device, deployment, module, required in rows
         )
 
@@ -138,13 +142,24 @@ def _device(
     return DeviceFacts(
         id=str(device),
         title=title or str(device),
-        memory_bytes=int(memory or 0),
+        memory_bytes=_bytes(memory),
         profile=str(profile),
-        cpu_load=float(cpu_load or 0),
-        memory_load=float(memory_load or 0),
+        cpu_load=_number(cpu_load),
+        memory_load=_number(memory_load),
         zone=zone or None,
-        cpu_cores=float(cores or 0),
+        cpu_cores=_number(cores),
         architecture=architecture or None,
         is_healthy=healthy in (None, "true", "1"),
         last_seen=last_seen,
     )
+
+
+def _bytes(text: str | None) -> int:
+    """Return a number of bytes; one that no device has counts as the most."""
+    return min(MOST_BYTES, max(0, int(text or 0)))
+
+
+def _number(text: str | None) -> float:
+    """Return a number; what is none, or not finite, is as if nothing were said."""
+    value = float(text or 0)
+    return value if math.isfinite(value) else 0.0

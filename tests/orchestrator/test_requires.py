@@ -83,3 +83,12 @@ def test_what_cannot_be_required_is_refused(place, requires):
     answer = place(requires=requires)
     assert answer.status_code == 422
     assert answer.get_json()["validationErrors"][0]["field"].startswith("/sequence/0/requires")
+
+
+def test_absurd_numbers_do_no_harm(place, client, supervisor):
+    """A device with more memory than 64 bits can say, and a wish for more, break nothing."""
+    td = supervisor("zz") | {"wasmiot:memoryBytes": 10**20, "wasmiot:cpuCores": 10**20}
+    put = client.put("/things/urn:ex:zz", json=td, content_type="application/td+json")
+    assert put.status_code == 201
+    assert place(requires={"memoryBytes": 10**12}).status_code == 200
+    assert place(requires={"memoryBytes": 10**20}).status_code == 422
