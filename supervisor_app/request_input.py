@@ -10,6 +10,7 @@ from typing import Any
 
 from supervisor_app.execution import Inputs
 from supervisor_app.installation import Mount, Operation
+from supervisor_app.plain_values import is_plainly_valid
 from supervisor_app.values import is_file
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
@@ -127,7 +128,7 @@ def _refuse(name: str) -> None:
 
 
 def _check(value: Any, schema: Mapping[str, Any] | None) -> None:
-    if schema is not None:
+    if schema is not None and not is_plainly_valid(value, schema):
         findings = check_value(value, schema)
         if findings:
             raise _invalid(findings)

@@ -1,6 +1,7 @@
 """Foreign programs, installed as `package-lock.json` pins them."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -50,7 +51,8 @@ def run_node() -> Callable[..., str]:
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         pytest.skip("no npm here: apt install npm")
-    if not (HERE / "node_modules" / ".package-lock.json").exists():
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+    if not all((HERE / "node_modules" / name).is_dir() for name in wanted):
         command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         installed = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=200)
         if installed.returncode:
