@@ -5,6 +5,7 @@ import hashlib
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,10 @@ _KIND = ox.NamedNode(layout.KIND)
 _REGISTRATION = ox.NamedNode(layout.REGISTRATION)
 _LAYOUT = ox.NamedNode(layout.LAYOUT)
 _SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
-_XSD_STRING = ox.NamedNode(str(rdflib.XSD.string))
+_XSD_STRING = str(rdflib.XSD.string)
+
+#: Literals of fewer characters come again: numbers, names.
+_SHORT = 64
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
@@ -309,14 +313,23 @@ def _copied(row: Any) -> tuple[ox.Quad, ox.Quad]:
 def to_rdflib(term: Any) -> Identifier:
     """Return the rdflib term of an Oxigraph term."""
     if isinstance(term, ox.NamedNode):
-        return URIRef(term.value)
+        return str.__new__(URIRef, term.value)  # its own constructor would look for blanks in it
     if isinstance(term, ox.BlankNode):
         return BNode(term.value)
     if isinstance(term, ox.Literal):
-        if term.language or term.datatype == _XSD_STRING:
-            return Literal(term.value, lang=term.language)
-        return Literal(term.value, datatype=URIRef(term.datatype.value))
+        value, language, datatype = term.value, term.language, term.datatype.value
+        make = _remembered_literal if len(value) < _SHORT else _literal
+        return make(value, language, datatype)
     raise ValueError(f"Unexpected term {term!r}")
+
+
+def _literal(value: str, language: str | None, datatype: str) -> Literal:
+    if language or datatype == _XSD_STRING:
+        return Literal(value, lang=language)
+    return Literal(value, datatype=URIRef(datatype))
+
+
+_remembered_literal = lru_cache(4096)(_literal)
 
 
 def to_oxigraph(term: Identifier) -> Any:
