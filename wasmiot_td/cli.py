@@ -81,6 +81,7 @@ def sources_argument(command: Command) -> Command:
 @td.command()
 @sources_argument
 @click.option("--format", "shape", type=click.Choice(list(_REPORTS)), default="human")
+@click.option("--json", "shape", flag_value="json", help="The same as --format json.")
 def validate(sources: Sequence[str], shape: str, **options: Any) -> None:
     """Report every fault of documents."""
     work = partial(_verdict, strict=options["strict"], contexts=_registry(options))

@@ -74,6 +74,13 @@ def test_every_command_helps() -> None:
             assert "--json" in result.output, path
 
 
+def test_checks_answer_with_json_too(nobody: Any, tmp_path: Path) -> None:
+    """`--json` means the same on documents as on everything else."""
+    path = tmp_path / "bad.json"
+    path.write_text('{"title": 3}')
+    assert len(nobody.json("td", "validate", path, code=1)["documents"]) == 1
+
+
 def test_each_command_declared_can_be_loaded() -> None:
     """Every entry point leads to a command of that name."""
     for plugin in entry_points(group=PLUGINS):
