@@ -15,6 +15,9 @@ import yaml
 from wasmiot_td.errors import JsonSyntaxError, ValidationError
 from wasmiot_td.report import Finding, Report
 
+MOST_BYTES = 128 * 1024
+"""PyYAML reads some 90 KB in a second."""
+
 MOST_NODES = 10_000
 MOST_DEPTH = 50
 
@@ -38,12 +41,14 @@ class _CoreLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping, or say which key is there twice."""
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                found = Finding(f"/{key}", f"the key {key!r} is there twice, from line {line} on")
+        seen = set[str]()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                line = key.start_mark.line + 1
+                found = Finding(f"/{name}", f"the key {name!r} is there twice, in line {line}")
                 raise ValidationError(Report((found,)))
+            seen.add(name)
         return super().construct_mapping(node, deep=deep)
 
 
@@ -68,6 +73,9 @@ def to_json(source: bytes) -> bytes:
         JsonSyntaxError: it is no YAML, or more than JSON can say.
         ValidationError: a key is there twice, or aliases make too much of it.
     """
+    if len(source) > MOST_BYTES:
+        found = Finding("", f"the document is too large: at most {MOST_BYTES} bytes of YAML")
+        raise ValidationError(Report((found,)))
     try:
         value = yaml.load(source, _CoreLoader)
         _count(value, 0, 0)

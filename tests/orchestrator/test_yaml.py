@@ -35,6 +35,7 @@ def test_scalars_mean_what_they_mean_in_json():
         b"? [1]\n: 2",
         b"a: 1\n---\na: 2",
         b"[" * 5000,
+        b"- a\n" * 40_000,
         b"\x80",
         BOMB,
     ],
