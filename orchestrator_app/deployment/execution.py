@@ -219,6 +219,7 @@ class Executions:
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
+        self.log.sweep(is_busy=bool(self._live))
 
 
 def _result(last: ActionStatus) -> Status:

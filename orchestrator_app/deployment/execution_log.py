@@ -13,6 +13,9 @@ PREFIX = "urn:wasmiot:execution:"
 MOST_EXECUTIONS = 500
 """How many executions of one deployment are kept."""
 
+MOST_SWEPT = 50
+"""How many are deleted at once, so that nobody has to wait long for the end of it."""
+
 Status = dict[str, Any]
 
 
@@ -24,36 +27,54 @@ class _Document:
 
 
 class ExecutionLog:
-    """The statuses of executions, by deployment and invocation; newest last."""
+    """The statuses of executions, by deployment and invocation; newest last.
+
+    To delete takes longer than to write, so it is done when there is time for it: what is beyond
+    the limit is gone for everybody at once, and from the store later.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
         self._known: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._dropped: dict[str, None] = {}
         for stored in store.list("execution"):
             slug, _, invocation = stored.id.removeprefix(PREFIX).rpartition(":")
-            self._known[slug].append(invocation)
+            self.note(slug, invocation)
 
     def write(self, slug: str, invocation: str, status: Status) -> None:
-        """Keep a status, and drop the oldest beyond the limit."""
+        """Keep a status."""
         id_ = _id(slug, invocation)
         document = _Document(id_, status, triples(id_, slug, status))
         self._store.put(document, kind="execution")
         self.note(slug, invocation)
 
     def note(self, slug: str, invocation: str) -> None:
-        """Know of an execution whose status is not kept yet."""
+        """Know of an execution, and drop the oldest beyond the limit."""
         with self._lock:
             known = self._known[slug]
             if invocation not in known:
                 known.append(invocation)
-            dropped = [known.popleft() for _ in range(len(known) - MOST_EXECUTIONS)]
-        for old in dropped:
-            self._store.delete(_id(slug, old))
+            while len(known) > MOST_EXECUTIONS:
+                self._dropped[_id(slug, known.popleft())] = None
+
+    def sweep(self, *, is_busy: bool) -> None:
+        """Delete what was dropped; while others are waiting, only if it has become too much."""
+        for _ in range(MOST_SWEPT):
+            if len(self._dropped) <= (MOST_EXECUTIONS if is_busy else 0):
+                return
+            with self._lock:
+                oldest = next(iter(self._dropped), None)
+            if oldest is None:
+                return
+            self._store.delete(oldest)
+            with self._lock:
+                self._dropped.pop(oldest, None)
 
     def read(self, slug: str, invocation: str) -> Status | None:
         """Return a status, or None."""
-        stored = self._store.get(_id(slug, invocation))
+        id_ = _id(slug, invocation)
+        stored = None if id_ in self._dropped else self._store.get(id_)
         return stored.document if stored is not None and stored.kind == "execution" else None
 
     def invocations(self, slug: str) -> list[str]:
