@@ -10,13 +10,12 @@ from urllib.parse import quote, urlencode
 import click
 
 from orchestrator_app.commands.options import json_option, names_of, remote, slug_of, title_of
+from orchestrator_app.commands.solutions import explained, media_type, say_solution, tried_out
 from wasmiot_td import terminal
 from wasmiot_td.command_line import MISUNDERSTOOD, CommandFailed
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
-
-JSON_LD = "application/ld+json"
 
 _name_argument = click.argument(
     "name", metavar="NAME", shell_complete=names_of("manifests", slug_of)
@@ -79,9 +78,7 @@ def _step(text: str) -> dict[str, str]:
 @click.option("--dry-run", is_flag=True, help="Say where it would run, and keep nothing.")
 @remote
 def submit(orchestrator: "Orchestrator", is_json: bool, file: Any, dry_run: bool) -> None:
-    """Hand a manifest in; one of the same name is replaced."""
-    from orchestrator_app.commands.solutions import say_solution, tried_out
-
+    """Hand a manifest in, in JSON or YAML; one of the same name is replaced."""
     content = file.read()
     if dry_run:
         return say_solution(orchestrator, tried_out(orchestrator, content), is_json)
@@ -95,7 +92,7 @@ def submit(orchestrator: "Orchestrator", is_json: bool, file: Any, dry_run: bool
 
 def submitted(orchestrator: "Orchestrator", content: bytes) -> tuple[dict[str, Any], bool]:
     """Hand a manifest in; return it as it was taken in, and whether it is new."""
-    response = orchestrator.send("POST", "manifests", content, JSON_LD)
+    response = orchestrator.send("POST", "manifests", content, media_type(content))
     return dict(response.json()), response.status == 201
 
 
@@ -113,8 +110,6 @@ def explain(orchestrator: "Orchestrator", is_json: bool, source: str, device: st
 
     A file is tried out; nothing of it is kept.
     """
-    from orchestrator_app.commands.solutions import explained, say_solution, tried_out
-
     content = content_of(source)
     if content is not None and device:
         raise click.UsageError("--device needs a manifest that was handed in; submit it first")
@@ -134,7 +129,7 @@ def content_of(source: str) -> bytes | None:
         return sys.stdin.buffer.read()
     if path.is_file():
         return path.read_bytes()
-    if path.suffix in (".json", ".jsonld"):
+    if path.suffix in (".json", ".jsonld", ".yaml", ".yml", ".yamlld"):
         raise CommandFailed(f"there is no file {source}", MISUNDERSTOOD)
     return None
 

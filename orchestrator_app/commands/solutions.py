@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
 
 JSON_LD = "application/ld+json"
+YAML_LD = "application/ld+yaml"
+
+
+def media_type(manifest: bytes) -> str:
+    """Return the type of a manifest's text: JSON begins with a brace, whatever it is called."""
+    return JSON_LD if manifest.lstrip()[:1] in (b"{", b"") else YAML_LD
 
 
 def tried_out(orchestrator: "Orchestrator", content: bytes) -> dict[str, Any]:
@@ -29,7 +35,7 @@ def explained(
     """
     with terminal.progress("solving"), rejections_told(orchestrator):
         method = "GET" if content is None else "POST"
-        return dict(orchestrator.send(method, path, content, JSON_LD).json())
+        return dict(orchestrator.send(method, path, content, media_type(content or b"")).json())
 
 
 @contextmanager

@@ -46,6 +46,16 @@ def test_manifests_come_and_go(modules: Any, manifest: Callable[..., Path]) -> N
     assert "`wasmiot manifest list`" in modules("manifest", "show", "two-steps", code=4).stderr
 
 
+def test_a_manifest_may_be_yaml(modules: Any) -> None:
+    """What it is shows from its first character."""
+    text = b"name: by hand\nsequence:\n  - {module: digits, entrypoint: classify}\n"
+    assert "submitted by-hand" in modules("manifest", "submit", "-", stdin=text).stdout
+    solution = modules.json("manifest", "explain", "-", stdin=text)
+    assert solution["placements"][0]["entrypoint"] == "classify"
+    assert modules.json("manifest", "submit", "-", stdin=b"a: [", code=1)["status"] == 400
+    modules("manifest", "remove", "by-hand")
+
+
 def test_every_fault_of_a_manifest_is_told(modules: Any, manifest: Callable[..., Path]) -> None:
     """Unknown modules and functions, each with its place."""
     path = manifest("bad", ("nobody", "x"), ("digits", "guess"))
