@@ -26,6 +26,7 @@ IMPORTERS = {
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {
         "orchestrator_app/store/oxigraph_store.py",
+        "orchestrator_app/store/oxigraph_terms.py",
         "orchestrator_app/directory/query_worker.py",
     },
     "wasmtime": {"supervisor_app/runtime.py", "orchestrator_app/packages/wasm_binary.py"},

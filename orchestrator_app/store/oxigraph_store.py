@@ -1,17 +1,15 @@
-"""The embedded store: Oxigraph, on disk or in memory. The only import of pyoxigraph for it."""
+"""The embedded store: Oxigraph, on disk or in memory (terms: `oxigraph_terms.py`)."""
 
 import bisect
 import hashlib
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyoxigraph as ox
-import rdflib
-from rdflib.term import BNode, Identifier, Literal, URIRef
+from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.changes import ChangeLog
@@ -21,17 +19,19 @@ from orchestrator_app.store.errors import (
     UnstorableDocumentError,
 )
 from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
-from wasmiot_td.iri import part_iri
+from orchestrator_app.store.oxigraph_terms import (
+    blocks,
+    parsed_triples,
+    quads_in,
+    to_oxigraph,
+    to_rdflib,
+)
 
 _STORE = ox.NamedNode(layout.BOOKKEEPING)
 _KIND = ox.NamedNode(layout.KIND)
 _REGISTRATION = ox.NamedNode(layout.REGISTRATION)
 _LAYOUT = ox.NamedNode(layout.LAYOUT)
 _SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
-_XSD_STRING = str(rdflib.XSD.string)
-
-#: Literals of fewer characters come again: numbers, names.
-_SHORT = 64
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
@@ -87,12 +87,12 @@ class OxigraphStore:
                 raise KindConflictError(document.id, known_kind, kind)
             shared = self._unknown_shared(shared_graphs or {})
             if known_kind is None and not self._has_quads(graph):
-                self._insert(_triples(text, graph), graph, noted | shared)
+                self._insert(parsed_triples(text, graph), graph, noted | shared)
             elif self._digests.get(document.id) == digest:
                 old = set(self._db.quads_for_pattern(graph, None, None, _STORE))
                 self._write(old - noted, (noted - old) | shared)
             else:
-                new = noted | _quads(_triples(text, graph), graph)
+                new = noted | quads_in(graph, parsed_triples(text, graph))
                 old = self._quads(graph)
                 self._write(old - new - shared, (new | shared) - old)
             self._digests[document.id] = digest
@@ -237,7 +237,7 @@ class OxigraphStore:
         for name, digest in _digested(graphs):
             if (name, digest) not in self._shared_graphs:
                 graph = _named(name)
-                wanted = _quads(_triples(graphs[name], graph), graph)
+                wanted = quads_in(graph, parsed_triples(graphs[name], graph))
                 wanted.add(ox.Quad(_STORE, _SHARED_GRAPH, graph, _STORE))
                 missing.update(quad for quad in wanted if quad not in self._db)
         return missing
@@ -253,7 +253,7 @@ class OxigraphStore:
             others: what is noted about it, and what is shared.
         """
         shared = [quad for quad in others if quad.graph_name != _STORE]
-        named = [*_quads(document, graph), *shared]
+        named = [*quads_in(graph, document), *shared]
         self._db.extend([*others, *named, *document, *(ox.Quad(*q.triple) for q in shared)])
         self._note_written(named)
 
@@ -262,8 +262,8 @@ class OxigraphStore:
         if removed or added:
             gone = {quad for quad in removed if not self._is_elsewhere(quad, removed)}
             self._db.update(
-                f"DELETE DATA {{ {_blocks(removed)} {_merged(gone)} }};"
-                f" INSERT DATA {{ {_blocks(added)} {_merged(added)} }}"
+                f"DELETE DATA {{ {blocks(removed)} {_merged(gone)} }};"
+                f" INSERT DATA {{ {blocks(added)} {_merged(added)} }}"
             )
             self._note_written([*removed, *added])
 
@@ -310,41 +310,6 @@ def _copied(row: Any) -> tuple[ox.Quad, ox.Quad]:
     return ox.Quad(*triple, row["g"]), ox.Quad(*triple)
 
 
-def to_rdflib(term: Any) -> Identifier:
-    """Return the rdflib term of an Oxigraph term."""
-    if isinstance(term, ox.NamedNode):
-        return str.__new__(URIRef, term.value)  # its own constructor would look for blanks in it
-    if isinstance(term, ox.BlankNode):
-        return BNode(term.value)
-    if isinstance(term, ox.Literal):
-        value, language, datatype = term.value, term.language, term.datatype.value
-        make = _remembered_literal if len(value) < _SHORT else _literal
-        return make(value, language, datatype)
-    raise ValueError(f"Unexpected term {term!r}")
-
-
-def _literal(value: str, language: str | None, datatype: str) -> Literal:
-    if language or datatype == _XSD_STRING:
-        return Literal(value, lang=language)
-    return Literal(value, datatype=URIRef(datatype))
-
-
-_remembered_literal = lru_cache(4096)(_literal)
-
-
-def to_oxigraph(term: Identifier) -> Any:
-    """Return the Oxigraph term of an rdflib term."""
-    if isinstance(term, URIRef):
-        return ox.NamedNode(str(term))
-    if isinstance(term, BNode):
-        return ox.BlankNode(str(term))
-    if isinstance(term, Literal):
-        if term.language:
-            return ox.Literal(str(term), language=term.language)
-        return ox.Literal(str(term), datatype=ox.NamedNode(str(term.datatype or rdflib.XSD.string)))
-    raise ValueError(f"Unexpected term {term!r}")
-
-
 def _opened(directory: Path | None) -> ox.Store:
     if directory is None:
         return ox.Store()
@@ -364,40 +329,9 @@ def _named(document_id: str) -> ox.NamedNode:
         raise UnstorableDocumentError(f"{document_id!r} is not an IRI: {error}") from error
 
 
-def _triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
-    """Parse triples, not quads: whatever the text holds, it goes where its reader says.
-
-    Returns:
-        Quads of the default graph, so of the merge.
-    """
-    try:
-        triples = list(ox.parse(n_triples, format=ox.RdfFormat.N_TRIPLES))
-        if b"_:" not in n_triples:
-            return triples
-        return [
-            ox.Quad(_ground(t.subject, graph), t.predicate, _ground(t.object, graph))
-            for t in triples
-        ]
-    except (SyntaxError, ValueError) as error:
-        raise UnstorableDocumentError(
-            f"the graph of {graph.value} cannot be kept: {error}"
-        ) from error
-
-
-def _quads(triples: Iterable[ox.Quad], graph: ox.NamedNode) -> set[ox.Quad]:
-    return {ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples}
-
-
 def _digested(graphs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
     for name, n_triples in graphs.items():
         yield name, hashlib.sha256(n_triples).digest()
-
-
-def _ground(term: Any, graph: ox.NamedNode) -> Any:
-    """Name a blank node as a part of its document: fresh ones at each put would pile up."""
-    if isinstance(term, ox.BlankNode):
-        return ox.NamedNode(part_iri(graph.value, f"_:{term.value}"))
-    return term
 
 
 def _noted(subject: ox.NamedNode, noted: Mapping[str, str]) -> set[ox.Quad]:
@@ -405,14 +339,6 @@ def _noted(subject: ox.NamedNode, noted: Mapping[str, str]) -> set[ox.Quad]:
         ox.Quad(subject, ox.NamedNode(predicate), ox.Literal(text), _STORE)
         for predicate, text in noted.items()
     }
-
-
-def _blocks(quads: Iterable[ox.Quad]) -> str:
-    """Return quads as SPARQL's QuadData; a term's own form is N-Triples, so already escaped."""
-    by_graph = defaultdict[str, list[str]](list)
-    for quad in quads:
-        by_graph[str(quad.graph_name)].append(str(quad.triple))
-    return " ".join(f"GRAPH {graph} {{ {' . '.join(own)} }}" for graph, own in by_graph.items())
 
 
 def _merged(quads: Iterable[ox.Quad]) -> str:

@@ -1,0 +1,93 @@
+"""Oxigraph's terms and quads: to and from rdflib's, out of N-Triples, into SPARQL."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+import pyoxigraph as ox
+from rdflib import XSD
+from rdflib.term import BNode, Identifier, Literal, URIRef
+
+from orchestrator_app.store.errors import UnstorableDocumentError
+from wasmiot_td.iri import part_iri
+
+_XSD_STRING = str(XSD.string)
+
+#: Literals of fewer characters come again: numbers, names.
+_SHORT = 64
+
+
+def to_rdflib(term: Any) -> Identifier:
+    """Return the rdflib term of an Oxigraph term."""
+    if isinstance(term, ox.NamedNode):
+        return str.__new__(URIRef, term.value)  # its own constructor would look for blanks in it
+    if isinstance(term, ox.BlankNode):
+        return BNode(term.value)
+    if isinstance(term, ox.Literal):
+        value, language, datatype = term.value, term.language, term.datatype.value
+        make = _remembered_literal if len(value) < _SHORT else _literal
+        return make(value, language, datatype)
+    raise ValueError(f"Unexpected term {term!r}")
+
+
+def _literal(value: str, language: str | None, datatype: str) -> Literal:
+    if language or datatype == _XSD_STRING:
+        return Literal(value, lang=language)
+    return Literal(value, datatype=URIRef(datatype))
+
+
+_remembered_literal = lru_cache(4096)(_literal)
+
+
+def to_oxigraph(term: Identifier) -> Any:
+    """Return the Oxigraph term of an rdflib term."""
+    if isinstance(term, URIRef):
+        return ox.NamedNode(str(term))
+    if isinstance(term, BNode):
+        return ox.BlankNode(str(term))
+    if isinstance(term, Literal):
+        if term.language:
+            return ox.Literal(str(term), language=term.language)
+        return ox.Literal(str(term), datatype=ox.NamedNode(str(term.datatype or XSD.string)))
+    raise ValueError(f"Unexpected term {term!r}")
+
+
+def parsed_triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
+    """Parse triples, not quads: whatever the text holds, it goes where its reader says.
+
+    Returns:
+        Quads of the default graph, so of the merge.
+    """
+    try:
+        triples = list(ox.parse(n_triples, format=ox.RdfFormat.N_TRIPLES))
+        if b"_:" not in n_triples:
+            return triples
+        return [
+            ox.Quad(_ground(t.subject, graph), t.predicate, _ground(t.object, graph))
+            for t in triples
+        ]
+    except (SyntaxError, ValueError) as error:
+        raise UnstorableDocumentError(
+            f"the graph of {graph.value} cannot be kept: {error}"
+        ) from error
+
+
+def quads_in(graph: ox.NamedNode, triples: Iterable[ox.Quad]) -> set[ox.Quad]:
+    """Return triples as quads of a graph."""
+    return {ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples}
+
+
+def _ground(term: Any, graph: ox.NamedNode) -> Any:
+    """Name a blank node as a part of its document: fresh ones at each put would pile up."""
+    if isinstance(term, ox.BlankNode):
+        return ox.NamedNode(part_iri(graph.value, f"_:{term.value}"))
+    return term
+
+
+def blocks(quads: Iterable[ox.Quad]) -> str:
+    """Return quads as SPARQL's QuadData; a term's own form is N-Triples, so already escaped."""
+    by_graph = defaultdict[str, list[str]](list)
+    for quad in quads:
+        by_graph[str(quad.graph_name)].append(str(quad.triple))
+    return " ".join(f"GRAPH {graph} {{ {' . '.join(own)} }}" for graph, own in by_graph.items())
