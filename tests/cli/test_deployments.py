@@ -189,6 +189,11 @@ def test_a_failed_execution_says_where(
     modules("undeploy", "trapped")
 
 
+def heed_ctrl_c() -> None:
+    """Undo what a shell does to what it starts in the background: have Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_cancels_an_execution(
     modules: Any, manifest: Callable[..., Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -199,7 +204,9 @@ def test_ctrl_c_cancels_an_execution(
     modules("deploy", manifest("endless", ("endless", "f")))
     command = [sys.executable, "-m", "wasmiot_td", "execute", "endless", "--watch"]
     environment = {**environment, "WASMIOT_URL": modules.url}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
+    ) as run:
         assert run.stderr is not None
         assert "0 f on " in run.stderr.readline()
         run.send_signal(signal.SIGINT)
