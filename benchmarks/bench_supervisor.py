@@ -167,7 +167,7 @@ def put(device: Started, folder: Path, slug: str, binary: bytes, **module: Any) 
 def measure_rates(device: Started, seconds: float) -> None:
     """Compare the function with the bare route, in turns, at several numbers of clients."""
     fresh, kept = (f"/deployments/{slug}/actions/add" for slug in ("fresh", "kept"))
-    command = [sys.executable, str(Path(__file__)), "--serve-bare", "24"]
+    command = [sys.executable, str(Path(__file__)), "--serve-bare", "12"]
     with started(command) as plain:
         for clients in (1, 8, 32):
             base = rate(plain, "/add", clients, seconds)

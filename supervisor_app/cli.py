@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add("--announce-interface", default="", help="address to announce on; all by default")
     add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
     add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
-    add("--streams", type=int, default=8, help="clients that may observe at once (%(default)s)")
+    add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
     return made

@@ -1,4 +1,4 @@
-"""Compile and run WebAssembly: the only import of wasmtime.
+"""Compile and run WebAssembly: the import of wasmtime.
 
 A slot is an engine of its own, so that stopping one call leaves the others alone, with the host
 functions linked once. Each call gets a fresh store and a fresh instance in it.
@@ -23,6 +23,7 @@ from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
+from supervisor_app.short_calls import keep_lock
 from supervisor_app.watch import Watch
 
 WASM_MAGIC = b"\0asm"
@@ -73,6 +74,7 @@ class Runtime:
     """The slots of one device."""
 
     def __init__(self, functions: Sequence[HostFunction], slots: int) -> None:
+        keep_lock()
         self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
         self._functions = tuple(functions)
         self._watch = Watch()

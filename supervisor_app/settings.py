@@ -72,11 +72,11 @@ class Settings:
     call_output_bytes: int = 64 * MEBIBYTE
     call_open_files: int = 256
     observe_seconds: float = 0.5
-    streams: int = 8
+    streams: int = 4
     result_seconds: float = 3600.0
     max_body_bytes: int = 64 * MEBIBYTE
     max_package_bytes: int = 512 * MEBIBYTE
     compile_seconds: float = 60.0
     remote_seconds: float = 30.0
     compile_memory_bytes: int = 1024 * MEBIBYTE
-    http_threads: int = 24
+    http_threads: int = 12

@@ -139,7 +139,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         neighbours.feed,
         workers=settings.workers,
         length=settings.queue_length,
-        waiting=settings.http_threads // 2,
+        waiting=settings.http_threads // 4,
     )
     provides = tuple(provided_interfaces(functions))
     observations = Observations(
