@@ -13,12 +13,16 @@ import json
 import os
 import platform
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import domus
@@ -29,7 +33,7 @@ from rdflib import URIRef
 
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.placement import query
-from orchestrator_app.store import OxigraphStore, Store, open_store
+from orchestrator_app.store import OxigraphStore, Store
 from wasmiot_td.thing_description import load
 
 ROOT = Path(__file__).parents[1]
@@ -80,12 +84,12 @@ def fill(store: Store, begin: int, end: int) -> None:
     if not documents:
         return
     directory.register(documents[0])  # the first loads contexts and shapes
-    parsed_at = time.perf_counter()
+    parsed_at, worked_at = time.perf_counter(), time.process_time()
     for document in documents:
         directory.register(document)
-    seconds = time.perf_counter() - parsed_at
+    seconds, worked = time.perf_counter() - parsed_at, time.process_time() - worked_at
     print(f"  ingest              {seconds * 1000 / len(documents):.2f} ms a Thing, ", end="")
-    print(f"{len(documents) / seconds:.0f} a second")
+    print(f"{worked * 1000 / len(documents):.2f} of CPU; {len(documents) / seconds:.0f} a second")
 
 
 def print_match(store: Store, n_things: int) -> None:
@@ -140,46 +144,56 @@ def measure_again(data_dir: Path, n_times: int) -> None:
 
 
 def measure_beside(folder: Path, n_documents: int) -> None:
-    """Measure this directory and domus-tdd-api over an Oxigraph server each."""
-    print(f"\n{n_documents} Things over an Oxigraph server, the same requests to both")
-    numbers = list(range(n_documents))
+    """Measure this directory and domus-tdd-api, each over an Oxigraph server, request by request.
+
+    They take turns, so that what else runs on the machine slows all alike.
+    """
+    print(f"\n{n_documents} Things over an Oxigraph server, the same requests to both in turn")
     environment = ROOT / ".cache" / "domus"
     try:
-        with domus.domus(folder, environment) as client:
-            theirs = _requests(client, numbers)
+        with domus.domus(folder, environment) as theirs, ExitStack() as stack:
+            rows = _requests([theirs, *_ours(folder, stack)], list(range(n_documents)))
     except (RuntimeError, OSError) as error:
         print(f"  domus-tdd-api cannot be measured here: {error}")
         return
-    union = "--union-default-graph"
-    with measured.oxigraph_server(folder / "ours", union) as (query_url, update_url):
-        options = ("--store-url", query_url, "--store-update-url", update_url)
-        with measured.orchestrator(folder / "remote", *options) as (_, client):
-            remote = _requests(client, numbers)
-        print_match_beside(query_url, update_url, n_documents)
-    with measured.orchestrator(folder / "embedded") as (_, client):
-        embedded = _requests(client, numbers)
     print(f"  {'':10}{'domus':>10}{'server':>10}{'ratio':>8}{'embedded':>10}{'ratio':>8}   (ms)")
-    for name, domus_ms in theirs.items():
-        ours = [f"{ms[name]:>10.2f}{domus_ms / ms[name]:>8.0f}" for ms in (remote, embedded)]
-        print(f"  {name:10}{domus_ms:>10.1f}{''.join(ours)}")
+    for name, (domus_ms, *ours) in rows.items():
+        compared = [f"{own_ms:>10.2f}{domus_ms / own_ms:>8.0f}" for own_ms in ours]
+        print(f"  {name:10}{domus_ms:>10.1f}{''.join(compared)}")
 
 
-def print_match_beside(query_url: str, update_url: str, n_things: int) -> None:
-    """Print the match on a server."""
-    store = open_store(None, query_url, update_url)
-    print_match(store, n_things)
-    store.close()
+def _ours(folder: Path, stack: ExitStack) -> list[measured.Client]:
+    """Run this directory twice: over an Oxigraph server, and over the embedded store."""
+    server = measured.oxigraph_server(folder / "ours", "--union-default-graph")
+    query_url, update_url = stack.enter_context(server)
+    options = ("--store-url", query_url, "--store-update-url", update_url)
+    remote = measured.orchestrator(folder / "remote", *options)
+    embedded = measured.orchestrator(folder / "embedded")
+    return [stack.enter_context(each)[1] for each in (remote, embedded)]
 
 
-def _requests(client: measured.Client, numbers: list[int]) -> dict[str, float]:
-    """Return the median times of the requests that both directories answer."""
-    _put(client, numbers[0], "first")
-    return {
-        "ingest": times_of(lambda number: _put(client, number), numbers).median_ms,
-        "again": times_of(lambda number: _put(client, number, "again"), numbers).median_ms,
-        "GET": times_of(lambda n: client.get(f"/things/{fleet.thing_id(n)}"), numbers).median_ms,
-        "page": times_of(lambda _: client.get("/things?limit=10"), numbers[:5]).median_ms,
+def _requests(clients: list[measured.Client], numbers: list[int]) -> dict[str, list[float]]:
+    """Return the median times of the requests that all answer, by client."""
+    requests: dict[str, Callable[[measured.Client, int], Any]] = {
+        "ingest": _put,
+        "changed": lambda client, number: _put(client, number, "again"),
+        "the same": lambda client, number: _put(client, number, "again"),
+        "GET": lambda client, number: client.get(f"/things/{fleet.thing_id(number)}"),
+        "page of 10": lambda client, _: client.get("/things?limit=10"),
     }
+    for client in clients:
+        _put(client, numbers[-1] + 1, "first")
+    return {name: _turns(call, clients, numbers) for name, call in requests.items()}
+
+
+def _turns(
+    call: Callable[[measured.Client, int], Any], clients: list[measured.Client], numbers: list[int]
+) -> list[float]:
+    taken = [
+        [times_of(partial(call, client), [number]).median_ms for client in clients]
+        for number in numbers
+    ]
+    return [statistics.median(times) for times in zip(*taken, strict=True)]
 
 
 def _put(client: measured.Client, number: int, title: str = "") -> None:
