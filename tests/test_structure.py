@@ -29,7 +29,11 @@ IMPORTERS = {
         "orchestrator_app/store/oxigraph_terms.py",
         "orchestrator_app/directory/query_worker.py",
     },
-    "wasmtime": {"supervisor_app/runtime.py", "orchestrator_app/packages/wasm_binary.py"},
+    "wasmtime": {
+        "supervisor_app/runtime.py",
+        "supervisor_app/short_calls.py",
+        "orchestrator_app/packages/wasm_binary.py",
+    },
     "zeroconf": {"supervisor_app/announce.py", "orchestrator_app/directory/introduction.py"},
     "psutil": {"supervisor_app/health.py"},
     "rich": {"wasmiot_td/terminal.py"},
