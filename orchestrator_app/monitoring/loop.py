@@ -1,9 +1,8 @@
 """The loop: look, compare, mend; one round after the other, never two at once."""
 
 import logging
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.installation import standby_name
@@ -23,6 +22,7 @@ from orchestrator_app.monitoring.reconcile import (
     Settle,
     reconcile,
 )
+from orchestrator_app.rounds import in_rounds
 from orchestrator_app.services import Services
 from orchestrator_app.store import Store
 from wasmiot_td.errors import WasmiotError
@@ -124,27 +124,8 @@ def _desired(deployed: Deployed) -> Desired:
     )
 
 
-@contextmanager
-def watch_devices(parts: Services) -> Iterator[None]:
+def watch_devices(parts: Services) -> AbstractContextManager[None]:
     """Go round in a thread of its own as long as the context is entered."""
     interval_seconds = parts.settings.monitor_interval_seconds
     watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds)
-    is_over = threading.Event()
-    thread = threading.Thread(
-        target=_go_round, args=(watch, interval_seconds, is_over), name="watch", daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
-
-
-def _go_round(watch: Watch, interval_seconds: float, is_over: threading.Event) -> None:
-    while not is_over.is_set():
-        try:
-            watch.round()
-        except Exception:  # noqa: BLE001 - the next round may go better
-            _log.exception("watch_failed")
-        is_over.wait(interval_seconds)
+    return in_rounds("watch", interval_seconds, watch.round)
