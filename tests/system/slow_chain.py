@@ -23,7 +23,7 @@ SINK = """(module (import "sys" "delay" (func $delay (param i32)))
   (memory (export "memory") 2)
   (func (export "next") (param i32) (result i32)
     (call $delay (i32.const {delay})) (i32.add (local.get 0) (i32.const 1))))"""
-MANIFEST = {
+MANIFEST: dict[str, Any] = {
     "name": "chain",
     "sequence": [
         {"module": "source", "entrypoint": "one"},
@@ -54,9 +54,11 @@ def _upload(orchestrator: OrchestratorClient, name: str, text: str, actions: Any
     orchestrator.request("POST", "modules", files=files)
 
 
-def submit_chain(orchestrator: OrchestratorClient) -> str:
-    """Submit the manifest and return its URL."""
-    return orchestrator.submit(json.dumps(MANIFEST).encode())
+def submit_chain(orchestrator: OrchestratorClient, first: str = "") -> str:
+    """Submit the manifest, its first step pinned to a device if one is named; return its URL."""
+    one, *rest = MANIFEST["sequence"]
+    pinned = {**MANIFEST, "sequence": [{**one, "device": first}, *rest]}
+    return orchestrator.submit(json.dumps(pinned if first else MANIFEST).encode())
 
 
 def placement(orchestrator: OrchestratorClient) -> list[dict[str, Any]]:

@@ -75,8 +75,8 @@ def test_an_orchestrator_that_is_killed_in_the_middle_of_a_deploy(
     alone: System, chain: dict[str, Server]
 ) -> None:
     """What was wanted is written first, so the next run brings it about by itself."""
-    url = submit_chain(alone.orchestrator)
-    held = [server for server in chain.values() if server.name == "first"]
+    url = submit_chain(alone.orchestrator, first=alone.devices["first"])
+    held = [chain[alone.devices["first"]]]
     for server in held:
         signal_family(server.process.pid, signal.SIGSTOP)
     asked = threading.Thread(target=lambda: give_up(f"{url}/deploy"))
