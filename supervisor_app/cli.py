@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from supervisor_app.settings import Settings
-from wasmiot_td.serving import PortInUseError, serve
+from wasmiot_td.serving import serve
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,16 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
-    try:
-        serve(
-            "supervisor_app.process:application",
-            settings,
-            host=settings.host,
-            port=settings.port,
-            threads=settings.http_threads,
-            lifespan="supervisor_app.lifespan:live",
-        )
-    except PortInUseError as error:
-        sys.stderr.write(f"error: {error.strerror}\n")
-        return 1
+    serve(
+        "supervisor_app.process:application",
+        settings,
+        host=settings.host,
+        port=settings.port,
+        threads=settings.http_threads,
+        lifespan="supervisor_app.lifespan:live",
+    )
     return 0
