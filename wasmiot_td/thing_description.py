@@ -83,7 +83,7 @@ class LoadedDocument:
         """The document as an object, with the vocabularies that it uses as typed attributes.
 
         Raises:
-            pydantic.ValidationError: a term of another vocabulary than TD's has the wrong type.
+            pydantic.ValidationError: a term that the checks do not look at has the wrong type.
         """
         return default_composer.model_of(self.document)
 
