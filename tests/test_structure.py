@@ -23,6 +23,7 @@ IMPORTERS = {
     "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/transport.py"},
     "urllib3": {"wasmiot_td/transport.py", "orchestrator_app/store/endpoint.py"},
+    "cronsim": {"wasmiot_td/schedule.py"},
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {
         "orchestrator_app/store/oxigraph_store.py",
