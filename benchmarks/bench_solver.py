@@ -31,7 +31,7 @@ from orchestrator_app.solver.optimum import best_rows
 from orchestrator_app.solver.problem import problem_of
 from orchestrator_app.solver.sifting import sift
 from orchestrator_app.solver.solve import solve
-from orchestrator_app.solver.view import ModuleFacts, Step, View
+from orchestrator_app.solver.view import Edge, ModuleFacts, Step, View
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.namespaces import WASMIOT
 from wasmiot_td.thing_description import load
@@ -115,10 +115,15 @@ def once_ms(call: Callable[[], Any]) -> float:
     return (time.perf_counter() - begin) * 1000
 
 
+def chain_to(step: int) -> tuple[Edge, ...]:
+    """Return what a step of a plain list takes."""
+    return (Edge(step - 1),) if step else ()
+
+
 def stages(store: OxigraphStore, n_steps: int, n_devices: int) -> Iterator[tuple[str, float]]:
     """Yield each stage with its time; the last one is all of them."""
     modules = list(find_modules(store, [f"m{n}" for n in range(N_MODULES)]).values())
-    steps = [Step(i, modules[i % N_MODULES], "run") for i in range(n_steps)]
+    steps = [Step(i, modules[i % N_MODULES], "run", inputs=chain_to(i)) for i in range(n_steps)]
     reader = FleetReader(store)
     yield "read all devices (once)", once_ms(reader.read)
     dice = random.Random(n_devices + n_steps)
@@ -208,7 +213,7 @@ def report(store: OxigraphStore, size: int, with_naive: bool) -> None:
     if with_naive:
         graph = naive_graph(store)
         module = next(iter(find_modules(store, ["m0"]).values()))
-        steps = [Step(i, module, "run") for i in range(5)]
+        steps = [Step(i, module, "run", inputs=chain_to(i)) for i in range(5)]
         taken = once_ms(lambda: naive(graph, steps))
         ours = columns[0]["all, from the changed graph"]
         print(f"  naive, rdflib in memory      {taken:8.2f}   ({taken / ours:.0f} times)")

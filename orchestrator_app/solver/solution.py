@@ -1,10 +1,11 @@
 """The solution of a manifest: for each step the device, who else could, who could not and why."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from orchestrator_app.solver.edge import Edge
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
 
 
@@ -59,8 +60,16 @@ class Placement:
     """Where one step goes, and why there.
 
     Attributes:
+        module, entrypoint: empty for a step that uses a Thing.
+        device: for such a step, the one that carries it out.
         candidates: the best of them.
         n_candidates: how many there are.
+        name: what the step is called in the composition.
+        inputs: the steps whose outputs it takes.
+        depends_on: what it reads of other Things before it is called, resolved: `thing` is where
+            the description is, `affordance` its name there.
+        arguments: constants, by the members of its input.
+        uses: the affordance that a Thing step uses: `id`, `thing`, `affordance`, `op`.
     """
 
     step: int
@@ -70,6 +79,11 @@ class Placement:
     candidates: tuple[Candidate, ...]
     rejections: tuple[Rejection, ...]
     n_candidates: int = 0
+    name: str = ""
+    inputs: tuple[Edge, ...] = ()
+    depends_on: tuple[Mapping[str, Any], ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,13 @@ class Solution:
 
     Attributes:
         policies: the IRIs of the policies that it was checked against and conforms to.
+        trigger: what starts it: `every`, `cron`, or an `event` or `property` with the `thing`
+            and `affordance` behind it.
     """
 
     placements: tuple[Placement, ...]
     policies: tuple[str, ...] = ()
+    trigger: Mapping[str, Any] | None = None
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -52,9 +52,14 @@ def _placement(sifted: Sifted, fleet: Fleet, chosen: Sequence[int]) -> Placement
     return Placement(
         step=step.index,
         module=step.module.id,
-        entrypoint=step.entrypoint,
+        entrypoint="" if step.uses else step.entrypoint,
         device=fleet.ids[row],
         candidates=candidates_of(sifted, fleet, neighbours_of(step.index, chosen), row),
         rejections=rejections_of(sifted, fleet),
         n_candidates=len(sifted.rows),
+        name=step.name,
+        inputs=step.inputs,
+        depends_on=step.depends_on,
+        arguments=step.arguments,
+        uses=step.uses,
     )

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet
 
-__all__ = ["DeviceFacts", "Fleet", "ModuleFacts", "Requirement", "Step", "View"]
+__all__ = ["DeviceFacts", "Edge", "Fleet", "ModuleFacts", "Requirement", "Step", "View"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,18 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a manifest: a function of a module, perhaps pinned to a device.
+    """One step of a manifest: a function of a module, or an affordance of any Thing.
 
     Attributes:
+        entrypoint: the function of the module, or the affordance of the Thing.
         requires: what its device must have beside what the module needs.
         prefers: what makes a device the better choice.
         barred: the devices that a policy forbids for it, each with the reason.
+        name: what it is called in the composition; no other step has the same name.
+        inputs: the steps whose outputs it takes.
+        depends_on: what it reads of other Things before it is called.
+        arguments: constants, by the members of its input.
+        uses: what a Thing step uses, as JSON; None for a module's function.
     """
 
     index: int
@@ -72,6 +79,11 @@ class Step:
     requires: Requirement = field(default_factory=Requirement)
     prefers: Requirement = field(default_factory=Requirement)
     barred: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    inputs: tuple[Edge, ...] = ()
+    depends_on: tuple[Mapping[str, Any], ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    uses: Mapping[str, Any] | None = None
 
     @property
     def label(self) -> str:

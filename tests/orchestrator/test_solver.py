@@ -18,14 +18,14 @@ from orchestrator_app.solver.filters import FILTERS, STATIC_FILTERS
 from orchestrator_app.solver.requirements import steps_of
 from orchestrator_app.solver.scorers import SCORERS
 from orchestrator_app.solver.solve import solve
-from orchestrator_app.solver.view import DeviceFacts, Fleet, ModuleFacts, Step, View
+from orchestrator_app.solver.view import DeviceFacts, Edge, Fleet, ModuleFacts, Step, View
 
 IMAGE = {"type": "string", "contentMediaType": "image/x-portable-graymap"}
 CAMERA = ModuleFacts("urn:m:camera", "camera", 100, {"takeImage": {"output": IMAGE}})
 DIGITS = ModuleFacts(
     "urn:m:digits", "digits", 500, {"classify": {"input": IMAGE, "output": {"type": "integer"}}}
 )
-STEPS = (Step(0, CAMERA, "takeImage"), Step(1, DIGITS, "classify"))
+STEPS = (Step(0, CAMERA, "takeImage"), Step(1, DIGITS, "classify", inputs=(Edge(0),)))
 EYE = DeviceFacts("urn:d:eye", "eye", 400)
 BIG = DeviceFacts("urn:d:big", "big", 1000)
 TINY = DeviceFacts("urn:d:tiny", "tiny", 10)
@@ -106,7 +106,7 @@ def test_steps_that_fit_alone_but_not_together_are_told_apart():
     two = ModuleFacts("urn:m:digits", "digits", 600, {"f": {}})
     view = View(Fleet.of([BIG]))
     with pytest.raises(NoAssignment, match="all steps together"):
-        solve((Step(0, two, "f"), Step(1, two, "f")), view)
+        solve((Step(0, two, "f"), Step(1, two, "f", inputs=(Edge(0),))), view)
 
 
 def test_an_object_cannot_be_inferred_from_an_integer():
@@ -124,6 +124,17 @@ def test_the_solution_is_a_document_with_all_reasons():
     assert document["generatedAtTime"] == "2026-01-02T03:04:05Z"
     names = [s["name"] for s in document["placements"][1]["candidates"][0]["scores"]]
     assert names == ["least_load", "free_memory", "spread", "module_cached", "locality"]
+
+
+def test_a_plain_list_is_a_chain_with_a_name_for_each_step():
+    """Each step takes the output of the one before it, and names that clash get their place."""
+    classify = {"module": "digits", "entrypoint": "classify"}
+    manifest = {
+        "sequence": [{"module": "camera", "entrypoint": "takeImage"}, classify, classify],
+    }
+    steps = steps_of(manifest, {"camera": CAMERA, "digits": DIGITS})
+    assert [s.inputs for s in steps] == [(), (Edge(0),), (Edge(1),)]
+    assert [s.name for s in steps] == ["takeImage", "classify-1", "classify-2"]
 
 
 def test_every_unknown_name_of_a_manifest_is_listed():
