@@ -70,6 +70,15 @@ class Anything(_Leaf):
         yield from ()
 
 
+class Values(_Leaf):
+    """Any JSON values by name."""
+
+    def faults(self, value: Any, pointer: str, *, is_model: bool) -> Iterator[Finding]:
+        """Yield a finding if the value is no object."""
+        if not isinstance(value, dict):
+            yield _not("an object", value, pointer)
+
+
 @dataclass(frozen=True)
 class Text(_Leaf):
     """A text, of a fixed form where a pattern is given; in a model left open, or not."""

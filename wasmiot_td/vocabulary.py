@@ -274,10 +274,20 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*_KINDS, *WASMIOT_KIND
 
 
 def kind_of(name: str, value: Mapping[str, object]) -> Kind:
-    """Return the table of an object; that of a security scheme is chosen by its `scheme`."""
+    """Return the table of an object.
+
+    That of a security scheme is chosen by its `scheme`, that of a step by what it names.
+    """
+    if name == "Step" and _names_a_thing(value):
+        return KINDS["ThingStep"]
     kind = KINDS[name]
     if name != "SecurityScheme":
         return kind
     scheme = value.get("scheme")
     members = SECURITY_SCHEMES.get(scheme if isinstance(scheme, str) else "", _SCHEME)
     return replace(kind, members=members)
+
+
+def _names_a_thing(step: Mapping[str, object]) -> bool:
+    is_of_module = not step.keys().isdisjoint(("module", "entrypoint"))
+    return not is_of_module and not step.keys().isdisjoint(("thing", "affordance", "dependsOn"))

@@ -17,8 +17,10 @@ from wasmiot_td.members import (
     OneOf,
     Text,
     Texts,
+    Values,
 )
 
+OPERATIONS = ("readproperty", "writeproperty", "invokeaction")
 STAGES = ("deployment", "execution", "output")
 DIGEST = Text(r"^sha256:[0-9a-f]{64}$", "a digest sha256: followed by 64 hexadecimal digits")
 
@@ -63,6 +65,7 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:revision": _COUNT,
     "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
     "wasmiot:installation": Node("InstallationReference", or_many=True, or_iri=True),
+    "wasmiot:trigger": Node("InstalledTrigger"),
 }
 
 AFFORDANCE_TERMS: Mapping[str, Member] = {
@@ -74,16 +77,37 @@ AFFORDANCE_TERMS: Mapping[str, Member] = {
     "wasmiot:dataFile": Node("DataFile", or_many=True),
     "wasmiot:dependsOn": Node("Dependency", or_many=True, or_iri=True),
     "wasmiot:feeds": Node("Feed", or_many=True, or_iri=True),
+    "wasmiot:arguments": Values(),
+    "wasmiot:uses": Node("Use"),
 }
 
 _FEED: Mapping[str, Member] = {
     **_NODE,
     "thing": _TEXT,
     "affordance": _TEXT,
+    "step": _TEXT,
     "input": _TEXT,
     "alternatives": Node("Feed", or_many=True, or_iri=True),
 }
 _NAME = Text(r"\S", "a name")
+_STEP_NAME = Text(
+    r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$",
+    "a name of letters, digits, dots, dashes and underscores, at most 64",
+)
+_TRIGGER: Mapping[str, Member] = {
+    "every": _TEXT,
+    "cron": _TEXT,
+    "event": _IRI,
+    "property": _IRI,
+}
+_ANY_STEP: Mapping[str, Member] = {
+    "id": _STEP_NAME,
+    "@type": Texts(),
+    "type": Texts(),
+    "dependsOn": NodeList("StepDependency"),
+    "arguments": Values(),
+    "device": _IRI,
+}
 
 WASMIOT_KINDS: tuple[Kind, ...] = (
     Kind(
@@ -157,6 +181,8 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "name": _NAME,
             "description": _TEXT,
             "sequence": NodeList("Step", min_items=1),
+            "trigger": Node("Trigger"),
+            "forEach": Node("Requirement"),
         },
         required=("name", "sequence"),
         is_closed=True,
@@ -165,14 +191,50 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
         "Step",
         "wasmiot:Step",
         {
-            **_NODE,
+            **_ANY_STEP,
             "module": _NAME,
             "entrypoint": _NAME,
-            "device": _IRI,
             "requires": Node("Requirement"),
             "prefers": Node("Requirement"),
         },
         required=("module", "entrypoint"),
+        is_closed=True,
+    ),
+    Kind(
+        "ThingStep",
+        "wasmiot:Step",
+        {**_ANY_STEP, "thing": _IRI, "affordance": _NAME},
+        is_closed=True,
+    ),
+    Kind(
+        "StepDependency",
+        "wasmiot:dependsOn",
+        {
+            "step": _STEP_NAME,
+            "id": _IRI,
+            "type": Texts(),
+            "affordance": _NAME,
+            "input": _NAME,
+        },
+        is_closed=True,
+    ),
+    Kind("Trigger", "wasmiot:Trigger", {**_TRIGGER, "@type": Texts()}, is_closed=True),
+    Kind(
+        "InstalledTrigger",
+        "wasmiot:Trigger",
+        {
+            **_NODE,
+            **_TRIGGER,
+            "thing": _TEXT,
+            "affordance": _TEXT,
+            "feeds": Node("Feed", or_many=True, or_iri=True),
+        },
+        is_closed=True,
+    ),
+    Kind(
+        "Use",
+        "wasmiot:uses",
+        {**_NODE, "thing": _TEXT, "affordance": _TEXT, "op": OneOf(OPERATIONS)},
         is_closed=True,
     ),
     Kind(
@@ -196,6 +258,8 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "manifest": _TEXT,
             "generatedAtTime": _TEXT,
             "policies": Texts(),
+            "isOptimal": _BOOLEAN,
+            "trigger": Node("InstalledTrigger"),
             "placements": NodeList("Placement"),
         },
         is_closed=True,
@@ -206,6 +270,12 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
         {
             **_NODE,
             "step": _COUNT,
+            "name": _TEXT,
+            "inputs": NodeList("PlacementInput"),
+            "informedBy": Texts(),
+            "dependsOn": NodeList("PlacementDependency"),
+            "arguments": Values(),
+            "uses": Node("Use"),
             "module": _TEXT,
             "entrypoint": _TEXT,
             "device": _TEXT,
@@ -213,6 +283,18 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "candidates": NodeList("Candidate"),
             "rejections": NodeList("Rejection"),
         },
+        is_closed=True,
+    ),
+    Kind(
+        "PlacementInput",
+        "wasmiot:takes",
+        {**_NODE, "from": _TEXT, "input": _TEXT},
+        is_closed=True,
+    ),
+    Kind(
+        "PlacementDependency",
+        "wasmiot:dependsOn",
+        {**_NODE, "thing": _TEXT, "affordance": _TEXT, "input": _TEXT},
         is_closed=True,
     ),
     Kind(

@@ -156,6 +156,8 @@ def test_placeholders_stand_for_values_in_models_only_as_placeholders() -> None:
         ({"naem": "x"}, "naem"),
         ({"sequence": [{"module": "m", "entrypoint": "f", "devcie": "d"}]}, "devcie"),
         ({"sequence": [{"module": "m"}]}, "entrypoint"),
+        ({"sequence": [{}]}, "thing and affordance"),
+        ({"sequence": [{"dependsOn": [{"stap": "a"}]}]}, "stap"),
     ],
 )
 def test_a_manifest_refuses_slips(change: dict[str, Any], where: str) -> None:
@@ -201,6 +203,6 @@ def all_models(base: type[VocabularyModel] = VocabularyModel) -> set[type[Vocabu
 def test_each_term_of_the_wasmiot_contexts_is_modelled(name: str) -> None:
     """One name, five places: what a context defines, a model types."""
     aliases = {field.alias for model in all_models() for field in model.model_fields.values()}
-    stages = {"deployment", "execution", "output"}
+    values = {"deployment", "execution", "output", "readproperty", "writeproperty", "invokeaction"}
     path = resource_directory("ontology") / f"{name}.context.jsonld"
-    assert terms_of(json.loads(path.read_text())["@context"]) - stages <= aliases
+    assert terms_of(json.loads(path.read_text())["@context"]) - values <= aliases

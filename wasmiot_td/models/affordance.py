@@ -3,7 +3,7 @@
 https://www.w3.org/TR/wot-thing-description11/#interactionaffordance
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -86,13 +86,26 @@ class EventAffordance(InteractionAffordance):
 
 
 class Dependency(VocabularyModel):
-    """A service that an affordance needs: that one by its id, or any of a type."""
+    """A service that an affordance needs: that one by its id, or any of a type.
+
+    With a `step` it is that step which sends; without, it is read before the affordance is used.
+    """
 
     id: str | None = None
     type: Strings | None = None
     thing: str | None = None
     affordance: str | None = None
+    step: str | None = None
     input: str | None = None
+
+
+class Use(VocabularyModel):
+    """An affordance of another Thing that does the work of a step, and by which operation."""
+
+    id: str | None = None
+    thing: str | None = None
+    affordance: str | None = None
+    op: str | None = None
 
 
 class Feed(VocabularyModel):
@@ -102,6 +115,7 @@ class Feed(VocabularyModel):
     type: Strings | None = None
     thing: str | None = None
     affordance: str | None = None
+    input: str | None = None
     alternatives: list["Feed | str"] = Field(default=[])
 
 
@@ -116,6 +130,8 @@ class AffordanceTerms(VocabularyModel):
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
     depends_on: list[Dependency | str] = Field(default=[], alias="wasmiot:dependsOn")
     feeds: list[Feed | str] = Field(default=[], alias="wasmiot:feeds")
+    arguments: dict[str, Any] | None = Field(default=None, alias="wasmiot:arguments")
+    uses: Use | None = Field(default=None, alias="wasmiot:uses")
 
 
 class BoundProperty(AffordanceTerms, PropertyAffordance):

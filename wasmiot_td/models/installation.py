@@ -2,8 +2,10 @@
 
 from pydantic import Field
 
+from wasmiot_td.models.affordance import Feed
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.limits import Limits
+from wasmiot_td.models.manifest import Trigger
 from wasmiot_td.models.mount import DataFile
 from wasmiot_td.models.supervisor import Supervisor
 
@@ -19,6 +21,17 @@ class InstalledModule(VocabularyModel):
     limits: Limits | None = None
 
 
+class InstalledTrigger(Trigger):
+    """What starts the composition again and again: when, and the actions that it starts.
+
+    `thing` and `affordance` are where an event or a property is.
+    """
+
+    thing: str | None = None
+    affordance: str | None = None
+    feeds: list[Feed | str] = Field(default=[])
+
+
 class InstallationTerms(VocabularyModel):
     """Which device, which deployment, which revision of it, which modules."""
 
@@ -27,6 +40,7 @@ class InstallationTerms(VocabularyModel):
     revision: int | None = Field(default=None, alias="wasmiot:revision")
     module: list[InstalledModule] = Field(default=[], alias="wasmiot:module")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
+    trigger: InstalledTrigger | None = Field(default=None, alias="wasmiot:trigger")
 
 
 class Installation(InstallationTerms, Supervisor):

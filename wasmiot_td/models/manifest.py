@@ -1,8 +1,8 @@
 """Manifests: what a user asks for."""
 
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from wasmiot_td.models.base import Context, Strings, VocabularyModel
 
@@ -20,30 +20,57 @@ class Requirement(VocabularyModel):
 
 
 class Trigger(VocabularyModel):
-    """When a deployment runs by itself: at an interval, at times, or at an event."""
+    """When a deployment runs by itself: at intervals, at times, at an event, or at a change."""
 
     every: str | None = None
     cron: str | None = None
     event: str | None = None
+    property: str | None = None
+
+
+class StepDependency(VocabularyModel):
+    """What a step takes: the output of a step, or what a Thing offers, by its id or its type.
+
+    `input` is the member of the step's input that it becomes.
+    """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    step: str | None = None
+    id: str | None = None
+    type: Strings | None = None
+    affordance: str | None = None
+    input: str | None = None
 
 
 class Step(VocabularyModel):
-    """A function of a module, and optionally the device that shall run it.
+    """A function of a module, or an affordance of any Thing, and what it takes.
 
-    `thing` and `affordance` name what is used of a Thing that is no module.
+    `id` is its name, by which other steps can name it. `device` is the one that shall run it.
+    `arguments` are constants for members of its input.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     id: str | None = None
     type: Strings | None = None
-    module: str = Field(min_length=1)
-    entrypoint: str = Field(min_length=1)
+    module: str | None = Field(default=None, min_length=1)
+    entrypoint: str | None = Field(default=None, min_length=1)
+    depends_on: list[StepDependency] | None = None
+    arguments: dict[str, Any] | None = None
     device: str | None = None
     thing: str | None = None
     affordance: str | None = None
     requires: Requirement | None = None
     prefers: Requirement | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        """Refuse half of a function, and what is neither a function nor anything of a Thing."""
+        names_a_thing = self.thing or self.affordance or self.depends_on
+        if bool(self.module) != bool(self.entrypoint) or not (self.module or names_a_thing):
+            raise ValueError("a step needs module and entrypoint, or thing and affordance")
+        return self
 
 
 class Manifest(VocabularyModel):
@@ -58,3 +85,4 @@ class Manifest(VocabularyModel):
     description: str | None = None
     sequence: list[Step] = Field(min_length=1)
     trigger: Trigger | None = None
+    for_each: Requirement | None = None

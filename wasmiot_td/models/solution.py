@@ -1,8 +1,12 @@
 """Solutions: which device does each step, and why no other."""
 
+from typing import Any
+
 from pydantic import Field
 
+from wasmiot_td.models.affordance import Dependency, Use
 from wasmiot_td.models.base import Context, Strings, VocabularyModel
+from wasmiot_td.models.installation import InstalledTrigger
 
 
 class Score(VocabularyModel):
@@ -36,12 +40,28 @@ class Rejection(VocabularyModel):
     count: int | None = None
 
 
+class PlacementInput(VocabularyModel):
+    """An output that a step takes: from which placement, as which member of its input."""
+
+    source: str | None = Field(default=None, alias="from")
+    input: str | None = None
+
+
 class Placement(VocabularyModel):
-    """One step: the device chosen, the best of those that could, and why the others could not."""
+    """One step: the device chosen, the best of those that could, and why the others could not.
+
+    `informed_by` are the placements whose outputs it takes; `inputs` says as what.
+    """
 
     id: str | None = None
     types: Strings | None = Field(default=None, alias="@type")
     step: int
+    name: str | None = None
+    informed_by: list[str] = Field(default=[])
+    inputs: list[PlacementInput] = Field(default=[])
+    depends_on: list[Dependency] = Field(default=[])
+    arguments: dict[str, Any] | None = None
+    uses: Use | None = None
     module: str | None = None
     entrypoint: str | None = None
     device: str | None = None
@@ -59,4 +79,6 @@ class Solution(VocabularyModel):
     manifest: str | None = None
     generated_at_time: str | None = None
     policies: Strings | None = None
+    is_optimal: bool | None = None
+    trigger: InstalledTrigger | None = None
     placements: list[Placement] = Field(default=[])
