@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from supervisor_app.installation import Reference, expanded, prefixes_of
+from supervisor_app.installation import expanded, prefixes_of
+from supervisor_app.references import Reference
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.transport import MAX_RESPONSE_BYTES

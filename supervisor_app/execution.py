@@ -16,9 +16,10 @@ from supervisor_app.call_directory import (
     output_file,
 )
 from supervisor_app.errors import CallFailedError
-from supervisor_app.installation import Operation, Reference
+from supervisor_app.installation import Operation
 from supervisor_app.modules import Packages
 from supervisor_app.plain_values import is_plainly_valid
+from supervisor_app.references import Reference
 from supervisor_app.runtime import Runtime
 from supervisor_app.values import Decode, argument_schemas, buffer_decoder, decoder, lower
 from wasmiot_td.data_schema import check_value

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from supervisor_app.descriptions import Descriptions
 from supervisor_app.directory import Directory
 from supervisor_app.execution import Outcome
-from supervisor_app.installation import Operation, Reference
-from supervisor_app.targets import Targets, address_of
+from supervisor_app.installation import Operation
+from supervisor_app.problems import problem_of
+from supervisor_app.references import Reference
+from supervisor_app.targets import Targets
 from wasmiot_td.call_context import CallContext
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError
@@ -16,10 +19,16 @@ from wasmiot_td.problem import ProblemError
 class Neighbours:
     """Other Things, as this device's operations use them."""
 
-    def __init__(self, transport: Transport, directory: Directory | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        descriptions: Descriptions,
+        directory: Directory | None = None,
+    ) -> None:
         self._transport = transport
+        self._descriptions = descriptions
         self._directory = directory
-        self._targets = Targets(transport)
+        self.targets = Targets(transport, descriptions)
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return the bytes at a URL."""
@@ -36,8 +45,7 @@ class Neighbours:
             ProblemError: 502, it cannot be had; says what was tried.
         """
         try:
-            thing, name = self._thing_of(reference)
-            return thing.read_property(name)
+            return self._read(reference)
         except InteractionError as error:
             wanted = reference.id or ", ".join(reference.types)
             detail = f"{wanted} cannot be read: {error}"
@@ -46,29 +54,47 @@ class Neighbours:
     def feed(self, operation: Operation, outcome: Outcome, context: CallContext) -> dict[str, Any]:
         """Send an outcome on, and return what that adds to the status of the call.
 
-        Raises:
-            InteractionError: a target and all of its alternatives failed.
+        A target that cannot be had, nor any of its alternatives, keeps no other from its part:
+        `error` says so in the end.
         """
-        members: dict[str, Any] = {}
+        answers, errors = [], []
         for reference in operation.feeds:
-            answer = self._targets.send(reference, outcome, context)
-            if isinstance(answer, ActionStatus):
-                members.setdefault("resultUrl", answer.href)
-            elif answer is not None:
-                members["output"] = answer
-        return members
+            try:
+                answers.append((reference, self.targets.send(reference, outcome, context)))
+            except InteractionError as error:
+                errors.append(problem_of(error).to_document())
+        members = _members_of(answers)
+        return {**members, "error": _joined(errors)} if errors else members
 
-    def _thing_of(self, reference: Reference) -> tuple[ConsumedThing, str]:
-        url, name = address_of(reference)
+    def _read(self, reference: Reference) -> Any:
+        url, name = reference.address
         if url:
-            thing = ConsumedThing.fetch(url, self._transport)
-            return thing, name or _only_property(thing, url)
+            return self._descriptions.use(
+                url, lambda thing: thing.read_property(name or _only_property(thing, url))
+            )
         if self._directory is None:
             raise AffordanceNotFound("it has no address, and there is no directory to ask")
         found = self._directory.find(reference)
         if found is None:
             raise AffordanceNotFound("the directory has no such Thing, nor one of its type")
-        return ConsumedThing(found[0], self._transport), found[1]
+        return ConsumedThing(found[0], self._transport).read_property(found[1])
+
+
+def _members_of(answers: list[tuple[Reference, Any]]) -> dict[str, Any]:
+    """Return what the answers of the targets say of a chain's further way."""
+    begun = [(r, a.href) for r, a in answers if isinstance(a, ActionStatus)]
+    if len(answers) == 1 and not begun:
+        return {} if answers[0][1] is None else {"output": answers[0][1]}
+    members: dict[str, Any] = {"resultUrl": begun[0][1]} if begun else {}
+    if len(begun) > 1:
+        members["resultUrls"] = [{"id": reference.id, "href": href} for reference, href in begun]
+    return members
+
+
+def _joined(errors: list[dict[str, Any]]) -> dict[str, Any]:
+    if len(errors) == 1:
+        return errors[0]
+    return {**errors[0], "detail": "; ".join(str(error.get("detail")) for error in errors)}
 
 
 def _only_property(thing: ConsumedThing, url: str) -> str:

@@ -1,15 +1,14 @@
-"""What a supervisor reads out of an installation TD: modules, and the operations on them.
+"""What an installation TD asks of a supervisor: modules, and the operations on them.
 
 Source: the wasmiot vocabulary, parts `affordance` and `module`.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
-from wasmiot_td.errors import ValidationError
-from wasmiot_td.report import Finding, Report
+from supervisor_app.references import Reference, Trigger, Use, as_list
 
 Kind = Literal["properties", "actions", "events"]
 KINDS: tuple[Kind, ...] = ("properties", "actions", "events")
@@ -56,34 +55,17 @@ class Mount:
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Another Thing's affordance: where a value comes from or goes to.
-
-    Attributes:
-        id: the IRI of the affordance or its Thing.
-        thing: the URL of the Thing's TD.
-        affordance: the affordance's name in it.
-        input: the name of the argument that takes the value.
-        types: IRIs of semantic types, any Thing of which will do.
-        alternatives: what to use instead, the best first.
-    """
-
-    id: str
-    thing: str
-    affordance: str
-    input: str
-    types: tuple[str, ...] = ()
-    alternatives: tuple["Reference", ...] = ()
-
-
-@dataclass(frozen=True)
 class Operation:
-    """An affordance that a function stands behind.
+    """An affordance that a function stands behind, or what another Thing does.
 
     Attributes:
         entrypoint: the function that is called; that a property is read by.
         write_entrypoint: the function that a property is written by.
         buffer: the function that returns the address of the module's own room for bytes.
+        depends_on: what is read of other Things before it runs.
+        sent: what other steps send to it, each part by itself.
+        arguments: constants, by the names of members of its input.
+        uses: the affordance of another Thing that does the work instead of a function.
     """
 
     slug: str
@@ -98,6 +80,14 @@ class Operation:
     data_files: tuple[DataFile, ...] = ()
     depends_on: tuple[Reference, ...] = ()
     feeds: tuple[Reference, ...] = ()
+    sent: tuple[Reference, ...] = ()
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    uses: Use | None = None
+
+    @property
+    def is_join(self) -> bool:
+        """Whether it runs when several parts of its input have come."""
+        return len(self.sent) > 1
 
     @property
     def input_schema(self) -> Mapping[str, Any] | None:
@@ -158,6 +148,18 @@ class Installation:
     document: Mapping[str, Any]
     modules: tuple[Module, ...]
     operations: Mapping[tuple[Kind, str], Operation]
+    trigger: Trigger | None = None
+
+    def references(self) -> Iterator[Reference]:
+        """Return all that it uses of other Things, alternatives included."""
+        for operation in self.operations.values():
+            yield from operation.depends_on
+            if operation.uses is not None:
+                yield operation.uses.target
+            for feed in operation.feeds:
+                yield from (feed, *feed.alternatives)
+        if self.trigger is not None:
+            yield from (self.trigger.source, *self.trigger.feeds)
 
     def packages(self) -> Iterator[Package]:
         """Return everything that must be on the device."""
@@ -168,152 +170,20 @@ class Installation:
                 yield data_file.package
 
 
-def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
-    """Return what an installation TD asks for.
-
-    Raises:
-        ValidationError: it asks for what cannot be; every fault is reported.
-    """
-    findings: list[Finding] = []
-    modules = tuple(_modules(document, findings))
-    by_id = {m.id: m for m in modules}
-    prefixes = prefixes_of(document)
-    operations: dict[tuple[Kind, str], Operation] = {}
-    for kind in KINDS:
-        for name, affordance in document.get(kind, {}).items():
-            if is_bound(affordance):
-                pointer = f"/{kind}/{_escape(name)}"
-                module = _module_of(affordance, by_id, pointer, findings)
-                operation = _operation(slug, kind, name, affordance, module)
-                operation = replace(operation, depends_on=_expanded(operation, prefixes))
-                findings += _faults(operation, pointer)
-                operations[kind, name] = operation
-    if findings:
-        raise ValidationError(Report.of(findings))
-    return Installation(slug, document, modules, operations)
-
-
-def _modules(document: Mapping[str, Any], findings: list[Finding]) -> Iterator[Module]:
-    for index, entry in enumerate(_as_list(document.get("wasmiot:module"))):
-        if not isinstance(entry, Mapping) or "id" not in entry:
-            findings.append(Finding(f"/wasmiot:module/{index}", "a module needs an id"))
-            continue
-        package = Package(str(entry.get("digest", "")), str(entry.get("binary", "")))
-        if not is_digest(package.digest):
-            where = f"/wasmiot:module/{index}/digest"
-            findings.append(Finding(where, "a digest is sha256: and 64 hexadecimal digits"))
-        name = str(entry.get("name", entry["id"]))
-        limits = {k: v for k, v in (entry.get("limits") or {}).items() if _is_number(v)}
-        yield Module(entry["id"], name, package, entry.get("stateful") is True, limits)
-
-
-_NO_MODULE = Module("", "", Package("", ""))
-
-
-def _module_of(
-    affordance: Mapping[str, Any],
-    modules: Mapping[str, Module],
-    pointer: str,
-    findings: list[Finding],
-) -> Module:
-    named = affordance.get("wasmiot:module")
-    wanted = named.get("id") if isinstance(named, Mapping) else named
-    if wanted is None and len(modules) == 1:
-        return next(iter(modules.values()))
-    if isinstance(wanted, str) and wanted in modules:
-        return modules[wanted]
-    message = f"no module {wanted!r} among those of this installation: {sorted(modules)}"
-    findings.append(Finding(f"{pointer}/wasmiot:module", message))
-    return _NO_MODULE
-
-
-def _operation(
-    slug: str, kind: Kind, name: str, affordance: Mapping[str, Any], module: Module
-) -> Operation:
-    entrypoint = str(affordance.get("wasmiot:entrypoint", ""))
-    return Operation(
-        slug,
-        kind,
-        name,
-        entrypoint,
-        str(affordance.get("wasmiot:writeEntrypoint", entrypoint)),
-        str(affordance.get("wasmiot:buffer", "")),
-        module,
-        affordance,
-        tuple(_mount(m) for m in _as_list(affordance.get("wasmiot:mount"))),
-        tuple(_data_file(f) for f in _as_list(affordance.get("wasmiot:dataFile"))),
-        tuple(_reference(r) for r in _as_list(affordance.get("wasmiot:dependsOn"))),
-        tuple(_reference(r) for r in _as_list(affordance.get("wasmiot:feeds"))),
-    )
-
-
-def _mount(entry: Mapping[str, Any]) -> Mount:
-    path = str(entry.get("path", "")).lstrip("/")
-    media_type = str(entry.get("mediaType", "application/octet-stream"))
-    return Mount(path, entry.get("stage", "execution"), media_type, entry.get("required", True))
-
-
-def _data_file(entry: Mapping[str, Any]) -> DataFile:
-    package = Package(str(entry.get("digest", "")), str(entry.get("href", "")))
-    return DataFile(str(entry.get("path", "")).lstrip("/"), package)
-
-
-def _reference(entry: Mapping[str, Any] | str) -> Reference:
-    if isinstance(entry, str):
-        return Reference(entry, "", "", "")
-    return Reference(
-        str(entry.get("id", "")),
-        str(entry.get("thing", "")),
-        str(entry.get("affordance", "")),
-        str(entry.get("input", "")),
-        tuple(str(t) for t in _as_list(entry.get("type"))),
-        tuple(_reference(a) for a in _as_list(entry.get("alternatives"))),
-    )
-
-
-def _faults(operation: Operation, pointer: str) -> Iterator[Finding]:
-    present = {f.path for f in operation.data_files}
-    for index, mount in enumerate(operation.mounts):
-        yield from _mount_faults(mount, present, f"{pointer}/wasmiot:mount/{index}")
-    for index, data_file in enumerate(operation.data_files):
-        place = f"{pointer}/wasmiot:dataFile/{index}"
-        if not is_inside(data_file.path):
-            yield Finding(f"{place}/path", f"{data_file.path!r} is no path inside the directory")
-        if not is_digest(data_file.package.digest):
-            yield Finding(f"{place}/digest", "a digest is sha256: and 64 hexadecimal digits")
-
-
-def _mount_faults(mount: Mount, present: Set[str], place: str) -> Iterator[Finding]:
-    if not is_inside(mount.path):
-        yield Finding(f"{place}/path", f"{mount.path!r} is no path inside the directory")
-    if mount.stage not in ("deployment", "execution", "output"):
-        yield Finding(f"{place}/stage", "a stage is deployment, execution or output")
-    if mount.stage == "deployment" and mount.is_required and mount.path not in present:
-        message = f"the file {mount.path} is required at deployment and no dataFile brings it"
-        yield Finding(place, message)
-
-
 def prefixes_of(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the prefixes that a canonical document brings along."""
-    contexts = [c for c in _as_list(document.get("@context")) if isinstance(c, Mapping)]
+    contexts = [c for c in as_list(document.get("@context")) if isinstance(c, Mapping)]
     return {k: v for context in contexts for k, v in context.items() if isinstance(v, str)}
 
 
 def expanded(types: Any, prefixes: Mapping[str, str]) -> set[str]:
     """Return semantic types as IRIs, where their prefix is known."""
-    return {_iri(t, prefixes) for t in _as_list(types) if isinstance(t, str)}
+    return {_iri(t, prefixes) for t in as_list(types) if isinstance(t, str)}
 
 
 def _iri(term: str, prefixes: Mapping[str, str]) -> str:
     prefix, colon, name = term.partition(":")
     return prefixes[prefix] + name if colon and prefix in prefixes else term
-
-
-def _expanded(operation: Operation, prefixes: Mapping[str, str]) -> tuple[Reference, ...]:
-    return tuple(
-        replace(r, types=tuple(sorted(expanded(list(r.types), prefixes))))
-        for r in operation.depends_on
-    )
 
 
 def is_digest(text: str) -> bool:
@@ -329,20 +199,6 @@ def is_inside(path: str) -> bool:
 
 
 def is_bound(affordance: Any) -> bool:
-    """Say whether a function stands behind an affordance."""
-    terms = ("wasmiot:entrypoint", "wasmiot:writeEntrypoint")
+    """Say whether a function stands behind an affordance, or another Thing."""
+    terms = ("wasmiot:entrypoint", "wasmiot:writeEntrypoint", "wasmiot:uses")
     return isinstance(affordance, Mapping) and any(term in affordance for term in terms)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _as_list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

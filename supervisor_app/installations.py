@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from supervisor_app.errors import PackageError, SupervisorError
 from supervisor_app.exposed_thing import complete
-from supervisor_app.installation import Installation, Module, Package, read_installation
+from supervisor_app.installation import Installation, Module, Package
+from supervisor_app.installation_reader import read_installation
 from supervisor_app.linking import linking_faults
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.runtime import Runtime

@@ -205,7 +205,8 @@ class Invocations:
         )
         fed = self._feed(invocation.operation, outcome, invocation.context.child())
         members = {**_members_of(outcome), **fed}
-        status = status.with_members(status="completed", timeEnded=now(), **members)
+        state = "failed" if "error" in fed else "completed"
+        status = status.with_members(status=state, timeEnded=now(), **members)
         media_type = outcome.media_type if outcome.file else ""
         return Status(status.id, status.slug, status.action, status.members, media_type)
 

@@ -2,20 +2,21 @@
 
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from supervisor_app.call import Limits
+from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
 from supervisor_app.directory import Directory
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.feeding import Neighbours
 from supervisor_app.health import measure
 from supervisor_app.host_functions import linked_functions, provided_interfaces
-from supervisor_app.installation import Kind, Operation
+from supervisor_app.installation import Installation, Kind, Operation
 from supervisor_app.installations import Installations
 from supervisor_app.invocation import Invocations
 from supervisor_app.modules import Packages, write_atomically
@@ -43,6 +44,7 @@ class Supervisor:
     statuses: Statuses
     invocations: Invocations
     observations: Observations
+    descriptions: Descriptions
 
     @property
     def base(self) -> str:
@@ -83,15 +85,29 @@ class Supervisor:
         seconds = self.settings.slot_wait_seconds
         return _running_now(self.execution, self.statuses, operation, inputs, seconds)
 
+    def install(self, slug: str, document: bytes, base: str) -> bool:
+        """Install a TD, or replace what is installed; return whether it is new.
+
+        Raises:
+            DocumentError: the TD is not acceptable.
+            ProblemError: something that it brings cannot be used; nothing is left behind.
+        """
+        is_new = self.installations.put(slug, document, base)
+        self.descriptions.prefetch(_addresses([self.installations.get(slug)]))
+        self.descriptions.keep_only(_addresses(self.installations.all()))
+        return is_new
+
     def remove(self, slug: str) -> None:
         """Remove an installation, its invocations and their outputs."""
         self.installations.remove(slug)
         self.invocations.remove_installation(slug)
         self.execution.forget(slug)
+        self.descriptions.keep_only(_addresses(self.installations.all()))
 
     def close(self) -> None:
         """Stop what runs and close what is open."""
         self.observations.close()
+        self.descriptions.close()
         self.invocations.close()
         self.runtime.close()
         self.statuses.close()
@@ -111,7 +127,8 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
     directory = Directory(settings.directory, transport) if settings.directory else None
-    neighbours = Neighbours(transport, directory)
+    descriptions = Descriptions(transport, settings.data_dir / "descriptions")
+    neighbours = Neighbours(transport, descriptions, directory)
     functions = linked_functions(settings, neighbours.call)
     runtime = Runtime(functions, settings.slots)
     packages = Packages(
@@ -157,11 +174,17 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         statuses,
         invocations,
         observations,
+        descriptions,
     )
     installations.restore()
     if settings.td is not None:
         install_files(installations, packages, settings.td, settings.modules, supervisor.base)
     return supervisor
+
+
+def _addresses(installations: Iterable[Installation]) -> set[str]:
+    """Return the URLs of the TDs that installations refer to."""
+    return {r.address[0] for i in installations for r in i.references()} - {""}
 
 
 def _limits(settings: Settings) -> Limits:

@@ -5,14 +5,15 @@ attempts of one execution carry its key, so that a target that did get the first
 not say so does not run the step twice.
 """
 
+import json
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
+from supervisor_app.descriptions import Descriptions
 from supervisor_app.execution import Outcome
-from supervisor_app.installation import Reference
-from wasmiot_td.call_context import CallContext, CarryingTransport
+from supervisor_app.references import Reference
+from wasmiot_td.call_context import CallContext, CarryingTransport, input_headers
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
 
@@ -21,9 +22,6 @@ PAUSES_SECONDS = (0.05, 0.2)
 
 AWAY_SECONDS = 5.0
 """For how long a target that failed is tried last, and once."""
-
-KEPT_SECONDS = 30.0
-"""For how long a target's description is not fetched anew."""
 
 PASSING = frozenset({408, 425, 429, 502, 503, 504})
 """Refusals that may be over in a moment."""
@@ -37,9 +35,9 @@ _log = logging.getLogger(__name__)
 class Targets:
     """The Things that this device's outputs go to."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, descriptions: Descriptions) -> None:
         self._transport = transport
-        self._descriptions: dict[str, tuple[float, Mapping[str, Any]]] = {}
+        self._descriptions = descriptions
         self._away_until: dict[str, float] = {}
 
     def send(self, reference: Reference, outcome: Outcome, context: CallContext) -> Any:
@@ -48,11 +46,11 @@ class Targets:
         Raises:
             InteractionError: none of them took it; says what each of them said.
         """
-        targets = [t for t in (reference, *reference.alternatives) if address_of(t)[0]]
+        targets = [t for t in (reference, *reference.alternatives) if t.address[0]]
         failures: list[InteractionError] = []
         for target in sorted(targets, key=self._is_away):  # sorted keeps the rank
             try:
-                return self._persist(target, outcome, context)
+                return self._persist(target, target.input or reference.input, outcome, context)
             except InteractionError as error:
                 if not _may_be_elsewhere(error):
                     raise
@@ -66,20 +64,20 @@ class Targets:
         raise ThingUnreachable(f"no alternative took the output: {said}", failures[0].url)
 
     def _is_away(self, target: Reference) -> bool:
-        return self._away_until.get(address_of(target)[0], 0.0) > time.monotonic()
+        return self._away_until.get(target.address[0], 0.0) > time.monotonic()
 
-    def _persist(self, target: Reference, outcome: Outcome, context: CallContext) -> Any:
+    def _persist(self, target: Reference, part: str, outcome: Outcome, context: CallContext) -> Any:
         """Try a target several times; one that was away a moment ago, once."""
-        url, name = address_of(target)
+        url = target.address[0]
         for pause in () if self._is_away(target) else PAUSES_SECONDS:
             try:
-                return self._deliver(url, name, outcome, context)
+                return self._deliver(target, part, outcome, context)
             except InteractionError as error:
                 if not _may_pass(error):
                     raise
             time.sleep(pause)
         try:
-            answer = self._deliver(url, name, outcome, context)
+            answer = self._deliver(target, part, outcome, context)
         except InteractionError as error:
             if _may_pass(error):
                 self._away_until[url] = time.monotonic() + AWAY_SECONDS
@@ -87,38 +85,28 @@ class Targets:
         self._away_until.pop(url, None)
         return answer
 
-    def _deliver(self, url: str, name: str, outcome: Outcome, context: CallContext) -> Any:
-        """Send an outcome by a description that is at hand, or if that is outdated by a new one."""
-        is_at_hand = url in self._descriptions
-        try:
-            return self._invoke(url, name, outcome, context)
-        except InteractionError as error:
-            self._descriptions.pop(url, None)
-            if not is_at_hand or isinstance(error, ThingUnreachable) or _may_pass(error):
-                raise
-        return self._invoke(url, name, outcome, context)
+    def _deliver(self, target: Reference, part: str, outcome: Outcome, context: CallContext) -> Any:
+        url, name = target.address
+        headers = context.headers | input_headers(part)
+        transport = CarryingTransport(self._transport, headers)
+        return self._descriptions.use(
+            url, lambda thing: invoke(thing, name, outcome, is_part=bool(part)), transport
+        )
 
-    def _invoke(self, url: str, name: str, outcome: Outcome, context: CallContext) -> Any:
-        transport = CarryingTransport(self._transport, context.headers)
-        thing = ConsumedThing(self._description(url), transport, url=url)
-        if outcome.file is None:
-            return thing.invoke_action(name, outcome.value)
+
+def invoke(thing: ConsumedThing, name: str, outcome: Outcome, *, is_part: bool = False) -> Any:
+    """Invoke an action with an outcome as its input, or as one member of its input.
+
+    Raises:
+        InteractionError: the Thing cannot be used.
+    """
+    if outcome.file is not None:
         body = outcome.file.read_bytes()
         return thing.invoke_action(name, body=body, content_type=outcome.media_type)
-
-    def _description(self, url: str) -> Mapping[str, Any]:
-        expires, description = self._descriptions.get(url, (0.0, {}))
-        if expires < time.monotonic():
-            description = self._transport.get_document(url)
-            self._descriptions[url] = (time.monotonic() + KEPT_SECONDS, description)
-        return description
-
-
-def address_of(reference: Reference) -> tuple[str, str]:
-    """Return the URL of a Thing's TD and the affordance's name; empty where unknown."""
-    iri, _, fragment = reference.id.partition("#")
-    url = reference.thing or (iri if iri.startswith(("http://", "https://")) else "")
-    return url, reference.affordance or fragment.rpartition("/")[2]
+    if not is_part:
+        return thing.invoke_action(name, outcome.value)
+    body = json.dumps(outcome.value, ensure_ascii=False).encode() if outcome.has_value else b""
+    return thing.invoke_action(name, body=body, content_type="application/json")
 
 
 def _may_pass(error: InteractionError) -> bool:

@@ -11,11 +11,14 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote
 
 from wasmiot_td.transport import Answer, Body, Transport
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 TRACEPARENT = "traceparent"
+INPUT = "Wasmiot-Input"
+"""Names the member of an action's input that a body is, where several Things send one each."""
 
 _KEY = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-..")
@@ -64,6 +67,16 @@ class CallContext:
         version, trace, _, flags = self.traceparent.split("-", 3)
         span = f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
         return replace(self, traceparent=span)
+
+
+def input_headers(name: str) -> dict[str, str]:
+    """Return the headers of a body that is one member of an input; of a whole input, none."""
+    return {INPUT: quote(name, safe="")} if name else {}
+
+
+def input_name(header: Callable[[str], str | None]) -> str:
+    """Return which member of an input a body is; empty where it is the whole input."""
+    return unquote((header(INPUT) or "").strip())
 
 
 def new_traceparent() -> str:

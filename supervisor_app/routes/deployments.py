@@ -26,7 +26,7 @@ def put(slug: str) -> Response:
         detail = f"{slug!r} is no name: lower-case letters, digits, '.', '_' and '-'"
         raise ProblemError(400, "Name not valid", detail)
     base = installation_base(slug)
-    is_new = supervisor().installations.put(slug, request.get_data(), base)
+    is_new = supervisor().install(slug, request.get_data(), base)
     headers = {"Location": f"{base}td"}
     return Response(status=201 if is_new else 204, headers=headers)
 
