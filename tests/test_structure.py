@@ -26,6 +26,8 @@ IMPORTERS = {
     "cronsim": {"wasmiot_td/schedule.py"},
     "granian": {"wasmiot_td/serving.py"},
     "pyoxigraph": {
+        "orchestrator_app/store/merged_graphs.py",
+        "orchestrator_app/store/older_layout.py",
         "orchestrator_app/store/oxigraph_store.py",
         "orchestrator_app/store/oxigraph_terms.py",
         "orchestrator_app/directory/query_worker.py",

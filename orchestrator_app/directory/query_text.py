@@ -26,8 +26,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-#: Anywhere, and as a code point escape, which a parser decodes before it reads words.
-_GRAPH_WORD = re.compile(r"graph|from|\\u", re.IGNORECASE)
 _ESCAPED_CHARACTER = re.compile(r"\\(.)")
 _UPDATES = frozenset(
     ("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH")
@@ -50,11 +48,6 @@ def check_query(text: str) -> None:
     if _depth(tokens) > MAX_DEPTH:
         detail = f"The query is nested deeper than {MAX_DEPTH} levels."
         raise ProblemError(400, "Query nested too deep", detail)
-
-
-def may_name_graphs(text: str) -> bool:
-    """Return whether a query may look into single graphs, rather than the merge of all."""
-    return _GRAPH_WORD.search(text) is not None
 
 
 def dataset_of(text: str) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_app.directory.checkpoints import Checkpoints
-from orchestrator_app.directory.query_text import check_query, dataset_of, may_name_graphs
+from orchestrator_app.directory.query_text import check_query, dataset_of
 from orchestrator_app.directory.things import enriched
 from orchestrator_app.directory.worker_process import WorkerProcess
 from orchestrator_app.store import Store
@@ -68,9 +68,7 @@ class QueryService:
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="wasmiot-checkpoints-"))
             weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        of_merge = partial(store.checkpoint, with_bookkeeping=True)
-        self._merged_only = Checkpoints(store.version, of_merge, directory / "merge")
-        self._checkpoints = Checkpoints(store.version, store.checkpoint, directory / "graphs")
+        self._checkpoints = Checkpoints(store.graph_version, store.checkpoint, directory / "graphs")
         of_things = partial(_write_things, store)
         self._things = Checkpoints(store.version, of_things, directory / "things")
         self._free = threading.Semaphore(workers)
@@ -86,7 +84,7 @@ class QueryService:
         """
         check_query(query.text)
         query = _with_dataset(query)
-        with self._worker() as worker, self._checkpoints_for(query).current() as checkpoint:
+        with self._worker() as worker, self._checkpoints.current() as checkpoint:
             request = {
                 "checkpoint": str(checkpoint),
                 "query": query.text,
@@ -124,14 +122,8 @@ class QueryService:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.end()
-        self._merged_only.close()
         self._checkpoints.close()
         self._things.close()
-
-    def _checkpoints_for(self, query: GraphQuery) -> Checkpoints:
-        """Return the cheap copies where a query asks the merge alone, and sees no bookkeeping."""
-        names_graphs = query.default_graphs or query.named_graphs or may_name_graphs(query.text)
-        return self._checkpoints if names_graphs else self._merged_only
 
     @contextmanager
     def _worker(self) -> Iterator[WorkerProcess]:

@@ -114,18 +114,19 @@ class Store(Protocol):
     def version(self) -> int:
         """Return a number that grows with every change."""
 
+    def graph_version(self) -> int:
+        """Return a number that grows with every change of a graph, and only then if it can tell."""
+
     def changed_since(self, version: int) -> frozenset[str] | None:
         """Return the nodes about which something changed after a version.
 
         A part of a document counts as the document. None if it is not known.
         """
 
-    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
-        """Write a copy of all graphs, and of their merge as default graph, to a new directory.
+    def checkpoint(self, directory: Path) -> None:
+        """Write a copy of all graphs, and of their merge as default graph, as a new directory.
 
-        Args:
-            directory: where an Oxigraph store is made.
-            with_bookkeeping: allow the bookkeeping to be in the copy, where that is cheaper.
+        It is an Oxigraph store, and holds nothing else: no texts, no registrations.
         """
 
     def close(self) -> None:

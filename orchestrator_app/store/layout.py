@@ -1,9 +1,10 @@
-"""How a store is laid out, the same for every engine.
+"""How a store is laid out.
 
-A document's triples are in the graph of its own id. In the graph `urn:wasmiot:store` the id has
-its kind, JSON text and registration; the store itself has the version of this layout and the
-names of the graphs that documents share. The embedded store's default graph is the merge of the
-documents' graphs and the shared ones; a server's is their union by its own setting.
+A document's triples are in the graph of its own id. On a server, in the graph `urn:wasmiot:store`,
+the id has its kind, JSON text and registration; the store itself has the version of this layout
+and the names of the graphs that documents share. The embedded store has them in a file of its own
+(`documents.py`). Its default graph is the merge of the documents' graphs and the shared ones; a
+server's is their union by its own setting.
 """
 
 from collections.abc import Mapping
@@ -70,14 +71,14 @@ def stored_document(document_id: str, noted: Mapping[str, str]) -> StoredDocumen
     return StoredDocument(document_id, noted[KIND], loads(noted[JSON]), loads(noted[REGISTRATION]))
 
 
-def check_layout(found: str, place: str) -> None:
+def check_layout(found: str, place: str, known: int = LAYOUT_VERSION) -> None:
     """Refuse a store that a newer program has laid out.
 
     Raises:
         StoreLayoutError: this program does not know the layout.
     """
-    if not found.isdecimal() or int(found) > LAYOUT_VERSION:
+    if not found.isdecimal() or int(found) > known:
         raise StoreLayoutError(
             f"the store in {place} has layout {found}, and this program knows layouts up to "
-            f"{LAYOUT_VERSION}: run a newer version of it, or give it another store"
+            f"{known}: run a newer version of it, or give it another store"
         )

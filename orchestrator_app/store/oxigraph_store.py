@@ -1,10 +1,10 @@
-"""The embedded store: Oxigraph, on disk or in memory (terms: `oxigraph_terms.py`)."""
+"""The embedded store: documents in SQLite, their graphs in Oxigraph, on disk or in memory."""
 
 import bisect
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +13,33 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.changes import ChangeLog
+from orchestrator_app.store.documents import DocumentFile, GraphText, Row
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreUnavailableError,
     UnstorableDocumentError,
 )
+from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
-from orchestrator_app.store.oxigraph_terms import (
-    blocks,
-    parsed_triples,
-    quads_in,
-    to_oxigraph,
-    to_rdflib,
-)
-
-_STORE = ox.NamedNode(layout.BOOKKEEPING)
-_KIND = ox.NamedNode(layout.KIND)
-_REGISTRATION = ox.NamedNode(layout.REGISTRATION)
-_LAYOUT = ox.NamedNode(layout.LAYOUT)
-_SHARED_GRAPH = ox.NamedNode(layout.SHARED_GRAPH)
+from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+from orchestrator_app.store.older_layout import move_documents
+from orchestrator_app.store.oxigraph_terms import parsed_triples, term_text, to_oxigraph, to_rdflib
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
-
-_IdsByKind = defaultdict[str, list[str]]
+#: What a start after a kill writes again, at most.
+_FLUSH_AFTER_GRAPHS = 500
+_GRAPHS_AT_ONCE = 32
+_NO_GRAPH = hashlib.sha256(b"\n").digest()
 
 
 class OxigraphStore:
     """The embedded store: on disk in a directory, or in memory without one.
 
-    One process holds a directory at a time. The ids are kept in memory, in order, so that a
-    page of a list costs the same wherever it is.
-
-    Oxigraph can ask all graphs at once, but repeats what is in several of them, so that counts
-    are wrong. Therefore the default graph holds their merge, kept up in the same update.
+    One process holds a directory at a time. A write is done when the document, its registration
+    and its graph are committed to SQLite (`documents.py`); Oxigraph is brought up to that before
+    it is asked (`graph_writer.py`). The ids are kept in memory, in order, so that a page of a list
+    costs the same wherever it is.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -58,14 +51,18 @@ class OxigraphStore:
         """
         self._on_disk = directory is not None
         self._write_lock = threading.Lock()
-        self._version = 0
+        self._version = self._graph_version = 0
         self._changes = ChangeLog()
-        self._unflushed_quads = 0
-        self._digests: dict[str, bytes] = {}
+        self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
         self._store: ox.Store | None = _opened(directory)
-        self._check_layout(str(directory))
-        self._ids = self._read_ids()
+        self._writer = GraphWriter(self._write)
+        self._documents = DocumentFile(directory)
+        move_documents(self._store, self._documents, str(directory))
+        self._catch_up()
+        self._ids = defaultdict[str, list[str]](list)
+        for kind, document_id in self._documents.ids():
+            self._ids[kind].append(document_id)
 
     def put(
         self,
@@ -79,46 +76,40 @@ class OxigraphStore:
         """See `Store.put`."""
         graph = _named(document.id)
         text = document.n_triples + b"\n" + extra_triples
-        noted = _noted(graph, layout.bookkeeping(kind, document.document, registration))
-        digest = hashlib.sha256(text).digest()
+        noted = layout.bookkeeping(kind, document.document, registration)
+        row = Row(document.id, noted, hashlib.sha256(text).digest())
         with self._write_lock:
-            known_kind = self._kind(graph)
-            if known_kind not in (None, kind):
-                raise KindConflictError(document.id, known_kind, kind)
+            known = self._known(document.id)
+            if known is not None and known.noted[layout.KIND] != kind:
+                raise KindConflictError(document.id, known.noted[layout.KIND], kind)
             shared = self._unknown_shared(shared_graphs or {})
-            if known_kind is None and not self._has_quads(graph):
-                self._insert(parsed_triples(text, graph), graph, noted | shared)
-            elif self._digests.get(document.id) == digest:
-                old = set(self._db.quads_for_pattern(graph, None, None, _STORE))
-                self._write(old - noted, (noted - old) | shared)
-            else:
-                new = noted | quads_in(graph, parsed_triples(text, graph))
-                old = self._quads(graph)
-                self._write(old - new - shared, (new | shared) - old)
-            self._digests[document.id] = digest
-            self._shared_graphs.update(_digested(shared_graphs or {}))
-            if known_kind is None:
+            own = [] if row.digest == (known.digest if known else _NO_GRAPH) else [(graph, text)]
+            if row != known or shared:
+                self._keep([row], own, shared)
+            if known is None:
                 bisect.insort(self._ids[kind], document.id)
-        return known_kind is None
+        return known is None
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
-        graph = _named(document_id)
-        new = _noted(graph, {layout.REGISTRATION: layout.registration_text(registration)})
+        new = {layout.REGISTRATION: layout.registration_text(registration)}
         with self._write_lock:
-            old = set(self._db.quads_for_pattern(graph, _REGISTRATION, None, _STORE))
-            if old:
-                self._write(old - new, new - old)
-        return bool(old)
+            known = self._known(document_id)
+            if known is not None and known.noted != {**known.noted, **new}:
+                self._keep([Row(known.id, {**known.noted, **new}, known.digest)])
+        return known is not None
 
     def get(self, document_id: str) -> StoredDocument | None:
         """See `Store.get`."""
-        return self._read(document_id) if layout.is_graph_name(document_id) else None
+        row = self._known(document_id)
+        return None if row is None else layout.stored_document(row.id, row.noted)
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
-        end = None if limit is None else offset + limit
-        found = (self._read(document_id) for document_id in self._ids[kind][offset:end])
+        self._require_open()
+        ids = self._ids[kind][offset : None if limit is None else offset + limit]
+        rows = self._documents.read_between(kind, ids[0], ids[-1]) if ids else []
+        found = (layout.stored_document(row.id, row.noted) for row in rows[:limit])
         return [document for document in found if document is not None]
 
     def count(self, kind: str) -> int:
@@ -127,16 +118,15 @@ class OxigraphStore:
 
     def delete(self, document_id: str) -> bool:
         """See `Store.delete`."""
-        if not layout.is_graph_name(document_id):
-            return False
-        graph = ox.NamedNode(document_id)
         with self._write_lock:
-            kind = self._kind(graph)
-            if kind is None:
+            known = self._known(document_id)
+            if known is None:
                 return False
-            self._digests.pop(document_id, None)
-            self._write(self._quads(graph), set())
-            ids = self._ids[kind]
+            number = self._documents.delete(document_id, [GraphText(document_id, b"")])
+            self._count_on(is_graph=True)
+            change = GraphChange(_named(document_id), (), number=number, version=self._version)
+            self._writer.take([change])
+            ids = self._ids[known.noted[layout.KIND]]
             del ids[bisect.bisect_left(ids, document_id)]
         return True
 
@@ -166,129 +156,124 @@ class OxigraphStore:
         """See `Store.version`."""
         return self._version
 
+    def graph_version(self) -> int:
+        """See `Store.graph_version`."""
+        return self._graph_version
+
     def changed_since(self, version: int) -> frozenset[str] | None:
         """See `Store.changed_since`."""
-        with self._write_lock:
-            return self._changes.since(version)
+        self._settled()
+        return self._changes.since(version)
 
-    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
+    def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
+        store = self._settled()
         if self._on_disk:
-            self._db.backup(str(directory))
-            if with_bookkeeping:
-                return
-            copy = ox.Store(str(directory))
+            store.backup(str(directory))
         else:
             copy = ox.Store(str(directory))
-            copy.bulk_extend(iter(self._db))
-        copy.clear_graph(_STORE)
-        copy.remove_graph(_STORE)
-        copy.flush()
+            copy.bulk_extend(iter(store))
+            copy.flush()
 
     def close(self) -> None:
         """See `Store.close`."""
         with self._write_lock:
-            if self._store is not None and self._on_disk:
-                self._store.flush()
-            self._store = None
+            if self._store is None:
+                return
+            try:
+                self._writer.settle()
+                self._flush()
+            finally:
+                self._writer.end()
+                self._documents.close()
+                self._store = None
 
-    @property
-    def _db(self) -> ox.Store:
+    def _require_open(self) -> ox.Store:
         if self._store is None:
             raise StoreUnavailableError("the store is closed")
         return self._store
 
-    def _check_layout(self, place: str) -> None:
-        """Refuse the layout of a newer program; note the own one in a new store."""
-        found = [_text(q.object) for q in self._db.quads_for_pattern(_STORE, _LAYOUT, None, _STORE)]
-        for version in found:
-            layout.check_layout(version, place)
-        if not found:
-            self._db.add(ox.Quad(_STORE, _LAYOUT, ox.Literal(str(layout.LAYOUT_VERSION)), _STORE))
+    def _settled(self) -> ox.Store:
+        """Return the engine with all graphs of the documents that were kept before."""
+        self._require_open()
+        self._writer.settle()
+        return self._require_open()
 
-    def _read(self, document_id: str) -> StoredDocument | None:
-        rows = self._db.quads_for_pattern(ox.NamedNode(document_id), None, None, _STORE)
-        noted = {quad.predicate.value: _text(quad.object) for quad in rows}
-        return layout.stored_document(document_id, noted)
+    def _known(self, document_id: str) -> Row | None:
+        self._require_open()
+        return self._documents.read(document_id)
 
-    def _read_ids(self) -> _IdsByKind:
-        ids = _IdsByKind(list)
-        for quad in self._db.quads_for_pattern(None, _KIND, None, _STORE):
-            ids[_text(quad.object)].append(_text(quad.subject))
-        for known in ids.values():
-            known.sort()
-        return ids
+    def _unknown_shared(self, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Return the shared graphs that were not kept since the store was opened."""
+        return {
+            name: text
+            for name, text in graphs.items()
+            if (layout.graph_name(name), hashlib.sha256(text).digest()) not in self._shared_graphs
+        }
 
-    def _kind(self, graph: ox.NamedNode) -> str | None:
-        quads = self._db.quads_for_pattern(graph, _KIND, None, _STORE)
-        return next((_text(quad.object) for quad in quads), None)
-
-    def _quads(self, graph: ox.NamedNode) -> set[ox.Quad]:
-        own = set(self._db.quads_for_pattern(None, None, None, graph))
-        return own | set(self._db.quads_for_pattern(graph, None, None, _STORE))
-
-    def _has_quads(self, graph: ox.NamedNode) -> bool:
-        found = self._db.quads_for_pattern(None, None, None, graph)
-        return next(iter(found), None) is not None
-
-    def _unknown_shared(self, graphs: Mapping[str, bytes]) -> set[ox.Quad]:
-        """Return the quads of shared graphs that are not there, reading each graph once."""
-        missing: set[ox.Quad] = set()
-        for name, digest in _digested(graphs):
-            if (name, digest) not in self._shared_graphs:
-                graph = _named(name)
-                wanted = quads_in(graph, parsed_triples(graphs[name], graph))
-                wanted.add(ox.Quad(_STORE, _SHARED_GRAPH, graph, _STORE))
-                missing.update(quad for quad in wanted if quad not in self._db)
-        return missing
-
-    def _insert(
-        self, document: Sequence[ox.Quad], graph: ox.NamedNode, others: Iterable[ox.Quad]
+    def _keep(
+        self,
+        rows: Sequence[Row],
+        own: Sequence[tuple[ox.NamedNode, bytes]] = (),
+        shared: Mapping[str, bytes] | None = None,
     ) -> None:
-        """Write a document that is new: nothing is read, and no SPARQL made of it.
+        """Commit documents and graphs, and have the graphs written.
 
-        Args:
-            document: its triples, as quads of the default graph.
-            graph: its graph.
-            others: what is noted about it, and what is shared.
+        Raises:
+            UnstorableDocumentError: a triple is malformed; nothing is kept.
         """
-        shared = [quad for quad in others if quad.graph_name != _STORE]
-        named = [*quads_in(graph, document), *shared]
-        self._db.extend([*others, *named, *document, *(ox.Quad(*q.triple) for q in shared)])
-        self._note_written(named)
+        texts = [GraphText(graph.value, text) for graph, text in own]
+        texts += [GraphText(name, text, is_shared=True) for name, text in (shared or {}).items()]
+        parsed = [parsed_triples(text.n_triples, _named(text.name)) for text in texts]
+        last = self._documents.write(rows, texts)
+        self._count_on(is_graph=bool(texts))
+        first = last - len(texts) + 1
+        self._writer.take(
+            GraphChange(_named(text.name), triples, text.is_shared, number, self._version)
+            for number, (text, triples) in enumerate(zip(texts, parsed, strict=True), first)
+        )
+        self._shared_graphs |= {
+            (name, hashlib.sha256(text).digest()) for name, text in (shared or {}).items()
+        }
 
-    def _write(self, removed: set[ox.Quad], added: set[ox.Quad]) -> None:
-        """Write what differs in one update, which is all or nothing to readers and to crashes."""
-        if removed or added:
-            gone = {quad for quad in removed if not self._is_elsewhere(quad, removed)}
-            self._db.update(
-                f"DELETE DATA {{ {blocks(removed)} {_merged(gone)} }};"
-                f" INSERT DATA {{ {blocks(added)} {_merged(added)} }}"
-            )
-            self._note_written([*removed, *added])
-
-    def _note_written(self, quads: Sequence[ox.Quad]) -> None:
-        """Count the version on, and keep the memory small that new quads take.
-
-        They are safe on disk already.
-        """
+    def _count_on(self, *, is_graph: bool) -> None:
         self._version += 1
-        changed = (quad.subject for quad in quads if quad.graph_name != _STORE)
-        self._changes.note(self._version, {_text(subject) for subject in changed})
-        self._unflushed_quads += len(quads)
-        if self._on_disk and self._unflushed_quads > _FLUSH_AFTER_QUADS:
-            self._db.flush()
-            self._unflushed_quads = 0
+        if is_graph:
+            self._graph_version = self._version
 
-    def _is_elsewhere(self, quad: ox.Quad, removed: set[ox.Quad]) -> bool:
-        """Return whether another document states the same triple."""
-        same = self._db.quads_for_pattern(quad.subject, quad.predicate, quad.object, None)
-        unmerged = (_STORE, ox.DefaultGraph())
-        return any(q.graph_name not in unmerged and q not in removed for q in same)
+    def _catch_up(self) -> None:
+        """Write what a process that was killed had kept, and perhaps not written."""
+        texts = self._documents.journal()
+        changes = [
+            GraphChange(graph, parsed_triples(t.n_triples, graph), t.is_shared, t.number)
+            for t in texts
+            if (graph := _named(t.name))
+        ]
+        for begin in range(0, len(changes), _GRAPHS_AT_ONCE):
+            self._write(changes[begin : begin + _GRAPHS_AT_ONCE])
+
+    def _write(self, changes: Sequence[GraphChange]) -> None:
+        """Write graphs; what they hold is in the journal, so nothing here can be lost."""
+        quads = MergedGraphs(self._require_open()).write(changes)
+        self._changes.note(changes[-1].version, {term_text(quad.subject) for quad in quads})
+        self._unflushed_quads += len(quads)
+        self._unflushed_graphs += len(changes)
+        if (
+            self._unflushed_quads > _FLUSH_AFTER_QUADS
+            or self._unflushed_graphs > _FLUSH_AFTER_GRAPHS
+        ):
+            self._flush(changes[-1].number)
+
+    def _flush(self, number: int = 2**62) -> None:
+        """Keep the memory small that new quads take, and forget what is safe on disk now."""
+        if self._on_disk:
+            self._require_open().flush()
+        self._documents.forget_journal(number)
+        self._unflushed_quads = self._unflushed_graphs = 0
 
     def _query(self, query: str, bindings: Mapping[str, Identifier]) -> Any:
         substitutions = {ox.Variable(name): to_oxigraph(term) for name, term in bindings.items()}
-        return self._db.query(query, substitutions=substitutions or None)
+        return self._settled().query(query, substitutions=substitutions or None)
 
 
 def write_copy(results: Path, directory: Path) -> None:
@@ -327,24 +312,3 @@ def _named(document_id: str) -> ox.NamedNode:
         return ox.NamedNode(layout.graph_name(document_id))
     except ValueError as error:
         raise UnstorableDocumentError(f"{document_id!r} is not an IRI: {error}") from error
-
-
-def _digested(graphs: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
-    for name, n_triples in graphs.items():
-        yield name, hashlib.sha256(n_triples).digest()
-
-
-def _noted(subject: ox.NamedNode, noted: Mapping[str, str]) -> set[ox.Quad]:
-    return {
-        ox.Quad(subject, ox.NamedNode(predicate), ox.Literal(text), _STORE)
-        for predicate, text in noted.items()
-    }
-
-
-def _merged(quads: Iterable[ox.Quad]) -> str:
-    """Return as SPARQL's QuadData what quads put into the merge of all graphs."""
-    return " ".join(str(quad.triple) + " ." for quad in quads if quad.graph_name != _STORE)
-
-
-def _text(term: Any) -> str:
-    return str(term.value)

@@ -31,6 +31,11 @@ def to_rdflib(term: Any) -> Identifier:
     raise ValueError(f"Unexpected term {term!r}")
 
 
+def term_text(term: Any) -> str:
+    """Return the bare text of a term."""
+    return str(term.value)
+
+
 def _literal(value: str, language: str | None, datatype: str) -> Literal:
     if language or datatype == _XSD_STRING:
         return Literal(value, lang=language)

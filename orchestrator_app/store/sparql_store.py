@@ -182,11 +182,15 @@ class SparqlStore:
         rows = self._rows(f"SELECT ?n {{ GRAPH {_STORE} {{ {_STORE} {_VERSION} ?n }} }}")
         return max((int(row["n"]) for row in rows), default=0)
 
+    def graph_version(self) -> int:
+        """See `Store.graph_version`; a change is not told from one of a registration."""
+        return self.version()
+
     def changed_since(self, version: int) -> frozenset[str] | None:
         """See `Store.changed_since`; others write too, so only that nothing changed is known."""
         return frozenset() if self.version() == version else None
 
-    def checkpoint(self, directory: Path, *, with_bookkeeping: bool = False) -> None:
+    def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; reads the whole graph from the server."""
         query = (
             f"SELECT ?g ?s ?p ?o {{ {{ GRAPH {_STORE} {{ ?g {_KIND} ?kind }} }} UNION"

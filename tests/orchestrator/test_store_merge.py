@@ -40,10 +40,10 @@ def test_what_is_shared_outlives_who_brought_it(store, merged, make_document):
     assert merged() == 1
 
 
-def test_the_bookkeeping_is_not_merged(store, tmp_path, make_document):
-    """A copy that may hold the bookkeeping does not show it to who names no graph."""
-    store.put(make_document(A, SHARED, {"title": "secret"}), kind="thing")
-    store.checkpoint(tmp_path / "copy", with_bookkeeping=True)
+def test_a_copy_holds_the_graphs_of_documents_alone(store, tmp_path, make_document):
+    """Neither text nor registration is in it, also for who asks every graph."""
+    store.put(make_document(A, SHARED, {"title": "secret"}), kind="thing", registration={"ttl": 5})
+    store.checkpoint(tmp_path / "copy")
     copy = ox.Store.read_only(str(tmp_path / "copy"))
-    rows = copy.query("SELECT ?o { ?s ?p ?o }")
-    assert [str(row["o"]) for row in rows] == ["<urn:ex:o>"]
+    rows = copy.query("SELECT ?g ?o { GRAPH ?g { ?s ?p ?o } }")
+    assert [(row["g"].value, row["o"].value) for row in rows] == [(A, "urn:ex:o")]

@@ -1,5 +1,6 @@
 """A write is a difference, written whole: readers see old or new, and nothing piles up."""
 
+import sqlite3
 import threading
 from pathlib import Path
 
@@ -12,15 +13,13 @@ from orchestrator_app.store import (
     StoreLayoutError,
     StoreUnavailableError,
 )
+from orchestrator_app.store.documents import FILE_NAME
+from orchestrator_app.store.graph_writer import GraphWriter
+from orchestrator_app.store.merged_graphs import MergedGraphs
 
 A = "urn:ex:a"
 MARKER = "<urn:wasmiot:store> <urn:wasmiot:store#layout>"
-WHOLE = """
-SELECT ?json ?value {
-  GRAPH <urn:wasmiot:store> { <urn:ex:a> <urn:wasmiot:store#json> ?json }
-  GRAPH <urn:ex:a> { <urn:ex:a> ?property ?value }
-}
-"""
+WHOLE = "SELECT ?value { GRAPH <urn:ex:a> { <urn:ex:a> ?property ?value } }"
 N_TRIPLES = 5
 
 
@@ -36,22 +35,25 @@ def numbered(make_document):
 
 
 def seen(store) -> tuple[set[str], int]:
-    """Return what one query says: the numbers, from JSON and triples, and how many triples."""
+    """Return what one query says: the numbers in the triples, and how many triples."""
     rows = store.select(WHOLE)
-    numbers = {str(row["json"]).removeprefix('{"n":').rstrip("}") for row in rows}
-    return numbers | {str(row["value"]) for row in rows}, len(rows)
+    return {str(row["value"]) for row in rows}, len(rows)
 
 
 def test_a_reader_never_sees_half(store, numbered):
-    """While a document is replaced, each query sees one version of text and triples alike."""
+    """While a document is replaced, each query sees one version, and none older than the text."""
     store.put(numbered(0), kind="thing")
     is_done, halves = threading.Event(), []
 
     def read() -> None:
         while not is_done.is_set():
+            before = store.get(A).document["n"]
             numbers, n_rows = seen(store)
+            after = store.get(A).document["n"]
             if len(numbers) != 1 or n_rows != N_TRIPLES:
                 halves.append(numbers)
+            elif not before <= int(*numbers) <= after:
+                halves.append((before, numbers, after))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -61,6 +63,61 @@ def test_a_reader_never_sees_half(store, numbered):
     reader.join()
     assert halves == []
     assert seen(store) == ({"29"}, N_TRIPLES)
+    assert store.get(A).document == {"n": 29}
+
+
+def test_what_the_engine_had_not_written_is_written_at_the_next_start(
+    tmp_path: Path, make_document, monkeypatch
+):
+    """A process that ends before the graph is written has kept it in its journal."""
+    monkeypatch.setattr(GraphWriter, "take", lambda _self, changes: list(changes))
+    killed = OxigraphStore(tmp_path / "graph")
+    killed.put(make_document("urn:ex:b", f'<{A}> <urn:ex:p> "0" .'.encode()), kind="thing")
+    killed.put(make_document(A, f'<{A}> <urn:ex:p> "1" .'.encode()), kind="thing")
+    killed.put(make_document(A, f'<{A}> <urn:ex:p> "2" .'.encode()), kind="thing")
+    killed.delete("urn:ex:b")
+    killed._documents.close()
+    killed._store = None
+    store = OxigraphStore(tmp_path / "graph")
+    assert [str(row["o"]) for row in store.select("SELECT ?o { ?s ?p ?o }")] == ["2"]
+    store.close()
+
+
+def test_a_graph_that_cannot_be_written_is_no_silent_gap(tmp_path: Path, numbered, monkeypatch):
+    """Who asks the graph is told; the document is there, and its graph at the next start."""
+    store = OxigraphStore(tmp_path / "graph")
+    with monkeypatch.context() as broken:
+        broken.setattr(MergedGraphs, "write", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        store.put(numbered(1), kind="thing")
+        with pytest.raises(StoreUnavailableError, match="behind its documents: full"):
+            store.select(WHOLE)
+    assert store.get(A).document == {"n": 1}
+    with pytest.raises(StoreUnavailableError):
+        store.close()
+    again = OxigraphStore(tmp_path / "graph")
+    assert seen(again) == ({"1"}, N_TRIPLES)
+    again.close()
+
+
+def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path):
+    """Documents that were kept in a graph are moved into their file, and found in order."""
+    raw = ox.Store(str(tmp_path / "graph"))
+    notes = "".join(
+        f'<{name}> <urn:wasmiot:store#kind> "thing" ; <urn:wasmiot:store#json> "{{}}" ;'
+        f' <urn:wasmiot:store#registration> "{{}}" . '
+        for name in ("urn:ex:b", A)
+    )
+    raw.update(
+        f'INSERT DATA {{ GRAPH <urn:wasmiot:store> {{ {MARKER} "1" . {notes} }}'
+        f' GRAPH <{A}> {{ <{A}> <urn:ex:p> "1" }} <{A}> <urn:ex:p> "1" }}'
+    )
+    raw.flush()
+    del raw
+    store = OxigraphStore(tmp_path / "graph")
+    assert [document.id for document in store.list("thing")] == [A, "urn:ex:b"]
+    assert seen(store) == ({"1"}, 1)
+    assert not store.ask("ASK { GRAPH <urn:wasmiot:store> { ?s ?p ?o } }")
+    store.close()
 
 
 def test_two_orchestrators_write_to_one_server(oxigraph_server, numbered):
@@ -111,7 +168,11 @@ def test_only_what_differs_is_written_embedded(tmp_path: Path, make_document, mo
     store, written = OxigraphStore(tmp_path / "graph"), []
     triples = [f'<{A}> <urn:ex:p> "{i}" .\n' for i in range(1000)]
     store.put(make_document(A, "".join(triples).encode()), kind="thing")
-    monkeypatch.setattr(store, "_write", lambda removed, added: written.append((removed, added)))
+    store.changed_since(0)  # waits until it is written
+    update = MergedGraphs._update
+    monkeypatch.setattr(
+        MergedGraphs, "_update", lambda *args: (written.append(args[1:]), update(*args))
+    )
     store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
     store.close()
     [(removed, added)] = written
@@ -134,13 +195,10 @@ def test_only_what_differs_is_sent_to_a_server(oxigraph_server, make_document, m
 def test_the_store_of_a_newer_program_is_refused(tmp_path: Path):
     """An embedded store says which layout it has, and is not opened if that is not known."""
     OxigraphStore(tmp_path / "graph").close()
-    raw = ox.Store(str(tmp_path / "graph"))
-    graph = "GRAPH <urn:wasmiot:store>"
-    raw.update(f'DELETE DATA {{ {graph} {{ {MARKER} "1" }} }}')
-    raw.update(f'INSERT DATA {{ {graph} {{ {MARKER} "2" }} }}')
-    raw.flush()
-    del raw
-    with pytest.raises(StoreLayoutError, match=r"layout 2.*up to 1"):
+    raw = sqlite3.connect(tmp_path / "graph" / FILE_NAME)
+    raw.execute("PRAGMA user_version = 3")
+    raw.close()
+    with pytest.raises(StoreLayoutError, match=r"layout 3.*up to 2"):
         OxigraphStore(tmp_path / "graph")
 
 
