@@ -8,9 +8,10 @@ function in one global variable, where another thread's trap would pick it up. I
 is noted on the call, and the store's deadline is set to now.
 """
 
+import ctypes
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
+from supervisor_app.instance import Instance, Template
 from supervisor_app.short_calls import keep_lock
 from supervisor_app.watch import Watch
 
@@ -31,6 +33,7 @@ ENGINE_TAG = f"wasmtime-{version('wasmtime')}"
 _MAX_WASM_STACK_BYTES = 512 * 1024
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
+_MAX_TEXT_BYTES = 2**31 - 1
 _WASI = "wasi_snapshot_preview1"
 
 
@@ -156,10 +159,10 @@ class Slot:
         self.linker.allow_shadowing = True
         self.linker.define_wasi()
         self._offered = {(f.module, f.name) for f in functions}
-        self._ready: dict[Path, tuple[wasmtime.InstancePre, bool]] = {}
+        self._ready: dict[Path, Template] = {}
         self._call: Call | None = None
         self._store: wasmtime.Store | None = None
-        self._instance: tuple[wasmtime.Store, Mapping[str, Any]] | None = None
+        self._instance: tuple[wasmtime.Store, Instance] | None = None
         self.lock = threading.Lock()
         for function in (*functions, *wasi_poll.functions()):
             self._link(function)
@@ -173,15 +176,15 @@ class Slot:
     def run(self, request: CallRequest, call: Call) -> Any:
         """Make a call: in a fresh instance, or in the one that the slot keeps."""
         kept, self._instance = self._instance, None
-        pre, needs_wasi = self._instance_pre(request.compiled)
-        store = kept[0] if kept else self._new_store(call, request, needs_wasi)
+        template = self._template(request.compiled)
+        store = kept[0] if kept else self._new_store(call, request, template.needs_wasi)
         is_kept = False
         try:
             with self._running(store, call, request.directory), _failures(call):
-                exports = kept[1] if kept else _start(pre, store)
-                result = _enter(exports, store, request, call)
+                instance = kept[1] if kept else template.instantiate(store)
+                result = _enter(instance, store, request, call)
             if request.state is not None:  # after a failure the state is not to be trusted
-                self._instance, is_kept = (store, exports), True
+                self._instance, is_kept = (store, instance), True
             return result
         finally:
             if not is_kept:
@@ -211,12 +214,14 @@ class Slot:
             call.detach()
             self._call = self._store = None
 
-    def _instance_pre(self, compiled: Path) -> tuple[wasmtime.InstancePre, bool]:
+    def _template(self, compiled: Path) -> Template:
         ready = self._ready.get(compiled)
         if ready is None:
             module = _load(self.engine, compiled)
-            needs_wasi = any(i.module == _WASI for i in module.imports)
-            ready = (self.linker.instantiate_pre(module), needs_wasi)
+            interface = _interface_of(module)
+            needs_wasi = any(i.module == _WASI for i in interface.imports)
+            pre = self.linker.instantiate_pre(module)
+            ready = Template(pre, interface.functions, needs_wasi=needs_wasi)
             while len(self._ready) >= _MAX_CACHED_MODULES:
                 del self._ready[next(iter(self._ready))]
             self._ready[compiled] = ready
@@ -252,17 +257,16 @@ class _InstanceGuest:
 
     def read(self, pointer: int, length: int) -> bytes:
         self._check_readable(length)
-        memory, start = self._checked(pointer, length)
-        return bytes(memory.read(self._store, start, start + length))
+        address, _room = self._place(pointer, length)
+        return ctypes.string_at(address, length)
 
     def write(self, pointer: int, data: bytes) -> None:
-        memory, start = self._checked(pointer, len(data))
-        if data:
-            memory.write(self._store, data, start)
+        address, _room = self._place(pointer, len(data))
+        ctypes.memmove(address, data, len(data))
 
     def allocate(self, length: int) -> int:
         alloc = self._export("alloc")
-        if not isinstance(alloc, wasmtime.Func):
+        if not callable(alloc):
             raise HostFunctionError("the module exports no alloc(i32) -> i32")
         address = alloc(self._store, length)
         if not isinstance(address, int) or address == 0:
@@ -274,9 +278,10 @@ class _InstanceGuest:
 
     def read_text(self, pointer: int) -> bytes:
         """Return the bytes up to the next NUL, or to the end of the memory."""
-        memory, start = self._checked(pointer, 1)
-        most = None if self.readable_bytes is None else start + self.readable_bytes + 1
-        data = bytes(memory.read(self._store, start, most)).split(b"\0", 1)[0]
+        address, room = self._place(pointer, 1)
+        if self.readable_bytes is not None:
+            room = min(room, self.readable_bytes + 1)
+        data = ctypes.string_at(address, min(room, _MAX_TEXT_BYTES)).split(b"\0", 1)[0]
         self._check_readable(len(data))
         return data
 
@@ -285,32 +290,26 @@ class _InstanceGuest:
         if limit is not None and length > limit:
             raise CallFailedError("output", f"the output is longer than the {limit} bytes allowed")
 
-    def _checked(self, pointer: int, length: int) -> tuple[wasmtime.Memory, int]:
+    def _place(self, pointer: int, length: int) -> tuple[int, int]:
+        """Return the address of some bytes of the guest's, and how many there are from there on."""
         memory = self._export("memory")
         if not isinstance(memory, wasmtime.Memory):
             raise HostFunctionError("the module exports no memory")
         start = pointer & 0xFFFFFFFF
-        if length < 0 or start + length > memory.data_len(self._store):
+        room = memory.data_len(self._store) - start
+        if not 0 <= length <= room:
             raise HostFunctionError(f"{length} bytes at {start} are outside the guest's memory")
-        return memory, start
+        if length == 0:
+            return 0, room
+        return ctypes.addressof(memory.data_ptr(self._store).contents) + start, room
 
 
-def _start(pre: wasmtime.InstancePre, store: wasmtime.Store) -> Mapping[str, Any]:
-    exports: Mapping[str, Any] = pre.instantiate(store).exports(store)
-    initialize = exports.get("_initialize")
-    if isinstance(initialize, wasmtime.Func):
-        initialize(store)
-    return exports
-
-
-def _enter(
-    exports: Mapping[str, Any], store: wasmtime.Store, request: CallRequest, call: Call
-) -> Any:
-    guest = _InstanceGuest(store, exports.get, call)
-    function = exports.get(request.entrypoint)
-    if not isinstance(function, wasmtime.Func):
+def _enter(instance: Instance, store: wasmtime.Store, request: CallRequest, call: Call) -> Any:
+    guest = _InstanceGuest(store, instance.get, call)
+    function = instance.get(request.entrypoint)
+    if not callable(function):
         raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
-    room = exports[request.buffer](store) & 0xFFFFFFFF if request.buffer else None
+    room = instance.get(request.buffer)(store) & 0xFFFFFFFF if request.buffer else None
     values = _lower(guest, request.arguments, room)
     returned = _as_tuple(function(store, *values))
     if room is not None and not returned:

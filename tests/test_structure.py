@@ -33,6 +33,7 @@ IMPORTERS = {
         "orchestrator_app/directory/query_worker.py",
     },
     "wasmtime": {
+        "supervisor_app/instance.py",
         "supervisor_app/runtime.py",
         "supervisor_app/short_calls.py",
         "orchestrator_app/packages/wasm_binary.py",

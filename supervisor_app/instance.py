@@ -1,0 +1,164 @@
+"""Instances of a module, entered without asking the engine for what is known already.
+
+wasmtime-py reads every export of an instance that is made, and the type of a function whenever
+it is called; both take longer than a small call itself. Here an export is looked up when it is
+wanted, and the types of a module's functions are read once.
+
+It reaches into the bindings of one version of wasmtime-py (pinned), as `short_calls.py` does.
+"""
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import wasmtime
+from wasmtime import _bindings
+from wasmtime._extern import wrap_extern
+from wasmtime._func import maybe_raise_last_exn
+
+from supervisor_app.call import FunctionType
+from supervisor_app.errors import ArgumentError
+
+_KINDS = {"i32": 0, "i64": 1, "f32": 2, "f64": 3}
+_TrapPointer = ctypes.POINTER(_bindings.wasm_trap_t)
+
+
+class Signature:
+    """How values are handed to functions of one type, and taken from them."""
+
+    def __init__(self, function_type: FunctionType) -> None:
+        self._params = [(_KINDS[name], name) for name in function_type.params]
+        self._results = function_type.results
+        self._arguments_type = _bindings.wasmtime_val_t * len(self._params)
+        self._results_type = _bindings.wasmtime_val_t * len(self._results)
+
+    def call(self, context: Any, function: Any, values: Sequence[float]) -> tuple[Any, ...]:
+        """Call a function of this type.
+
+        Raises:
+            ArgumentError: there are not as many values as parameters.
+            wasmtime.Trap: it trapped.
+            wasmtime.WasmtimeError: it ended in another way without a result.
+        """
+        if len(values) != len(self._params):
+            raise ArgumentError(f"{len(values)} values for {len(self._params)} parameters")
+        arguments, results = self._arguments_type(), self._results_type()
+        for place, (kind, member), value in zip(arguments, self._params, values, strict=True):
+            place.kind = kind
+            setattr(place.of, member, value)
+        trap = _TrapPointer()
+        error = _bindings._wasmtime_func_call(
+            context,
+            ctypes.byref(function),
+            arguments,
+            len(values),
+            results,
+            len(self._results),
+            ctypes.byref(trap),
+        )
+        if error or trap:
+            _raise_failure(error, trap)
+        return tuple(
+            getattr(result.of, member)
+            for result, member in zip(results, self._results, strict=True)
+        )
+
+
+class Function:
+    """An exported function of an instance; it is called as wasmtime's own are."""
+
+    def __init__(self, function: Any, signature: Signature) -> None:
+        self._function = function
+        self._signature = signature
+
+    def __call__(self, store: wasmtime.Store, *values: float) -> Any:
+        """Call it: None, a value, or a list of several."""
+        returned = self._signature.call(store._context(), self._function, values)
+        if len(returned) > 1:
+            return list(returned)
+        return returned[0] if returned else None
+
+
+class Template:
+    """A module that is linked, of which instances are made.
+
+    Attributes:
+        needs_wasi: whether it imports anything of WASI.
+    """
+
+    def __init__(
+        self,
+        pre: wasmtime.InstancePre,
+        functions: Mapping[str, FunctionType],
+        *,
+        needs_wasi: bool,
+    ) -> None:
+        self.needs_wasi = needs_wasi
+        self._pre = pre
+        self._signatures = {
+            name: Signature(function_type)
+            for name, function_type in functions.items()
+            if _KINDS.keys() >= {*function_type.params, *function_type.results}
+        }
+
+    def instantiate(self, store: wasmtime.Store) -> "Instance":
+        """Make an instance in a store, and have it initialise itself.
+
+        Raises:
+            wasmtime.Trap: it trapped.
+            wasmtime.WasmtimeError: it cannot be made.
+        """
+        made, trap = _bindings.wasmtime_instance_t(), _TrapPointer()
+        error = _bindings._wasmtime_instance_pre_instantiate(
+            self._pre.ptr(), store._context(), ctypes.byref(made), ctypes.byref(trap)
+        )
+        if error or trap:
+            _raise_failure(error, trap)
+        instance = Instance(store, made, self._signatures)
+        if "_initialize" in self._signatures:
+            instance.get("_initialize")(store)
+        return instance
+
+
+class Instance:
+    """One instance; what it exports is looked up by name."""
+
+    def __init__(
+        self, store: wasmtime.Store, raw: Any, signatures: Mapping[str, Signature]
+    ) -> None:
+        self._store = store
+        self._raw = raw
+        self._signatures = signatures
+        self._found: dict[str, Any] = {}
+
+    def get(self, name: str) -> Any:
+        """Return an export: a `Function`, or what wasmtime has for it; None if there is none."""
+        if name not in self._found:
+            self._found[name] = self._look_up(name)
+        return self._found[name]
+
+    def _look_up(self, name: str) -> Any:
+        item, text = _bindings.wasmtime_extern_t(), _name_buffer(name)
+        if not _bindings._wasmtime_instance_export_get(
+            self._store._context(),
+            ctypes.byref(self._raw),
+            text,
+            len(text) - 1,
+            ctypes.byref(item),
+        ):
+            return None
+        signature = self._signatures.get(name)
+        return Function(item.of.func, signature) if signature else wrap_extern(item)
+
+
+@lru_cache(maxsize=1024)
+def _name_buffer(name: str) -> Any:
+    return ctypes.create_string_buffer(name.encode())
+
+
+def _raise_failure(error: Any, trap: Any) -> None:
+    maybe_raise_last_exn()
+    if error:
+        raise wasmtime.WasmtimeError._from_ptr(error)
+    raise wasmtime.Trap._from_ptr(trap)
