@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
     add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
+    add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
     return made
 

@@ -37,6 +37,8 @@ class Invocation:
     context: CallContext
     ended: threading.Event = field(default_factory=threading.Event)
     is_forgotten: bool = False
+    is_held: bool = False
+    on_cancel: Callable[[], None] | None = None
 
 
 class Invocations:
@@ -72,7 +74,8 @@ class Invocations:
     @property
     def running_count(self) -> int:
         """How many invocations are in progress."""
-        return max(len(self._active) - self._queue.qsize(), 0)
+        begun = [i for i in list(self._active.values()) if not i.is_held]
+        return max(len(begun) - self._queue.qsize(), 0)
 
     def submit(
         self,
@@ -87,14 +90,10 @@ class Invocations:
             ProblemError: 503, too many are waiting.
         """
         context = context or CallContext()
-        key = context.key
-        id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
-        members = {"status": "pending", "timeRequested": now()}
-        status = Status(id_, slug, operation.name, members)
-        call = self._execution.new_call(operation)
-        invocation = Invocation(status, operation, inputs, call, context.keyed(id_))
+        invocation = self._new(slug, operation, inputs, context)
+        status = invocation.status
         with self._lock:
-            known = self.status(slug, operation.name, id_) if key else None
+            known = self.status(slug, operation.name, status.id) if context.key else None
             if known is not None:
                 return known
             if self._queue.qsize() >= self._length:
@@ -104,6 +103,36 @@ class Invocations:
             self._queue.put(invocation)
             self._have_worker()
         return status
+
+    def hold(self, operation: Operation, context: CallContext) -> Invocation:
+        """Accept an invocation whose inputs are still to come."""
+        invocation = self._new(operation.slug, operation, Inputs(), context)
+        invocation.is_held = True
+        self._statuses.save(invocation.status)
+        self._active[invocation.status.id] = invocation
+        return invocation
+
+    def begin(self, invocation: Invocation, operation: Operation, inputs: Inputs) -> None:
+        """Queue an invocation that was held: its inputs have come."""
+        invocation.operation, invocation.inputs = operation, inputs
+        with self._lock:
+            invocation.is_held = False
+            self._queue.put(invocation)
+            self._have_worker()
+
+    def fail(self, invocation: Invocation, error: Exception) -> None:
+        """End an invocation that was held and can never begin."""
+        self._end(invocation, _failed(invocation.status, error))
+
+    def _new(
+        self, slug: str, operation: Operation, inputs: Inputs, context: CallContext
+    ) -> Invocation:
+        key = context.key
+        id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
+        members = {"status": "pending", "timeRequested": now()}
+        status = Status(id_, slug, operation.name, members)
+        call = self._execution.new_call(operation)
+        return Invocation(status, operation, inputs, call, context.keyed(id_))
 
     def status_at_end(
         self, slug: str, action: str, invocation_id: str, seconds: float
@@ -144,6 +173,8 @@ class Invocations:
             invocation.call.interrupt(
                 CallCancelledError("cancelled", "the invocation was cancelled")
             )
+            if invocation.on_cancel is not None:
+                invocation.on_cancel()
 
     def remove_installation(self, slug: str) -> None:
         """Stop and forget every invocation of an installation."""
@@ -186,13 +217,11 @@ class Invocations:
         try:
             status = self._run(invocation)
         except (SupervisorError, WasmiotError, ProblemError, OSError) as error:
-            problem = problem_of(error).to_document()
             _log.warning("invocation_failed id=%s action=%s %s", status.id, status.action, error)
-            status = status.with_members(status="failed", timeEnded=now(), error=problem)
+            status = _failed(status, error)
         except Exception as error:  # noqa: BLE001 - a worker must outlive any call
             _log.exception("invocation_broken id=%s action=%s", status.id, status.action)
-            problem = problem_of(error).to_document()
-            status = status.with_members(status="failed", timeEnded=now(), error=problem)
+            status = _failed(status, error)
         self._end(invocation, status)
 
     def _run(self, invocation: Invocation) -> Status:
@@ -218,6 +247,11 @@ class Invocations:
         if invocation.is_forgotten:
             self._statuses.remove(status.id)
         invocation.ended.set()
+
+
+def _failed(status: Status, error: Exception) -> Status:
+    problem = problem_of(error).to_document()
+    return status.with_members(status="failed", timeEnded=now(), error=problem)
 
 
 def _members_of(outcome: Outcome) -> dict[str, Any]:

@@ -5,7 +5,8 @@ Arguments are bound by name: members of an `input` object, variables of the URL,
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 from typing import Any
 
 from supervisor_app.execution import Inputs
@@ -16,7 +17,7 @@ from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding
 
-_ANY_BYTES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+ANY_BYTES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 _MAX_JSON_BYTES = 8 * 1024 * 1024
 
 
@@ -47,7 +48,24 @@ def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False
     Raises:
         ProblemError: 400 with every fault of the input, 415 for a wrong media type.
     """
-    inputs = _read(operation, body, is_write)
+    return _complete(operation, _read(operation, body, is_write))
+
+
+def inputs_of_members(
+    operation: Operation, members: Mapping[str, Any], files: Sequence[FilePart]
+) -> Inputs:
+    """Return the inputs of an operation whose members were read and checked one by one.
+
+    Raises:
+        ProblemError: 400 with every fault of the whole.
+    """
+    schema, mounted = operation.input_schema or {}, _mounted(operation, files)
+    inputs = _bound(operation, schema, members, mounted, Inputs())
+    return _complete(operation, inputs)
+
+
+def _complete(operation: Operation, inputs: Inputs) -> Inputs:
+    """Return inputs with the constants of the operation, which hold whatever was sent."""
     missing = [
         m.path
         for m in operation.mounts_at("execution")
@@ -55,12 +73,14 @@ def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False
     ]
     if missing:
         raise ProblemError(400, "Input missing", f"files are missing: {missing}")
+    if operation.arguments and not inputs.is_write:
+        return replace(inputs, values={**inputs.values, **operation.arguments})
     return inputs
 
 
 def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
     values = _variables(operation, body.query)
-    schema = operation.input_schema
+    schema = _schema_of(operation, body)
     if schema is None or (operation.kind == "properties" and not is_write):
         return Inputs(values, {}, is_write)
     if body.files or body.fields:
@@ -68,14 +88,35 @@ def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
     elif is_file(schema):
         return _file_input(operation, schema, body, values)
     else:
-        value, files = _json(body, schema), {}
-    _check(value, _without_provided(operation, schema))
+        value, files = json_value(body, schema), {}
+    return _bound(operation, schema, value, files, Inputs(values, {}, is_write))
+
+
+def _schema_of(operation: Operation, body: RequestBody) -> Mapping[str, Any] | None:
+    """Return the schema of the input; what goes to another Thing may have come without one."""
+    schema = operation.input_schema
+    if schema is None and operation.uses is not None and body.content:
+        is_json = body.media_type in ("", "application/json")
+        return {} if is_json else {"contentMediaType": body.media_type}
+    return schema
+
+
+def _bound(
+    operation: Operation,
+    schema: Mapping[str, Any],
+    value: Any,
+    files: Mapping[str, bytes],
+    inputs: Inputs,
+) -> Inputs:
+    """Return inputs with a value of the input's schema, bound by the names of its members."""
+    check(value, _without_provided(operation, schema))
+    values = dict(inputs.values)
     if schema.get("type") == "object" and schema.get("properties"):
         members = schema["properties"]
         values |= {k: v for k, v in value.items() if not is_file(members.get(k))}
     elif not is_file(schema) and not _is_absent(value, operation):
         values[""] = value
-    return Inputs(values, files, is_write)
+    return Inputs(values, files, inputs.is_write)
 
 
 def _variables(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]:
@@ -83,14 +124,14 @@ def _variables(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]
     findings: list[Finding] = []
     for name, schema in operation.uri_variables.items():
         if name in query:
-            values[name] = _from_text(query[name], schema)
+            values[name] = from_text(query[name], schema)
             findings += _below(name, check_value(values[name], schema))
     if findings:
         raise _invalid(findings)
     return values
 
 
-def _from_text(text: str, schema: Mapping[str, Any] | None) -> Any:
+def from_text(text: str, schema: Mapping[str, Any] | None) -> Any:
     """Return what a text means where a value of a schema is expected."""
     if schema is None or schema.get("type", "string") == "string":
         return text
@@ -100,7 +141,12 @@ def _from_text(text: str, schema: Mapping[str, Any] | None) -> Any:
         return text
 
 
-def _json(body: RequestBody, schema: Mapping[str, Any]) -> Any:
+def json_value(body: RequestBody, schema: Mapping[str, Any]) -> Any:
+    """Return the JSON value of a body where one of a schema is expected.
+
+    Raises:
+        ProblemError: 400, it is none; 413, it is too large.
+    """
     if not body.content:
         return {} if schema.get("type") == "object" else None
     if len(body.content) > _MAX_JSON_BYTES:
@@ -117,7 +163,7 @@ def json_object(body: RequestBody) -> Mapping[str, Any]:
     Raises:
         ProblemError: 400, it is none.
     """
-    value = _json(body, {})
+    value = json_value(body, {})
     if not isinstance(value, dict):
         raise ProblemError(400, "Input not valid", "an object of names and values is expected")
     return value
@@ -127,7 +173,12 @@ def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _check(value: Any, schema: Mapping[str, Any] | None) -> None:
+def check(value: Any, schema: Mapping[str, Any] | None) -> None:
+    """Check a value.
+
+    Raises:
+        ProblemError: 400, with every fault.
+    """
     if schema is not None and not is_plainly_valid(value, schema):
         findings = check_value(value, schema)
         if findings:
@@ -138,10 +189,10 @@ def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mappin
     """Return the schema without what comes from elsewhere: other Things, and files."""
     if is_file(schema):
         return None
-    provided = {r.input for r in operation.depends_on if r.input}
+    provided = {r.input for r in operation.depends_on if r.input} | {*operation.arguments}
     members = schema.get("properties") or {}
     if schema.get("type") != "object" or not members:
-        return schema if not operation.depends_on else None
+        return None if operation.depends_on or operation.arguments else schema
     provided |= {name for name, member in members.items() if is_file(member)}
     return {
         **schema,
@@ -151,14 +202,14 @@ def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mappin
 
 
 def _is_absent(value: Any, operation: Operation) -> bool:
-    return value is None and bool(operation.depends_on)
+    return value is None and bool(operation.depends_on or operation.arguments)
 
 
 def _file_input(
     operation: Operation, schema: Mapping[str, Any], body: RequestBody, values: dict[str, Any]
 ) -> Inputs:
     wanted = str(schema["contentMediaType"])
-    if body.media_type not in (*_ANY_BYTES, wanted):
+    if body.media_type not in (*ANY_BYTES, wanted):
         detail = f"the input is a file of {wanted}, not {body.media_type}"
         raise ProblemError(415, "Wrong media type", detail)
     most = schema.get("maxLength")
@@ -177,23 +228,27 @@ def _form(
     operation: Operation, schema: Mapping[str, Any], body: RequestBody
 ) -> tuple[Any, dict[str, bytes]]:
     members = schema.get("properties") or {}
-    value = {name: _from_text(text, members.get(name)) for name, text in body.fields.items()}
+    value = {name: from_text(text, members.get(name)) for name, text in body.fields.items()}
+    return value, _mounted(operation, body.files)
+
+
+def _mounted(operation: Operation, parts: Sequence[FilePart]) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     free = list(operation.mounts_at("execution"))
-    for part in body.files:
+    for part in parts:
         mount = _mount_for(part, free)
         if mount is None:
             detail = f"no mount takes the file {part.name!r} of {part.media_type}"
             raise ProblemError(400, "File not expected", detail)
         free.remove(mount)
         files[mount.path] = part.content
-    return value, files
+    return files
 
 
 def _mount_for(part: FilePart, mounts: Sequence[Mount]) -> Mount | None:
     for wanted in (part.name, part.file_name):
         for mount in mounts:
-            if wanted == mount.path:
+            if wanted in (mount.path, PurePosixPath(mount.path).stem):
                 return mount
     return next((m for m in mounts if m.media_type == part.media_type), None)
 

@@ -30,6 +30,9 @@ class Settings:
         slots: how many calls run at once.
         workers: how many asynchronous calls are in progress, waiting for others included.
         queue_length: how many asynchronous calls may wait.
+        join_seconds: how long a call waits for the last part of its input, from the first one.
+        joins: how many calls may wait for parts of their input.
+        joins_bytes: what the parts that wait may come to.
         call_seconds: the longest a call may run.
         slot_wait_seconds: the longest a synchronous call waits for its turn.
         call_files_bytes: what the files of one call may come to, inputs included.
@@ -65,6 +68,9 @@ class Settings:
     slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     workers: int = 8
     queue_length: int = 32
+    join_seconds: float = 60.0
+    joins: int = 256
+    joins_bytes: int = 64 * MEBIBYTE
     call_seconds: float = 30.0
     slot_wait_seconds: float = 10.0
     call_files_bytes: int = 256 * MEBIBYTE

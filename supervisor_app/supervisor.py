@@ -19,6 +19,7 @@ from supervisor_app.host_functions import linked_functions, provided_interfaces
 from supervisor_app.installation import Installation, Kind, Operation
 from supervisor_app.installations import Installations
 from supervisor_app.invocation import Invocations
+from supervisor_app.joins import Joins
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.observations import Observations
 from supervisor_app.runtime import Runtime
@@ -45,6 +46,7 @@ class Supervisor:
     invocations: Invocations
     observations: Observations
     descriptions: Descriptions
+    joins: Joins
 
     @property
     def base(self) -> str:
@@ -108,6 +110,7 @@ class Supervisor:
         """Stop what runs and close what is open."""
         self.observations.close()
         self.descriptions.close()
+        self.joins.close()
         self.invocations.close()
         self.runtime.close()
         self.statuses.close()
@@ -175,6 +178,12 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         invocations,
         observations,
         descriptions,
+        Joins(
+            invocations,
+            seconds=settings.join_seconds,
+            most=settings.joins,
+            max_bytes=settings.joins_bytes,
+        ),
     )
     installations.restore()
     if settings.td is not None:

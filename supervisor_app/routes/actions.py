@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from supervisor_app.execution import Inputs
 from supervisor_app.installation import Operation
+from supervisor_app.parts import inputs_of_parts, part_of
 from supervisor_app.request_input import inputs_of
 from supervisor_app.routes.context import (
     installation_base,
@@ -15,7 +16,7 @@ from supervisor_app.routes.context import (
     supervisor,
 )
 from supervisor_app.statuses import Status
-from wasmiot_td.call_context import CallContext
+from wasmiot_td.call_context import CallContext, input_name
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("actions", __name__, url_prefix="/deployments/<slug>/actions")
@@ -27,7 +28,14 @@ def invoke(slug: str, name: str) -> Response:
     """Invoke an action: with its output at once, or with the status to ask for it later."""
     device = supervisor()
     operation = device.operation(slug, "actions", name)
-    inputs = inputs_of(operation, request_body())
+    part_name = input_name(request.headers.get)
+    if not part_name:
+        inputs = inputs_of(operation, request_body())
+    elif operation.is_join:
+        part = part_of(operation, part_name, request_body())
+        return _accepted(slug, device.joins.accept(operation, part, _context()))
+    else:
+        inputs = inputs_of_parts(operation, [part_of(operation, part_name, request_body())])
     if operation.is_synchronous:
         with device.run_now(operation, inputs) as outcome:
             return outcome_response(outcome)
@@ -72,11 +80,17 @@ def output(slug: str, name: str, invocation: str) -> Response:
 
 
 def _accept(slug: str, operation: Operation, inputs: Inputs) -> Response:
-    invocations, context = supervisor().invocations, CallContext.of(request.headers.get)
-    status = invocations.submit(slug, operation, inputs, context)
-    seconds = _wait_seconds()
+    return _accepted(slug, supervisor().invocations.submit(slug, operation, inputs, _context()))
+
+
+def _context() -> CallContext:
+    return CallContext.of(request.headers.get)
+
+
+def _accepted(slug: str, status: Status) -> Response:
+    invocations, seconds = supervisor().invocations, _wait_seconds()
     if seconds is not None:
-        status = invocations.status_at_end(slug, operation.name, status.id, seconds) or status
+        status = invocations.status_at_end(slug, status.action, status.id, seconds) or status
     document = status.to_document(installation_base(slug))
     response = json_response(document, status=201)
     response.headers["Location"] = str(document["href"])

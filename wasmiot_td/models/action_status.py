@@ -27,12 +27,19 @@ class TraceEntry(VocabularyModel):
     time_ended: str | None = None
 
 
+class Begun(VocabularyModel):
+    """One of several invocations that an output went to: the feed it is of, and its status."""
+
+    id: str | None = None
+    href: str | None = None
+
+
 class ActionStatus(VocabularyModel):
     """One invocation: asked for, running, done, or failed with problem details.
 
     Members beyond the profile: `outputUrl`, where a file output is fetched instead of standing
     in `output`; `resultUrl`, the status of the invocation that this one's output went to;
-    `trace`, every invocation of a chain.
+    `resultUrls`, all of them if there are several; `trace`, every invocation of a chain.
     """
 
     status: str
@@ -43,6 +50,7 @@ class ActionStatus(VocabularyModel):
     time_ended: str | None = None
     output_url: str | None = None
     result_url: str | None = None
+    result_urls: list[Begun] = Field(default=[])
     trace: list[TraceEntry] = Field(default=[])
 
     @property

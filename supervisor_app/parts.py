@@ -1,0 +1,97 @@
+"""Members of an input that come each by itself: the header says which one a body is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from supervisor_app.execution import Inputs
+from supervisor_app.installation import Operation
+from supervisor_app.request_input import (
+    ANY_BYTES,
+    FilePart,
+    RequestBody,
+    check,
+    from_text,
+    inputs_of_members,
+    json_value,
+)
+from supervisor_app.values import is_file
+from wasmiot_td.problem import ProblemError
+
+
+@dataclass(frozen=True)
+class Part:
+    """One member of an input: a value, a file, or nothing but the news that a step is done."""
+
+    name: str
+    value: Any = None
+    has_value: bool = False
+    file: FilePart | None = None
+    size: int = 0
+
+
+def part_of(operation: Operation, name: str, body: RequestBody) -> Part:
+    """Return a body as a member of an operation's input, checked.
+
+    Raises:
+        ProblemError: 400, there is no such member, or it has another schema; 413, 415.
+    """
+    members = _members(operation)
+    if name not in members:
+        detail = f"the input of {operation.name!r} has no member {name!r}: it has {list(members)}"
+        raise ProblemError(400, "Input not valid", detail)
+    schema = members[name]
+    if is_file(schema):
+        content = _content(name, schema, body)
+        file = FilePart(name, "", str(schema["contentMediaType"]), content)
+        return Part(name, file=file, size=len(content))
+    has_value = bool(body.content or body.fields or body.files)
+    value = _value(name, schema, body) if has_value else None
+    if has_value:
+        check(value, schema)
+    return Part(name, value, has_value, size=len(body.content))
+
+
+def inputs_of_parts(operation: Operation, parts: Iterable[Part]) -> Inputs:
+    """Return the inputs of an operation all of whose parts have come.
+
+    Raises:
+        ProblemError: 400, the whole is not what the operation takes.
+    """
+    by_name = {part.name: part for part in parts}
+    ordered = [by_name[name] for name in _members(operation) if name in by_name]
+    values = {part.name: part.value for part in ordered if part.has_value}
+    return inputs_of_members(operation, values, [p.file for p in ordered if p.file is not None])
+
+
+def _members(operation: Operation) -> Mapping[str, Mapping[str, Any]]:
+    members: Mapping[str, Mapping[str, Any]]
+    members = (operation.input_schema or {}).get("properties") or {}
+    return members
+
+
+def _content(name: str, schema: Mapping[str, Any], body: RequestBody) -> bytes:
+    wanted = str(schema["contentMediaType"])
+    media_type, content = body.media_type, body.content
+    if len(body.files) == 1:
+        media_type, content = body.files[0].media_type, body.files[0].content
+    if media_type not in (*ANY_BYTES, wanted):
+        detail = f"{name!r} is a file of {wanted}, not {media_type}"
+        raise ProblemError(415, "Wrong media type", detail)
+    most = schema.get("maxLength")
+    if isinstance(most, int) and len(content) > most:
+        raise ProblemError(413, "Input too large", f"{name!r} has at most {most} bytes")
+    if not content:
+        raise ProblemError(400, "Input missing", f"a file of {wanted} is expected as the body")
+    return content
+
+
+def _value(name: str, schema: Mapping[str, Any], body: RequestBody) -> Any:
+    if body.media_type.startswith("text/"):
+        return from_text(body.content.decode("utf-8", "replace"), schema)
+    if name in body.fields:
+        return from_text(body.fields[name], schema)
+    if body.media_type not in ("", "application/json") and not body.media_type.endswith("+json"):
+        detail = f"{name!r} is a JSON value, not {body.media_type}"
+        raise ProblemError(415, "Wrong media type", detail)
+    return json_value(body, schema)
