@@ -14,10 +14,11 @@ from typing import Any
 
 from supervisor_app.call import Call
 from supervisor_app.errors import CallCancelledError, SupervisorError
-from supervisor_app.execution import Execution, Inputs, Outcome
+from supervisor_app.execution import Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
 from supervisor_app.statuses import Status, Statuses, now
+from supervisor_app.steps import Steps
 from wasmiot_td.call_context import CallContext, invocation_id
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
@@ -46,7 +47,7 @@ class Invocations:
 
     def __init__(
         self,
-        execution: Execution,
+        steps: Steps,
         statuses: Statuses,
         feed: Feed,
         *,
@@ -54,7 +55,7 @@ class Invocations:
         length: int,
         waiting: int = 8,
     ) -> None:
-        self._execution = execution
+        self._steps = steps
         self._statuses = statuses
         self._feed = feed
         self._worker_limit = workers
@@ -131,7 +132,7 @@ class Invocations:
         id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
         members = {"status": "pending", "timeRequested": now()}
         status = Status(id_, slug, operation.name, members)
-        call = self._execution.new_call(operation)
+        call = self._steps.new_call(operation)
         return Invocation(status, operation, inputs, call, context.keyed(id_))
 
     def status_at_end(
@@ -226,11 +227,12 @@ class Invocations:
 
     def _run(self, invocation: Invocation) -> Status:
         status = invocation.status
-        outcome = self._execution.run(
+        outcome = self._steps.run(
             invocation.operation,
             invocation.inputs,
             invocation.call,
             keep_as=self._statuses.output_path(status.id),
+            context=invocation.context.child(),
         )
         fed = self._feed(invocation.operation, outcome, invocation.context.child())
         members = {**_members_of(outcome), **fed}

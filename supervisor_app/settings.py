@@ -31,6 +31,7 @@ class Settings:
         workers: how many asynchronous calls are in progress, waiting for others included.
         queue_length: how many asynchronous calls may wait.
         join_seconds: how long a call waits for the last part of its input, from the first one.
+        follow_seconds: how long an action of another Thing may take.
         joins: how many calls may wait for parts of their input.
         joins_bytes: what the parts that wait may come to.
         call_seconds: the longest a call may run.
@@ -69,6 +70,7 @@ class Settings:
     workers: int = 8
     queue_length: int = 32
     join_seconds: float = 60.0
+    follow_seconds: float = 300.0
     joins: int = 256
     joins_bytes: int = 64 * MEBIBYTE
     call_seconds: float = 30.0

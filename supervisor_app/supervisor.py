@@ -26,6 +26,8 @@ from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
 from supervisor_app.statuses import Statuses
+from supervisor_app.steps import Steps
+from supervisor_app.thing_steps import ThingSteps
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
 
@@ -41,7 +43,7 @@ class Supervisor:
     directory: Directory | None
     runtime: Runtime
     installations: Installations
-    execution: Execution
+    steps: Steps
     statuses: Statuses
     invocations: Invocations
     observations: Observations
@@ -85,7 +87,7 @@ class Supervisor:
     def run_now(self, operation: Operation, inputs: Inputs) -> AbstractContextManager[Outcome]:
         """Run an operation while its caller waits; a file outcome is gone afterwards."""
         seconds = self.settings.slot_wait_seconds
-        return _running_now(self.execution, self.statuses, operation, inputs, seconds)
+        return _running_now(self.steps, self.statuses, operation, inputs, seconds)
 
     def install(self, slug: str, document: bytes, base: str) -> bool:
         """Install a TD, or replace what is installed; return whether it is new.
@@ -103,7 +105,7 @@ class Supervisor:
         """Remove an installation, its invocations and their outputs."""
         self.installations.remove(slug)
         self.invocations.remove_installation(slug)
-        self.execution.forget(slug)
+        self.steps.forget(slug)
         self.descriptions.keep_only(_addresses(self.installations.all()))
 
     def close(self) -> None:
@@ -152,9 +154,16 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     execution = Execution(
         runtime, packages, limits, settings.data_dir / "calls", neighbours.resolve
     )
+    things = ThingSteps(
+        transport,
+        descriptions,
+        neighbours.resolve,
+        follow_seconds=settings.follow_seconds,
+    )
+    steps = Steps(execution, things)
     statuses = Statuses(settings.data_dir / "results", settings.result_seconds)
     invocations = Invocations(
-        execution,
+        steps,
         statuses,
         neighbours.feed,
         workers=settings.workers,
@@ -163,7 +172,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     )
     provides = tuple(provided_interfaces(functions))
     observations = Observations(
-        partial(_observed_value, execution, statuses, settings.slot_wait_seconds),
+        partial(_observed_value, steps, statuses, settings.slot_wait_seconds),
         every_seconds=settings.observe_seconds,
         most=settings.streams,
     )
@@ -173,7 +182,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         directory,
         runtime,
         installations,
-        execution,
+        steps,
         statuses,
         invocations,
         observations,
@@ -209,15 +218,15 @@ def _limits(settings: Settings) -> Limits:
 
 @contextmanager
 def _running_now(
-    execution: Execution,
+    steps: Steps,
     statuses: Statuses,
     operation: Operation,
     inputs: Inputs,
     wait_seconds: float,
 ) -> Iterator[Outcome]:
     keep_as = statuses.output_path(f"now-{next(_numbers)}")
-    call = execution.new_call(operation)
-    outcome = execution.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
+    call = steps.new_call(operation)
+    outcome = steps.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
     try:
         yield outcome
     finally:
@@ -226,9 +235,9 @@ def _running_now(
 
 
 def _observed_value(
-    execution: Execution, statuses: Statuses, wait_seconds: float, operation: Operation
+    steps: Steps, statuses: Statuses, wait_seconds: float, operation: Operation
 ) -> object:
-    with _running_now(execution, statuses, operation, Inputs(), wait_seconds) as outcome:
+    with _running_now(steps, statuses, operation, Inputs(), wait_seconds) as outcome:
         return outcome.value
 
 

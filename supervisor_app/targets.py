@@ -73,13 +73,13 @@ class Targets:
             try:
                 return self._deliver(target, part, outcome, context)
             except InteractionError as error:
-                if not _may_pass(error):
+                if not may_pass(error):
                     raise
             time.sleep(pause)
         try:
             answer = self._deliver(target, part, outcome, context)
         except InteractionError as error:
-            if _may_pass(error):
+            if may_pass(error):
                 self._away_until[url] = time.monotonic() + AWAY_SECONDS
             raise
         self._away_until.pop(url, None)
@@ -109,7 +109,8 @@ def invoke(thing: ConsumedThing, name: str, outcome: Outcome, *, is_part: bool =
     return thing.invoke_action(name, body=body, content_type="application/json")
 
 
-def _may_pass(error: InteractionError) -> bool:
+def may_pass(error: InteractionError) -> bool:
+    """Say whether what failed may well go in a moment."""
     if isinstance(error, ThingProblem):
         return error.status in PASSING
     return isinstance(error, ThingUnreachable)
@@ -117,4 +118,4 @@ def _may_pass(error: InteractionError) -> bool:
 
 def _may_be_elsewhere(error: InteractionError) -> bool:
     is_gone = isinstance(error, ThingProblem) and error.status in GONE
-    return is_gone or isinstance(error, AffordanceNotFound) or _may_pass(error)
+    return is_gone or isinstance(error, AffordanceNotFound) or may_pass(error)
