@@ -30,8 +30,15 @@ def slug_of(name: str) -> str:
 class Manifests:
     """The manifests of one orchestrator."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, base_url: str = "") -> None:
+        """Make them.
+
+        Args:
+            store: where they are kept.
+            base_url: where this orchestrator gives the descriptions of Things; ends in `/`.
+        """
         self._store = store
+        self._base_url = base_url
 
     def submit(self, source: bytes) -> tuple[str, dict[str, Any], bool]:
         """Take in a manifest, replacing one of the same name.
@@ -80,7 +87,9 @@ class Manifests:
         Raises:
             ProblemError: 404 for an unknown manifest or device.
         """
-        found = explain(self._store, self.require(slug), device, deployment_id(slug))
+        found = explain(
+            self._store, self.require(slug), device, deployment_id(slug), self._base_url
+        )
         return explanation_document(slug, found)
 
     def suppose(self, slug: str, wish: bytes) -> dict[str, Any]:

@@ -9,20 +9,41 @@ from rdflib import Literal
 from orchestrator_app.fleet_reader import lacking_profiles, provided_interfaces, read_fleet
 from orchestrator_app.lawful import Solver, lawful
 from orchestrator_app.solver import view as facts
-from orchestrator_app.solver.errors import SolverError
+from orchestrator_app.solver.compatibility import connected
+from orchestrator_app.solver.errors import BadComposition, SolverError
 from orchestrator_app.solver.explanation import explain_device
 from orchestrator_app.solver.filters.within_policy import within_policy
 from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
 from orchestrator_app.solver.solution import Placement, Solution
+from orchestrator_app.solver.triggering import affordance_of, check_start, faults_of, resolved
 from orchestrator_app.solver.versions import newest
 from orchestrator_app.store import Store
+from orchestrator_app.thing_reader import ThingFinder, with_absolute_types, with_things
 from orchestrator_app.unsolvable import problem_of
 from wasmiot_td.problem import ProblemError
 
-__all__ = ["Solved", "explain", "find_modules", "place", "query", "read_steps", "read_view"]
+__all__ = [
+    "Composition",
+    "Solved",
+    "explain",
+    "find_modules",
+    "place",
+    "query",
+    "read_composition",
+    "read_steps",
+    "read_view",
+]
 
 MODULE_PREFIX = "urn:wasmiot:module:"
+
+
+@dataclass(frozen=True)
+class Composition:
+    """The steps of a manifest with the Things they use, and what starts them, if anything does."""
+
+    steps: tuple[facts.Step, ...]
+    trigger: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -35,13 +56,44 @@ class Solved:
 
 
 def read_steps(store: Store, manifest: Mapping[str, Any]) -> tuple[facts.Step, ...]:
-    """Return the steps of a manifest with the modules it means.
+    """Return the steps of a manifest with the modules it means, whatever Things there are.
 
     Raises:
-        ProblemError: 422, naming every module and entrypoint that is not here.
+        ProblemError: 422, naming every module and entrypoint that is not here, or else what is
+            wrong with how the steps feed each other or with the trigger.
     """
     try:
-        return steps_of(manifest, find_modules(store, references_of(manifest)))
+        modules = find_modules(store, references_of(manifest))
+        steps = steps_of(with_absolute_types(manifest), modules)
+        if faults := list(faults_of(manifest.get("trigger", {}))):
+            raise BadComposition(faults)
+    except SolverError as error:
+        raise problem_of(error) from error
+    return steps
+
+
+def read_composition(store: Store, manifest: Mapping[str, Any], base_url: str = "") -> Composition:
+    """Return the steps of a manifest with the Things they use, every edge checked.
+
+    Args:
+        store: the graph.
+        manifest: the manifest document.
+        base_url: where this orchestrator gives the descriptions of Things; ends in `/`.
+
+    Raises:
+        ProblemError: 422, as for `read_steps`; or naming the Things that are not there, or what
+            does not fit.
+    """
+    try:
+        steps = connected(with_things(store, read_steps(store, manifest), base_url))
+        trigger = manifest.get("trigger")
+        if trigger is None:
+            return Composition(steps)
+        followed = affordance_of(trigger)
+        offer = ThingFinder(store, base_url).affordance(followed) if followed else None
+        started = resolved(trigger, offer)
+        check_start(steps, offer)
+        return Composition(steps, started)
     except SolverError as error:
         raise problem_of(error) from error
 
@@ -52,6 +104,7 @@ def place(
     own_deployment: str = "",
     present: Mapping[int, str] | None = None,
     lost: str = "",
+    base_url: str = "",
 ) -> Solved:
     """Solve a manifest against the present graph.
 
@@ -61,21 +114,28 @@ def place(
         own_deployment: the manifest's deployment, whose reservations are its own.
         present: the devices of its steps now; they are kept where they still can be.
         lost: a device that is not to be used, whatever it says; its steps go elsewhere.
+        base_url: where this orchestrator gives the descriptions of Things; ends in `/`.
 
     Raises:
         ProblemError: 422, naming the step, the requirement and why each device fails it.
     """
-    steps = read_steps(store, manifest)
+    composition = read_composition(store, manifest, base_url)
+    steps = composition.steps
     view = _without(read_view(store, steps, own_deployment), lost)
     try:
         solver = lawful(store, view)
-        return _kept(steps, solver, present or {}, lost) or Solved(steps, solver(steps))
+        solved = _kept(steps, solver, present or {}, lost) or Solved(steps, solver(steps))
     except SolverError as error:
         raise problem_of(error) from error
+    return replace(solved, solution=replace(solved.solution, trigger=composition.trigger))
 
 
 def explain(
-    store: Store, manifest: Mapping[str, Any], device: str, own_deployment: str = ""
+    store: Store,
+    manifest: Mapping[str, Any],
+    device: str,
+    own_deployment: str = "",
+    base_url: str = "",
 ) -> list[Placement]:
     """Return for each step of a manifest why one device cannot take it, or how good it would be.
 
@@ -84,11 +144,12 @@ def explain(
         manifest: the manifest document.
         device: the id of a device.
         own_deployment: the manifest's deployment, whose reservations are its own.
+        base_url: where this orchestrator gives the descriptions of Things; ends in `/`.
 
     Raises:
         ProblemError: 404 for what is no device; 422 for steps that are not here.
     """
-    steps = read_steps(store, manifest)
+    steps = _explainable(store, manifest, base_url)
     view = read_view(store, steps, own_deployment)
     if device not in view.fleet.row_of:
         raise ProblemError(404, "Unknown device", f"{device!r} is no device that takes modules")
@@ -99,6 +160,16 @@ def explain(
     chosen = [view.fleet.row_of[p.device] for p in placements]
     found = explain_device(steps, view, device, chosen)
     return [_with_policies(f, p, device) for f, p in zip(found, placements, strict=True)]
+
+
+def _explainable(
+    store: Store, manifest: Mapping[str, Any], base_url: str
+) -> tuple[facts.Step, ...]:
+    """Return the steps of a manifest; as far as they can be read, where they do not fit."""
+    try:
+        return read_composition(store, manifest, base_url).steps
+    except ProblemError:
+        return read_steps(store, manifest)
 
 
 def _with_policies(found: Placement, placement: Placement, device: str) -> Placement:
@@ -157,7 +228,7 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
         steps: the steps to be placed; one match query for each of their modules.
         own_deployment: the deployment whose present reservations do not count.
     """
-    modules = dict.fromkeys(s.module.id for s in steps)
+    modules = dict.fromkeys(s.module.id for s in steps if s.thing is None)
     fleet = read_fleet(store, own_deployment)
     if any(s.requires.interfaces or s.prefers.interfaces for s in steps):
         fleet = replace(fleet, provides=provided_interfaces(store))

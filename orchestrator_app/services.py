@@ -83,7 +83,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
     looks = Devices(transport or HttpTransport(timeout_seconds=look_seconds))
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
-    devices, manifests = Devices(transport), Manifests(store)
+    devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     deployments = Deployments(store, manifests, devices, settings.base_url)
     deployment_events = DeploymentEvents()
     deployments.records.on_event(deployment_events.note)

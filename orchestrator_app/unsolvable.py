@@ -1,27 +1,35 @@
 """Why a manifest cannot be solved, as problem details; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator_app.solver.errors import (
+    BadComposition,
     IncompatibleSteps,
     NoAssignment,
     NoCandidate,
     PolicyBroken,
     SolverError,
     UnknownReferences,
+    UnknownThings,
 )
 from orchestrator_app.solver.solution import rejection_documents
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding, Report
+
+_TITLES: Mapping[type[SolverError], str] = {
+    UnknownReferences: "Unknown module or entrypoint",
+    BadComposition: "The steps form no composition",
+    UnknownThings: "Unknown Thing",
+}
 
 
 def problem_of(error: SolverError) -> ProblemError:
     """Return the answer to a manifest that has no solution (RFC 9457, with extension members)."""
     extra: dict[str, Any] = {}
     match error:
-        case UnknownReferences():
-            title = "Unknown module or entrypoint"
+        case UnknownReferences() | BadComposition() | UnknownThings():
+            title = _TITLES[type(error)]
             extra = {"validationErrors": _validation_errors(error.findings)}
         case IncompatibleSteps():
             title = "The steps do not fit each other"

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic import ValidationError as ModelError
 
 from orchestrator_app.lawful import lawful
-from orchestrator_app.placement import read_steps, read_view
+from orchestrator_app.placement import read_composition, read_view
 from orchestrator_app.solver.errors import SolverError
 from orchestrator_app.solver.solution import Solution, placement_document
 from orchestrator_app.solver.view import Step, View
@@ -46,12 +46,13 @@ def what_if(
         ValidationError: the wish has another form.
         ProblemError: 422, naming devices that are not known.
     """
-    steps = read_steps(store, manifest)
+    steps = read_composition(store, manifest).steps
     view = read_view(store, steps, own_deployment)
     supposition = _supposition(wish, view)
     before, _ = _attempt(store, steps, view)
     after, problem = _attempt(store, steps, supposed(view, supposition))
-    placements = None if after is None else [placement_document(p) for p in after.placements]
+    slug = own_deployment.rpartition(":")[2]
+    placements = None if after is None else [placement_document(p, slug) for p in after.placements]
     found = {"changes": difference(before, after), "placements": placements}
     return found | ({"problem": problem.problem.to_document()} if problem else {})
 

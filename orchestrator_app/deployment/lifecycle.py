@@ -33,10 +33,21 @@ class Deployments:
     ) -> None:
         self.records = DeploymentRecords(store, public_url)
         self._store = store
+        self._public_url = public_url
         self._manifests = manifests
         url = f"{public_url}packages/"
         self._establishing = Establishing(store, self.records, devices, url)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+
+    def _place(
+        self,
+        slug: str,
+        manifest: Mapping[str, Any],
+        present: Mapping[int, str] | None = None,
+        lost: str = "",
+    ) -> Solved:
+        own = deployment_id(slug)
+        return place(self._store, manifest, own, present, lost, self._public_url)
 
     def solve(self, slug: str) -> dict[str, Any]:
         """Solve a manifest against the present graph, keep the solution and return it.
@@ -44,7 +55,7 @@ class Deployments:
         Raises:
             ProblemError: 404 for an unknown manifest, 422 for one without a solution.
         """
-        solved = place(self._store, self._manifests.require(slug), deployment_id(slug))
+        solved = self._place(slug, self._manifests.require(slug))
         return self._keep_solution(slug, solved)
 
     def try_out(self, source: bytes) -> dict[str, Any]:
@@ -55,7 +66,7 @@ class Deployments:
         """
         manifest = self._manifests.check(source).document
         slug = slug_of(manifest["name"])
-        solved = place(self._store, manifest, deployment_id(slug))
+        solved = self._place(slug, manifest)
         return load(solved.solution.to_document(slug, datetime.now(UTC))).document
 
     def deploy(self, slug: str) -> tuple[Deployed, bool]:
@@ -71,7 +82,7 @@ class Deployments:
         with self.changing(slug):
             previous = self.records.get(slug)
             present = previous.present if previous else {}
-            solved = place(self._store, manifest, deployment_id(slug), present)
+            solved = self._place(slug, manifest, present)
             pinned = pinned_to_versions(manifest, solved)
             is_same = previous is not None and solved.is_kept and previous.manifest == pinned
             self._change(slug, pinned, solved, has_new_standbys=not is_same)
@@ -96,7 +107,7 @@ class Deployments:
                 raise ProblemError(409, "No such revision", f"it can be rolled back to: {known}")
             manifest = found[-1]["manifest"]
             present = {int(step): device for step, device in found[-1]["placement"].items()}
-            solved = place(self._store, manifest, deployment_id(slug), present)
+            solved = self._place(slug, manifest, present)
             self._change(slug, manifest, solved)
             return self.require(slug)
 
@@ -111,8 +122,7 @@ class Deployments:
             if deployed is None or deployed.state == "undeploying":
                 return
             manifest = deployed.manifest or self._manifests.require(slug)
-            own = deployment_id(slug)
-            solved = place(self._store, manifest, own, deployed.present, lost=device)
+            solved = self._place(slug, manifest, deployed.present, lost=device)
             self._change(slug, manifest, solved, lost=device)
 
     def prepare(self, slug: str) -> None:
@@ -126,7 +136,7 @@ class Deployments:
             if deployed is None or deployed.state == "undeploying":
                 return
             manifest = deployed.manifest or self._manifests.require(slug)
-            solved = place(self._store, manifest, deployment_id(slug), deployed.present)
+            solved = self._place(slug, manifest, deployed.present)
             if solved.is_kept:
                 self._change(slug, manifest, solved)
 
@@ -241,7 +251,7 @@ class Deployments:
         standbys = {a.step: a.device for a in previous.standbys} if previous else {}
         if has_new_standbys:
             chosen = {p.step: p.device for p in solved.solution.placements}
-            free = place(self._store, manifest, deployment_id(slug), lost=lost)  # all candidates
+            free = self._place(slug, manifest, lost=lost)  # all candidates
             standbys = choose_standbys(free.solution.placements, chosen, standbys)
         revision = previous.revision if previous else 0
         self._establishing.establish(Change(slug, manifest, solved, standbys, previous))

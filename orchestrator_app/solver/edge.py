@@ -1,6 +1,6 @@
 """Which step feeds which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,9 @@ class Edge:
     Attributes:
         source: the index of the step whose output it is.
         input: the member of the input that it becomes; None for the whole input.
+        pointer: where the manifest says so, if it does.
     """
 
     source: int
     input: str | None = None
+    pointer: str = field(default="", compare=False)

@@ -2,6 +2,8 @@
 
 SolverError (a WasmiotError)
 ├── UnknownReferences    it names modules or entrypoints that nobody uploaded; carries findings
+├── BadComposition       its steps do not form a graph without circles; carries findings
+├── UnknownThings        no Thing in the directory offers what it names; carries findings
 ├── IncompatibleSteps    what a step gives is not what the next one takes; carries findings
 ├── NoCandidate          a step that no device can take; carries the step and the rejections
 ├── NoAssignment         each step alone has a device, all of them together have none
@@ -22,6 +24,22 @@ class SolverError(WasmiotError):
 
 class UnknownReferences(SolverError):
     """The manifest names modules or entrypoints that are not here."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(str(f) for f in findings))
+
+
+class BadComposition(SolverError):
+    """The steps feed each other in a circle, or name steps that are not there."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = tuple(findings)
+        super().__init__("; ".join(str(f) for f in findings))
+
+
+class UnknownThings(SolverError):
+    """No Thing in the directory offers what the manifest names."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)

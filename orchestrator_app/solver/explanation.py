@@ -82,11 +82,14 @@ def _explained(sifted: Sifted, fleet: Fleet, row: int, chosen: Sequence[int]) ->
     return Placement(
         step=step.index,
         module=step.module.id,
-        entrypoint=step.entrypoint,
+        entrypoint=step.entrypoint if step.thing is None else "",
         device=fleet.ids[chosen[step.index]] if chosen else "",
         candidates=tuple(candidates),
         rejections=tuple(_one(step, f, fleet, row) for f in failures),
         n_candidates=len(sifted.rows),
+        name=step.name,
+        inputs=step.inputs,
+        arguments=step.arguments,
     )
 
 

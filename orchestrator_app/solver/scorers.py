@@ -43,6 +43,21 @@ def module_cached(step: Step, fleet: Fleet) -> Floats:
     return np.where(fleet.holds(step.module.id), 100.0, 0.0)
 
 
+def near_things(step: Step, fleet: Fleet) -> Floats:
+    """Prefer a device in the zone of the Things that the step reads or uses."""
+    found = [np.isin(fleet.zones, sorted(zones)) for zones in zones_of_things(step)]
+    is_near = np.array([*np.mean(found, axis=0), 0.0])  # the last one is for no zone
+    near: Floats = 100.0 * is_near[fleet.zone]
+    return near
+
+
+def zones_of_things(step: Step) -> list[set[str]]:
+    """Return the zones of the Things that would do, for each Thing that a step needs."""
+    needed = [step.offers, *(pull.offers for pull in step.pulls)]
+    zones = [{offer.zone for offer in offers if offer.zone} for offers in needed]
+    return [found for found in zones if found]
+
+
 def locality(one: DeviceFacts, other: DeviceFacts) -> float:
     """Prefer neighbours in the sequence that are near each other."""
     if one.id == other.id:

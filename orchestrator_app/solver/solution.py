@@ -94,11 +94,13 @@ class Solution:
         policies: the IRIs of the policies that it was checked against and conforms to.
         trigger: what starts it: `every`, `cron`, or an `event` or `property` with the `thing`
             and `affordance` behind it.
+        is_optimal: whether it is proven that there is no better one.
     """
 
     placements: tuple[Placement, ...]
     policies: tuple[str, ...] = ()
     trigger: Mapping[str, Any] | None = None
+    is_optimal: bool = True
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -113,8 +115,11 @@ class Solution:
             "id": f"urn:wasmiot:solution:{slug}",
             "manifest": f"urn:wasmiot:manifest:{slug}",
             "generatedAtTime": at.isoformat().replace("+00:00", "Z"),
-            "placements": [placement_document(p) for p in self.placements],
-        } | ({"policies": list(self.policies)} if self.policies else {})
+            "isOptimal": self.is_optimal,
+            **({"policies": list(self.policies)} if self.policies else {}),
+            **({"trigger": dict(self.trigger)} if self.trigger else {}),
+            "placements": [placement_document(p, slug) for p in self.placements],
+        }
 
 
 def explanation_document(slug: str, placements: Sequence[Placement]) -> dict[str, Any]:
@@ -123,22 +128,46 @@ def explanation_document(slug: str, placements: Sequence[Placement]) -> dict[str
         "@context": list(CANONICAL_CONTEXT),
         "@type": ["wasmiot:Solution", "prov:Entity"],
         "manifest": f"urn:wasmiot:manifest:{slug}",
-        "placements": [placement_document(p) for p in placements],
+        "placements": [placement_document(p, slug) for p in placements],
     }
 
 
-def placement_document(placement: Placement) -> dict[str, Any]:
-    """Return one placement as the JSON-LD of the solution document."""
-    device = {"device": placement.device} if placement.device else {}
+def placement_document(placement: Placement, slug: str) -> dict[str, Any]:
+    """Return one placement as the JSON-LD of the solution document.
+
+    Args:
+        placement: the placement.
+        slug: the manifest's name in URLs; what feeds a step is named as a part of its solution.
+    """
+    work = {"module": placement.module, "entrypoint": placement.entrypoint}
+    stated = {"name": placement.name} | work | {"device": placement.device}
     return {
         "step": placement.step,
-        "module": placement.module,
-        "entrypoint": placement.entrypoint,
-        **device,
+        **{name: value for name, value in stated.items() if value},
+        **_given_document(placement, slug),
         "candidateCount": placement.n_candidates,
         "candidates": [candidate_document(c) for c in placement.candidates],
         "rejections": rejection_documents(placement.rejections),
     }
+
+
+def _given_document(placement: Placement, slug: str) -> dict[str, Any]:
+    """Return what a step is given and what it uses, where there is any."""
+    inputs = [_input_document(edge, slug) for edge in placement.inputs]
+    given = {
+        "informedBy": list(dict.fromkeys(each["from"] for each in inputs)),
+        "inputs": inputs,
+        "dependsOn": [dict(reference) for reference in placement.depends_on],
+        "arguments": dict(placement.arguments),
+        "uses": dict(placement.uses or {}),
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _input_document(edge: Edge, slug: str) -> dict[str, Any]:
+    """Return an edge: from which placement, as which member of the input."""
+    document = {"from": f"urn:wasmiot:solution:{slug}#/placements/{edge.source}"}
+    return document | ({} if edge.input is None else {"input": edge.input})
 
 
 def candidate_document(candidate: Candidate) -> dict[str, Any]:

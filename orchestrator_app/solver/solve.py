@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from orchestrator_app.solver.compatibility import check_edges
+from orchestrator_app.solver.compatibility import connected
 from orchestrator_app.solver.errors import NoAssignment, NoCandidate
 from orchestrator_app.solver.explanation import candidates_of, neighbours_of, rejections_of
 from orchestrator_app.solver.fleet import Fleet
@@ -10,6 +10,7 @@ from orchestrator_app.solver.optimum import best_rows
 from orchestrator_app.solver.problem import problem_of
 from orchestrator_app.solver.sifting import Sifted, sift, smallest_conflict
 from orchestrator_app.solver.solution import Placement, Solution
+from orchestrator_app.solver.things import depends_on, uses
 from orchestrator_app.solver.view import Step, View
 
 
@@ -25,7 +26,7 @@ def solve(steps: Sequence[Step], view: View) -> Solution:
         NoCandidate: no device can take a step.
         NoAssignment: each step has candidates, and their memory does not hold all steps.
     """
-    check_edges(steps)
+    steps = connected(steps)
     sifted = [candidates_or_raise(step, view) for step in steps]
     chosen = best_rows(problem_of(sifted, view.fleet))
     if chosen is None:
@@ -49,17 +50,18 @@ def candidates_or_raise(step: Step, view: View) -> Sifted:
 def _placement(sifted: Sifted, fleet: Fleet, chosen: Sequence[int]) -> Placement:
     step = sifted.step
     row = chosen[step.index]
+    zone = fleet.device(row).zone
     return Placement(
         step=step.index,
         module=step.module.id,
-        entrypoint="" if step.uses else step.entrypoint,
+        entrypoint=step.entrypoint if step.thing is None else "",
         device=fleet.ids[row],
         candidates=candidates_of(sifted, fleet, neighbours_of(step.index, chosen), row),
         rejections=rejections_of(sifted, fleet),
         n_candidates=len(sifted.rows),
         name=step.name,
         inputs=step.inputs,
-        depends_on=step.depends_on,
+        depends_on=depends_on(step, zone),
         arguments=step.arguments,
-        uses=step.uses,
+        uses=uses(step, zone),
     )

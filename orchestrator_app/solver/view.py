@@ -10,6 +10,8 @@ from typing import Any
 
 from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet
+from orchestrator_app.solver.offer import Offer
+from orchestrator_app.solver.wiring import Selector
 
 __all__ = ["DeviceFacts", "Edge", "Fleet", "ModuleFacts", "Requirement", "Step", "View"]
 
@@ -57,6 +59,20 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class Pull:
+    """What is read of a Thing before a step is called.
+
+    Attributes:
+        offers: what was found, the first is the best.
+        input: the member of the step's input that it becomes; None for the whole input.
+    """
+
+    selector: Selector
+    offers: tuple[Offer, ...] = ()
+    input: str | None = None
+
+
+@dataclass(frozen=True)
 class Step:
     """One step of a manifest: a function of a module, or an affordance of any Thing.
 
@@ -67,9 +83,10 @@ class Step:
         barred: the devices that a policy forbids for it, each with the reason.
         name: what it is called in the composition; no other step has the same name.
         inputs: the steps whose outputs it takes.
-        depends_on: what it reads of other Things before it is called.
         arguments: constants, by the members of its input.
-        uses: what a Thing step uses, as JSON; None for a module's function.
+        thing: what a step that uses a Thing asks for; None for a module's function.
+        offers: what was found for that, the first is the best.
+        pulls: what it reads of other Things before it is called.
     """
 
     index: int
@@ -81,14 +98,20 @@ class Step:
     barred: Mapping[str, str] = field(default_factory=dict)
     name: str = ""
     inputs: tuple[Edge, ...] = ()
-    depends_on: tuple[Mapping[str, Any], ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    uses: Mapping[str, Any] | None = None
+    thing: Selector | None = None
+    offers: tuple[Offer, ...] = ()
+    pulls: tuple[Pull, ...] = ()
 
     @property
     def label(self) -> str:
         """How a person calls the step."""
         return f"step {self.index} ({self.module.reference}.{self.entrypoint})"
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The steps that feed it, each once."""
+        return tuple(dict.fromkeys(edge.source for edge in self.inputs))
 
     @property
     def action(self) -> Mapping[str, Any]:

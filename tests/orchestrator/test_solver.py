@@ -112,7 +112,7 @@ def test_steps_that_fit_alone_but_not_together_are_told_apart():
 def test_an_object_cannot_be_inferred_from_an_integer():
     """An output that is not acceptable as the next input is named with both steps."""
     with pytest.raises(IncompatibleSteps, match=r"digits\.classify.*digits\.classify") as caught:
-        solve((STEPS[1], replace(STEPS[1], index=1)), view_of(BIG))
+        solve((replace(STEPS[1], index=0, inputs=()), STEPS[1]), view_of(BIG))
     assert caught.value.step == 1
 
 

@@ -1,0 +1,190 @@
+"""Find the Things that a composition names by id or by type, among those that hold and answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from rdflib import URIRef
+
+from orchestrator_app.directory.registration import is_expired
+from orchestrator_app.solver.errors import UnknownThings
+from orchestrator_app.solver.offer import Offer
+from orchestrator_app.solver.queries import query
+from orchestrator_app.solver.view import Step
+from orchestrator_app.solver.wiring import Selector
+from orchestrator_app.store import Store
+from wasmiot_td.contexts import bundled_documents
+from wasmiot_td.iri import absolute, well_formed
+from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD
+from wasmiot_td.report import Finding
+
+MOST_THINGS = 500
+"""Things of a type that are looked at, in the order of their ids, those of each zone in turn."""
+
+_KINDS = {
+    str(TD.hasPropertyAffordance): "properties",
+    str(TD.hasActionAffordance): "actions",
+    str(TD.hasEventAffordance): "events",
+}
+_STEPS_USE = ("properties", "actions")
+
+
+def with_absolute_types(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest in which the types of what its steps take are absolute IRIs."""
+    prefixes = _prefixes_of(manifest.get("@context", ()))
+    steps = [_step_with_absolute_types(step, prefixes) for step in manifest["sequence"]]
+    return {**manifest, "sequence": steps}
+
+
+def with_things(store: Store, steps: Sequence[Step], base_url: str) -> tuple[Step, ...]:
+    """Return steps with the Things that were found for them.
+
+    Args:
+        store: the graph.
+        steps: the steps.
+        base_url: where this orchestrator gives the descriptions of Things; ends in `/`.
+
+    Raises:
+        UnknownThings: naming everything for which no Thing was found.
+    """
+    finder = ThingFinder(store, base_url)
+    found = tuple(_with_things(step, finder) for step in steps)
+    findings = [_unknown(selector) for step in found for selector in _unmet(step)]
+    if findings:
+        raise UnknownThings(findings)
+    return found
+
+
+@dataclass(frozen=True)
+class ThingFinder:
+    """Looks for affordances of Things in a store."""
+
+    store: Store
+    base_url: str
+
+    def find(self, selector: Selector) -> tuple[Offer, ...]:
+        """Return what properties and actions are meant, in order: of those asked for, by id."""
+        found = self._by_id(selector) if selector.id else self._by_types(selector.types)
+        offers = [o for o in found if o.kind in _STEPS_USE]
+        if selector.affordance is not None:
+            named = [o for o in offers if o.name == selector.affordance]
+            offers = [replace(o, is_meant=True) for o in named]
+        return tuple(sorted(offers, key=lambda o: (not o.is_meant, o.thing, o.kind, o.name)))
+
+    def affordance(self, iri: str) -> Offer | None:
+        """Return the affordance with an IRI, or None."""
+        if well_formed(iri) != iri:
+            return None
+        rows = self.store.select(query("thing_of_affordance"), affordance=URIRef(iri))
+        for row in sorted(rows, key=lambda row: str(row["thing"])):
+            kind, name = _KINDS[str(row["has"])], str(row["name"])
+            for offer in self._offers(str(row["thing"]), is_meant=True):
+                if (offer.kind, offer.name) == (kind, name):
+                    return offer
+        return None
+
+    def _by_id(self, selector: Selector) -> list[Offer]:
+        assert selector.id is not None
+        of_thing = self._offers(selector.id, is_meant=False)
+        if of_thing:
+            return of_thing
+        one = self.affordance(selector.id)
+        return [one] if one else []
+
+    def _by_types(self, types: Sequence[str]) -> list[Offer]:
+        meant: dict[tuple[str, str, str], bool] = {}
+        for type in types:
+            if well_formed(type) != type:
+                continue
+            for row in self.store.select(query("things_of_type"), wanted=URIRef(type)):
+                key = str(row["thing"]), _KINDS[str(row["has"])], str(row["name"])
+                meant[key] = meant.get(key, False) or str(row["meant"]) == "true"
+        things = {thing: self._offers(thing, is_meant=False) for thing, _, _ in sorted(meant)}
+        chosen = _of_each_zone_in_turn([offers for offers in things.values() if offers])
+        return [
+            replace(offer, is_meant=meant[key])
+            for offers in chosen
+            for offer in offers
+            if (key := (offer.thing, offer.kind, offer.name)) in meant
+        ]
+
+    def _offers(self, thing: str, *, is_meant: bool) -> list[Offer]:
+        """Return all that a Thing in the directory offers; nothing if it is expired."""
+        stored = self.store.get(thing)
+        if stored is None or stored.kind != "thing":
+            return []
+        if is_expired(stored.registration, datetime.now(UTC)):
+            return []
+        url = f"{self.base_url}things/{quote(thing, safe=':')}"
+        zone = stored.document.get("wasmiot:zone")
+        return [
+            Offer(thing, url, kind, name, affordance, zone, is_meant)
+            for kind in _KINDS.values()
+            for name, affordance in stored.document.get(kind, {}).items()
+        ]
+
+
+def _of_each_zone_in_turn(things: Sequence[list[Offer]]) -> list[list[Offer]]:
+    seen: dict[str | None, int] = {}
+    ranked = []
+    for order, offers in enumerate(things):
+        zone = offers[0].zone
+        ranked.append((seen.get(zone, 0), order, offers))
+        seen[zone] = seen.get(zone, 0) + 1
+    return [offers for _, _, offers in sorted(ranked, key=lambda r: r[:2])[:MOST_THINGS]]
+
+
+def _with_things(step: Step, finder: ThingFinder) -> Step:
+    offers = finder.find(step.thing) if step.thing else ()
+    pulls = tuple(replace(pull, offers=finder.find(pull.selector)) for pull in step.pulls)
+    return replace(step, offers=offers, pulls=pulls)
+
+
+def _unmet(step: Step) -> Iterator[Selector]:
+    if step.thing and not step.offers:
+        yield step.thing
+    yield from (pull.selector for pull in step.pulls if not pull.offers)
+
+
+def _unknown(selector: Selector) -> Finding:
+    message = f"no Thing in the directory that holds and answers offers {selector.words}"
+    return Finding(selector.pointer, message, value=selector.words)
+
+
+def _step_with_absolute_types(
+    step: Mapping[str, Any], prefixes: Mapping[str, str]
+) -> Mapping[str, Any]:
+    if not step.get("dependsOn"):
+        return step
+    entries = [
+        {**e, "type": [absolute(t, prefixes) for t in _listed(e["type"])]} if "type" in e else e
+        for e in step["dependsOn"]
+    ]
+    return {**step, "dependsOn": entries}
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _prefixes_of(context: Any) -> dict[str, str]:
+    own = [each for each in _listed(context) if isinstance(each, Mapping)]
+    return {**_canonical_prefixes(), **{k: v for each in own for k, v in _prefixes(each).items()}}
+
+
+@cache
+def _canonical_prefixes() -> dict[str, str]:
+    contexts = [bundled_documents()[iri]["@context"] for iri in CANONICAL_CONTEXT]
+    return {name: iri for context in contexts for name, iri in _prefixes(context).items()}
+
+
+def _prefixes(context: Mapping[str, Any]) -> dict[str, str]:
+    marked = {
+        name: value["@id"]
+        for name, value in context.items()
+        if isinstance(value, Mapping) and value.get("@prefix")
+    }
+    return marked | {name: value for name, value in context.items() if isinstance(value, str)}
