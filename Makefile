@@ -1,4 +1,5 @@
 # make demo     run the digit reader across one orchestrator and three supervisors
+# make web      fetch what the web page uses in the browser (npm); part of demo and test
 # make test     lint, types, import contracts and all tests
 # Everything is installed into .venv; `make clean` removes it.
 
@@ -6,19 +7,22 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; exit; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+UI := orchestrator_app/ui
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MADE_FROM := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint modules bench constraints clean
+.PHONY: help demo web test lint modules bench constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
-demo: $(VENV)/demo.stamp
+demo: $(VENV)/demo.stamp $(VENV)/web.stamp
 	@$(BIN)/python examples/digit-reader/demo.py
 
-test: lint
+web: $(VENV)/web.stamp
+
+test: lint $(VENV)/web.stamp
 	$(BIN)/python -m pytest -q
 
 lint: $(VENV)/dev.stamp
@@ -65,3 +69,10 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp $(MADE_FROM)
 	@echo "installing wasmiot[supervisor,orchestrator,dev] into $(VENV)"
 	@$(INSTALL) -e '.[supervisor,orchestrator,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+# Without npm the pages work without drawing and editor.
+$(VENV)/web.stamp: $(VENV)/python.stamp $(UI)/package.json $(UI)/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "fetching the libraries of the web page" && cd $(UI) && \
+		npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent vendor && touch $(CURDIR)/$@; \
+	else echo "npm is missing (apt install npm), so the web page has no drawing and no query editor."; fi

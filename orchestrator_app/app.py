@@ -27,6 +27,9 @@ from orchestrator_app.routes import (
     sparql,
     things,
     ui,
+    ui_compose,
+    ui_deployments,
+    ui_things,
     vocabulary,
     well_known,
 )
@@ -47,6 +50,10 @@ BLUEPRINTS = (
     sparql.blueprint,
     things.blueprint,
     ui.blueprint,
+    ui.front,
+    ui_compose.blueprint,
+    ui_deployments.blueprint,
+    ui_things.blueprint,
     vocabulary.blueprint,
     well_known.blueprint,
 )

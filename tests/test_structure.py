@@ -42,6 +42,7 @@ IMPORTERS = {
     "psutil": {"supervisor_app/health.py"},
     "rich": {"wasmiot_td/terminal.py"},
     "orjson": {"orchestrator_app/fast_json.py"},
+    "PIL": {"orchestrator_app/ui/pictures.py"},
     "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
 }
 

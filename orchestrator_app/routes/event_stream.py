@@ -17,12 +17,17 @@ SILENCE_SECONDS = 15
 Change = TypeVar("Change")
 
 
-def stream(log: EventLog[Change], text_of: Callable[[Event[Change]], str | None]) -> Response:
+def stream(
+    log: EventLog[Change],
+    text_of: Callable[[Event[Change]], str | None],
+    silence_seconds: int = SILENCE_SECONDS,
+) -> Response:
     """Answer with a stream of events; each holds a thread of the server, so half of them at most.
 
     Args:
         log: where the events come from.
         text_of: the lines of an event, or None if this stream does not carry it.
+        silence_seconds: after so much silence a comment is sent, which finds out who has gone.
 
     Raises:
         ProblemError: 503, too many listen.
@@ -31,7 +36,8 @@ def stream(log: EventLog[Change], text_of: Callable[[Event[Change]], str | None]
     if not parts.streams.acquire(blocking=False):
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
     start = log.position(request.headers.get("Last-Event-ID"))
-    response = Response(_lines(log, start, text_of), content_type="text/event-stream")
+    lines = _lines(log, start, text_of, silence_seconds)
+    response = Response(lines, content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     place = ExitStack()  # given back once, however often the response is closed
     place.callback(parts.streams.release)
@@ -40,9 +46,12 @@ def stream(log: EventLog[Change], text_of: Callable[[Event[Change]], str | None]
 
 
 def _lines(
-    log: EventLog[Change], number: int, text_of: Callable[[Event[Change]], str | None]
+    log: EventLog[Change],
+    number: int,
+    text_of: Callable[[Event[Change]], str | None],
+    silence_seconds: int,
 ) -> Iterator[str]:
-    """Yield events as they come, and a comment now and then, which finds out who has gone."""
+    """Yield events as they come, and a comment now and then."""
     yield ": listening\n\n"
     silence = 0
     while not stopping.is_set():
@@ -51,6 +60,6 @@ def _lines(
         texts = [text for event in events if (text := text_of(event)) is not None]
         silence = 0 if texts else silence + 1
         yield from texts
-        if silence >= SILENCE_SECONDS:
+        if silence >= silence_seconds:
             silence = 0
             yield ":\n\n"

@@ -1,21 +1,141 @@
-"""`/`: one page for people, drawn on the server."""
+"""`/` and `/ui`: the pages that only look, drawn on the server."""
 
-from flask import Blueprint, render_template
+import json
+from collections.abc import Iterator
+from typing import Any
 
+from flask import Blueprint, Response, request, url_for
+
+from orchestrator_app.deployment.events import DeploymentEvent
+from orchestrator_app.directory.events import DirectoryChange, Event
+from orchestrator_app.monitoring.observation import observation_id
+from orchestrator_app.policies import Policies
+from orchestrator_app.routes.event_stream import stream
+from orchestrator_app.routes.representations import JSON, represent
 from orchestrator_app.services import services
+from orchestrator_app.ui.documented_queries import documented_queries
+from orchestrator_app.ui.page import page, pages
+from orchestrator_app.ui.topology import topology
+from wasmiot_td.problem import ProblemError
 
 PAGE_LENGTH = 100
+LOG_LENGTH = 200
+MOST_IDLE = 60
+"""How many Things without work are drawn; the others are counted."""
 
-blueprint = Blueprint("ui", __name__, template_folder="../ui/templates")
+blueprint = pages("ui")
+front = Blueprint("front", __name__)
 
 
-@blueprint.get("/")
-def overview() -> str:
-    """Show Things, modules, manifests and deployments, with links to their documents."""
-    store, kinds = services().store, ("thing", "module", "manifest", "deployment")
-    return render_template(
-        "overview.html",
-        description=services().description,
-        documents={kind: store.list(kind, limit=PAGE_LENGTH) for kind in kinds},
-        counts={kind: store.count(kind) for kind in kinds},
+@front.get("/")
+def overview() -> Response:
+    """Show what runs where, and what there is."""
+    return page("overview.html", title="Overview", drawing=_drawing(), **_documents())
+
+
+@blueprint.get("/overview")
+def overview_part() -> Response:
+    """Give the tables of the overview alone, as they are now."""
+    return page("overview_tables.html", drawing=_drawing(), **_documents())
+
+
+@blueprint.get("/topology")
+def read_topology() -> Response:
+    """Give devices, steps and edges as they are now, for the drawing."""
+    return represent(_drawing(), JSON)
+
+
+@blueprint.get("/changes")
+def changes() -> Response:
+    """Stream the names of deployments and the states they take, for pages that show them."""
+    log = services().deployment_events.log
+
+    def text_of(event: Event[DeploymentEvent]) -> str:
+        data = {"deployment": event.change.slug, "kind": event.change.kind, **event.change.data}
+        return f"id: {log.identifier(event)}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+    # People go from page to page, and each stream left behind holds a thread until it is noticed.
+    return stream(log, text_of, silence_seconds=1)
+
+
+@blueprint.get("/modules/<reference>")
+def module(reference: str) -> Response:
+    """Show a module: what it needs, what it gives, where it runs."""
+    found = services().modules.find(reference)
+    if found is None:
+        raise ProblemError(404, "Unknown module", f"no module is called {reference!r}")
+    return page("module.html", title=found.document.get("title"), model=found.document)
+
+
+@blueprint.get("/policies")
+def policies() -> Response:
+    """Show what the operator demands of every solution."""
+    known = Policies(services().store)
+    texts = {name: known.require(name).decode() for name in known.names()}
+    return page("policies.html", title="Policies", policies=texts)
+
+
+@blueprint.get("/log")
+def log() -> Response:
+    """Show what was decided and what happened, the newest first."""
+    parts = services()
+    happened = [*_happened(parts.deployment_events.log.after(0, 0.0))]
+    known = [*_known(parts.events.after(0, 0.0))]
+    return page(
+        "log.html",
+        title="Log",
+        decisions=happened[::-1][:LOG_LENGTH],
+        directory=known[::-1][:LOG_LENGTH],
     )
+
+
+@blueprint.get("/query")
+def query() -> Response:
+    """Show the editor for questions, with the documented ones."""
+    asked = request.args.get("query", "")
+    return page(
+        "query.html",
+        title="Ask",
+        is_editor=True,
+        queries=documented_queries(),
+        asked=asked,
+        endpoint=url_for("sparql.query_by_get"),
+    )
+
+
+def _drawing() -> dict[str, Any]:
+    """Return what has work to do, and some of what has none; `hidden` counts the others."""
+    store, deployed = services().store, services().deployments.records.list()
+    busy = {device for d in deployed for device in d.installations}
+    things = {s.id: s.document for s in store.list("thing", limit=MOST_IDLE)}
+    things |= {s.id: s.document for s in map(store.get, busy - things.keys()) if s is not None}
+    seen = [store.get(observation_id(thing_id)) for thing_id in things]
+    drawing = topology(
+        things.values(),
+        [s.document for s in seen if s is not None],
+        [(d.thing.document, d.state, d.installations) for d in deployed],
+    )
+    return {**drawing, "hidden": store.count("thing") - len(things)}
+
+
+def _documents() -> dict[str, Any]:
+    store, kinds = services().store, ("thing", "module", "manifest", "deployment")
+    return {
+        "documents": {kind: store.list(kind, limit=PAGE_LENGTH) for kind in kinds},
+        "counts": {kind: store.count(kind) for kind in kinds},
+        "states": {d.slug: d.state for d in services().deployments.records.list()},
+    }
+
+
+def _happened(events: list[Event[DeploymentEvent]]) -> Iterator[dict[str, Any]]:
+    for event in events:
+        data = dict(event.change.data)
+        time = data.pop("time", "")
+        yield {"time": time, "what": event.change.kind, "slug": event.change.slug, "data": data}
+
+
+def _known(events: list[Event[DirectoryChange]]) -> Iterator[dict[str, Any]]:
+    for event in events:
+        change = event.change
+        description = change.after or change.before or {}
+        yield {"what": change.kind, "id": change.id, "title": description.get("title", change.id)}

@@ -1,0 +1,134 @@
+"""`/ui/deployments`: a deployment as a page: where it runs, executing it, following the trace."""
+
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from orchestrator_app.deployment.execution_log import Status
+from orchestrator_app.deployment.records import Deployed, placement_of
+from orchestrator_app.routes.ui_things import uploads
+from orchestrator_app.services import services
+from orchestrator_app.ui.input_fields import FieldError, fields_of
+from orchestrator_app.ui.page import page, pages
+from orchestrator_app.ui.results import Shown, problem, shown
+from orchestrator_app.ui.sending import input_of
+from wasmiot_td.data_schema import check_value
+from wasmiot_td.problem import ProblemError
+
+LONGEST_LIST = 20
+
+blueprint = pages("ui_deployments")
+
+
+@blueprint.get("/deployments/<slug>")
+def show(slug: str) -> Response:
+    """Show a deployment."""
+    parts = services()
+    deployed = parts.deployments.require(slug)
+    return page(
+        "deployment.html",
+        title=deployed.thing.document["title"],
+        fields=fields_of(_schema(deployed)),
+        executions=parts.executions.statuses(slug)[:LONGEST_LIST],
+        **_state(deployed),
+    )
+
+
+@blueprint.get("/deployments/<slug>/state")
+def state_part(slug: str) -> Response:
+    """Give the state and the placement alone, as they are now."""
+    return page("deployment_state.html", **_state(services().deployments.require(slug)))
+
+
+@blueprint.post("/deployments/<slug>/execute")
+def execute(slug: str) -> Response:
+    """Execute with what was filled in, and follow it."""
+    schema = _schema(services().deployments.require(slug))
+    try:
+        given = input_of(schema, request.form, uploads())
+    except FieldError as error:
+        return page(
+            "result.html", title="Execute", status=422, result=problem("Not sent", str(error))
+        )
+    findings = check_value(given.value, schema or {}) if given.body is None and schema else []
+    if findings:
+        result = problem("Not sent", "; ".join(map(str, findings)))
+        return page("result.html", title="Execute", status=422, result=result)
+    invocation, _ = services().executions.start(slug, given)
+    return _execution(slug, invocation)
+
+
+@blueprint.get("/deployments/<slug>/executions/<invocation>")
+def execution(slug: str, invocation: str) -> Response:
+    """Show an execution: each step, and the result when there is one."""
+    return _execution(slug, invocation)
+
+
+@blueprint.post("/deployments/<slug>/executions/<invocation>/cancel")
+def cancel(slug: str, invocation: str) -> Response:
+    """Cancel an execution."""
+    services().executions.cancel(slug, invocation)
+    return _execution(slug, invocation)
+
+
+@blueprint.post("/deployments/<slug>/undeploy")
+def undeploy(slug: str) -> AnyResponse:
+    """Take a deployment from its devices."""
+    services().deployments.undeploy(slug)
+    return redirect(url_for("front.overview"), 303)
+
+
+@blueprint.post("/deployments/<slug>/rollback")
+def rollback(slug: str) -> AnyResponse:
+    """Return to the revision before this one."""
+    services().deployments.rollback(slug, None)
+    return redirect(url_for("ui_deployments.show", slug=slug), 303)
+
+
+def _execution(slug: str, invocation: str) -> Response:
+    status = services().executions.status(slug, invocation, 0.0)
+    return page(
+        "execution.html",
+        title="Execution",
+        slug=slug,
+        invocation=invocation,
+        execution=status,
+        titles=_titles({str(t.get("device")) for t in status.get("trace", ())}),
+        result=_result(status),
+    )
+
+
+def _result(status: Status) -> Shown | None:
+    error, url = status.get("error"), status.get("outputUrl")
+    if isinstance(error, dict):
+        return problem(str(error.get("title")), str(error.get("detail", "")))
+    if isinstance(url, str):
+        return shown(*services().devices.fetch_output(url))
+    return shown(status.get("output")) if status["status"] == "completed" else None
+
+
+def _state(deployed: Deployed) -> dict[str, Any]:
+    return {
+        "td": deployed.thing.document,
+        "slug": deployed.slug,
+        "state": deployed.state,
+        "revision": deployed.revision,
+        "placement": placement_of(deployed),
+        "history": deployed.history[::-1],
+        "titles": _titles({a.device for a in (*deployed.actions, *deployed.standbys)}),
+    }
+
+
+def _titles(devices: set[str]) -> dict[str, str]:
+    """Return how devices are called, by id."""
+    found = [s for s in map(services().store.get, devices) if s is not None]
+    return {s.id: str(s.document.get("title", s.id)) for s in found}
+
+
+def _schema(deployed: Deployed) -> dict[str, object] | None:
+    if deployed.state == "undeploying":
+        raise ProblemError(409, "Being undeployed", f"{deployed.slug} takes no more executions")
+    action = deployed.thing.document["actions"]["execute"]
+    schema: dict[str, object] | None = action.get("input")
+    return schema

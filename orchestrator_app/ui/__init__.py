@@ -1,0 +1,1 @@
+"""What people see: what the pages show, decided from documents."""

@@ -1,0 +1,178 @@
+"""The web page, used as a person uses it, in a real browser."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import requests
+from local_system import System
+from playwright.sync_api import Page, expect
+
+PAGES = (
+    "",
+    "ui/compose",
+    "ui/query",
+    "ui/policies",
+    "ui/log",
+    "ui/modules/digits",
+    "ui/deployments/digit-reader",
+)
+NAMES = "topologyGraph.nodes().map(node => node.data('label'))"
+
+
+def test_the_overview_draws_what_runs_where(
+    system: System, page: Page, until: Callable[[str], object]
+) -> None:
+    """Devices, the steps on them and the flow between them are drawn, and said in a table."""
+    page.goto(system.server.url)
+    until("window.topologyGraph && topologyGraph.edges().length === 1")
+    labels = [label.partition(" ·")[0] for label in page.evaluate(NAMES)]
+    assert {"camera", "mid", "tiny", "digit-reader: takeImage", "digit-reader: classify"} == {
+        *labels
+    }
+    row = page.get_by_role("row").filter(has=page.get_by_role("link", name="mid", exact=True))
+    expect(row).to_contain_text("digit-reader: classify")
+
+
+def test_a_property_is_read(system: System, page: Page) -> None:
+    """The page of a device reads its health from the device itself."""
+    page.goto(f"{system.server.url}ui/thing?id={system.devices['mid']}")
+    page.get_by_role("button", name="Read health").click()
+    assert "memoryLoad" in json.loads(page.locator("pre.value").inner_text())
+
+
+def test_the_picture_that_came_back_is_seen(system: System, page: Page) -> None:
+    """An action that takes a picture shows it, whatever format the device gave."""
+    page.goto(f"{system.server.url}ui/thing?id={installation(system, 'takeImage')}")
+    page.get_by_role("button", name="Invoke takeImage").click()
+    picture = page.get_by_role("img", name="The picture that came back")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") == 8
+
+
+def test_a_deployment_is_executed(system: System, page: Page) -> None:
+    """The trace names each step and its device, and the result stands below it."""
+    page.goto(f"{system.server.url}ui/deployments/digit-reader")
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator("#execution .state").first).to_have_text("completed")
+    trace = page.locator("#execution .trace li")
+    assert [t.split(" completed")[0] for t in trace.all_inner_texts()] == [
+        "takeImage on camera",
+        "classify on mid",
+    ]
+    assert page.locator("#execution pre.value").inner_text() in set("0123456789")
+
+
+def test_without_scripts_the_forms_work(system: System, open_page: Callable[..., Page]) -> None:
+    """What a script makes smoother can be done without any."""
+    page = open_page(java_script_enabled=False)
+    page.goto(f"{system.server.url}ui/thing?id={system.devices['mid']}")
+    page.get_by_role("button", name="Read health").click()
+    assert "memoryLoad" in page.locator("pre.value").inner_text()
+
+
+def test_composing_says_who_could_and_why_others_cannot(system: System, page: Page) -> None:
+    """Each choice is tried at once; a sequence that fits is deployed and its page shown."""
+    page.goto(f"{system.server.url}ui/compose")
+    page.locator("#step-1").select_option(label="classify")
+    card = page.get_by_role("heading", name="1. classify").locator("..")
+    expect(card).to_contain_text("camera has 1572864 bytes; 2106808 bytes are needed")
+    page.locator("#step-1").select_option(label="takeImage")
+    page.get_by_role("button", name="Add a step").click()
+    page.locator("#step-2").select_option(label="takeImage")
+    expect(page.get_by_role("alert")).to_contain_text("takes no input")
+    page.locator("#step-2").select_option(label="classify")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.get_by_role("textbox", name="Name", exact=True).fill("composed")
+    page.get_by_role("textbox", name="Name", exact=True).press("Tab")
+    page.locator("#composer").get_by_role("button", name="Deploy").click()
+    page.wait_for_url("**/ui/deployments/composed")
+    expect(page.locator("#state")).to_contain_text("deployed")
+    page.get_by_role("button", name="Undeploy").click()
+    page.wait_for_url(system.server.url)
+
+
+def test_a_manifest_can_be_written_as_text(system: System, page: Page) -> None:
+    """YAML is understood; what is wrong with it is said."""
+    page.goto(f"{system.server.url}ui/compose")
+    field = page.get_by_role("textbox", name="Manifest")
+    field.fill("name: text\nsequence:\n  - {module: camera, entrypoint: fly}\n")
+    page.get_by_role("button", name="Look where it could run").last.click()
+    expect(page.locator("#text-trial").get_by_role("alert")).to_contain_text("fly")
+
+
+def test_a_documented_question_is_asked(system: System, page: Page) -> None:
+    """It is chosen from the menu; its result is seen as a table, and drawn."""
+    page.goto(f"{system.server.url}ui/query")
+    page.get_by_label("A question").select_option(label="Where does a result go next?")
+    page.locator(".yasqe_queryButton").click()
+    expect(page.locator(".yasr_results td").filter(has_text="classify").first).to_be_visible()
+    page.locator(".yasr_btn.select_graph").click()
+    expect(page.locator(".results-graph canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_are_accessible(
+    system: System, libraries: Path, open_page: Callable[..., Page], scheme: str
+) -> None:
+    """Axe finds nothing against WCAG 2.1 A and AA; the query editor is another's work."""
+    axe = (libraries / "axe-core" / "axe.min.js").read_text()
+    page, found = open_page(color_scheme=scheme), []
+    thing = f"ui/thing?id={system.devices['mid']}"
+    for path in (*PAGES, thing):
+        page.goto(system.server.url + path)
+        page.evaluate(axe)
+        result = page.evaluate(
+            "axe.run({exclude: [['#yasgui']]}, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa']})"
+        )
+        found += [(path, v["id"], v["nodes"][0]["html"][:200]) for v in result["violations"]]
+    assert found == []
+
+
+def test_the_pages_are_readable_on_a_phone(system: System, open_page: Callable[..., Page]) -> None:
+    """Nothing is wider than the screen but tables, which scroll by themselves."""
+    page = open_page(viewport={"width": 360, "height": 740})
+    wide = []
+    for path in PAGES:
+        page.goto(system.server.url + path)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(path)
+    assert wide == []
+
+
+def test_the_keyboard_is_enough(system: System, page: Page) -> None:
+    """The first stop skips to the content; a deployment is executed without a mouse."""
+    page.goto(f"{system.server.url}ui/deployments/digit-reader")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Execute":
+            break
+    page.keyboard.press("Enter")
+    expect(page.locator("#execution .state").first).to_have_text("completed")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_content_policy_is_strict(system: System, path: str) -> None:
+    """Scripts come from the orchestrator alone, and none stands in a page."""
+    response = requests.get(system.server.url + path, timeout=10)
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "<script>" not in response.text
+
+
+def installation(system: System, function: str) -> str:
+    """Return the id of the installation that has a function."""
+    query = f"""
+        PREFIX td: <https://www.w3.org/2019/wot/td#>
+        PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
+        SELECT ?it {{ ?it a wasmiot:Installation ; td:hasActionAffordance/td:name "{function}" }}
+    """
+    headers = {"Accept": "application/sparql-results+json"}
+    url = f"{system.server.url}sparql"
+    found = requests.get(url, params={"query": query}, headers=headers, timeout=10).json()
+    return str(found["results"]["bindings"][0]["it"]["value"])
