@@ -4,6 +4,7 @@ from flask import Flask
 
 from supervisor_app import problems
 from supervisor_app.routes import actions, deployments, events, properties, well_known
+from supervisor_app.routes.direct import DirectCalls
 from supervisor_app.settings import Settings
 from supervisor_app.supervisor import assemble
 from wasmiot_td.consumed_thing import Transport
@@ -21,7 +22,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
-    app.extensions["supervisor"] = assemble(settings, transport)
+    app.extensions["supervisor"] = device = assemble(settings, transport)
     problems.register(app)
     for blueprint in (
         well_known.blueprint,
@@ -31,4 +32,5 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
         events.blueprint,
     ):
         app.register_blueprint(blueprint)
+    app.wsgi_app = DirectCalls(app.wsgi_app, device)  # type: ignore[method-assign]
     return app

@@ -56,10 +56,15 @@ def register(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:
-        problem = problem_of(error)
-        if problem.status == 500 and problem.title == "Internal error":
-            _log.exception("request_failed path=%s", request.path)
-        return problem_response(problem)
+        return response_to_error(error, request.path)
+
+
+def response_to_error(error: Exception, path: str) -> Response:
+    """Return the problem details of an error as a response, and log what nobody foresaw."""
+    problem = problem_of(error)
+    if problem.status == 500 and problem.title == "Internal error":
+        _log.error("request_failed path=%s", path, exc_info=error)
+    return problem_response(problem)
 
 
 def problem_response(problem: Problem) -> Response:

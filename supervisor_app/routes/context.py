@@ -10,7 +10,9 @@ from supervisor_app.request_input import FilePart, RequestBody
 from supervisor_app.supervisor import Supervisor
 
 JSON = "application/json"
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+json_text = json.JSONEncoder(ensure_ascii=False).encode
+"""Return a value as JSON."""
+
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
@@ -38,7 +40,7 @@ def installation_base(slug: str) -> str:
 
 def json_response(document: Any, media_type: str = JSON, status: int = 200) -> Response:
     """Return a document as a response."""
-    return Response(_encode(document), status, content_type=media_type)
+    return Response(json_text(document), status, content_type=media_type)
 
 
 def outcome_response(outcome: Outcome) -> Response:
