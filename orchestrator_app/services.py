@@ -17,6 +17,7 @@ from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.manifests import Manifests
+from orchestrator_app.ontologies import Ontologies
 from orchestrator_app.packages.modules import Modules
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
@@ -78,6 +79,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     modules = Modules(store, packages, settings.base_url)
     modules.rebase()
+    Ontologies(store).put_own()
     directory, events = Directory(store), EventLog[DirectoryChange]()
     directory.on_change(events.note)
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from rdflib import URIRef
 
 from orchestrator_app.directory.registration import is_expired
+from orchestrator_app.semantic_types import subclasses_of
 from orchestrator_app.solver.errors import UnknownThings
 from orchestrator_app.solver.offer import Offer
 from orchestrator_app.solver.queries import query
@@ -99,9 +100,10 @@ class ThingFinder:
         for type in types:
             if well_formed(type) != type:
                 continue
-            for row in self.store.select(query("things_of_type"), wanted=URIRef(type)):
-                key = str(row["thing"]), _KINDS[str(row["has"])], str(row["name"])
-                meant[key] = meant.get(key, False) or str(row["meant"]) == "true"
+            for kind in sorted(subclasses_of(self.store, type)):
+                for row in self.store.select(query("things_of_type"), wanted=URIRef(kind)):
+                    key = str(row["thing"]), _KINDS[str(row["has"])], str(row["name"])
+                    meant[key] = meant.get(key, False) or str(row["meant"]) == "true"
         things = {thing: self._offers(thing, is_meant=False) for thing, _, _ in sorted(meant)}
         chosen = _of_each_zone_in_turn([offers for offers in things.values() if offers])
         return [

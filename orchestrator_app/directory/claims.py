@@ -19,6 +19,7 @@ _OWN_TERMS = frozenset(
         "cpuLoad",
         "deployment",
         "device",
+        "implies",
         "imports",
         "isHealthy",
         "lastSeen",
