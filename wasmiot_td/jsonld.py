@@ -10,6 +10,7 @@ tests would show if they changed:
   time: a term of the active context, a scoped context that was processed before;
 - a text or number under a term is expanded by a rule that is worked out once for the term in its
   context (`_Rule`), as JSON-LD 1.1 API, clause 5.3.2 says;
+- objects of the usual kind are expanded by `quick_expansion.py`, which asks pyld what terms mean;
 - `_is_absolute_iri` remembers the last IRIs that it was asked about;
 - the `contextResolver` option takes a resolver with a cache of our own;
 - `context_resolver.canonicalize` makes the cache key of an inline context with a full JSON
@@ -30,6 +31,7 @@ from pyld import context_resolver, jsonld
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.errors import ContextNotAvailable, JsonLdError
 from wasmiot_td.located_copy import LocatedCopy, mend_context
+from wasmiot_td.quick_expansion import QuickExpansion, Unusual
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.unknown_terms import without_unknown_terms
 
@@ -38,6 +40,7 @@ __all__ = ["Expansion", "compact", "document_base", "expand", "mend_context"]
 _LOCK = threading.RLock()
 _CACHED_CONTEXTS = 500
 _CACHED_RULES = 5000
+_REVERSE = "@reverse"
 _FAULTS_OF_INPUT = (TypeError, AttributeError, KeyError, ValueError, IndexError)
 
 
@@ -58,12 +61,14 @@ class Expansion:
         pointers: the JSON pointer of the object behind each expanded node, by its `id()`.
         findings: contexts that were left out, prefixes that were mended.
         missing: the IRIs of the contexts that were left out.
+        discarded: nodes that are not in the document; kept so that no other gets their `id()`.
     """
 
     nodes: list[dict[str, Any]]
     pointers: Mapping[int, str] = field(default_factory=dict, repr=False)
     findings: tuple[Finding, ...] = ()
     missing: frozenset[str] = frozenset()
+    discarded: Sequence[Any] = field(default=(), repr=False)
 
     def pointer(self, node: Mapping[str, Any]) -> str | None:
         """Return the JSON pointer of the object behind an expanded node, if it is known."""
@@ -119,7 +124,8 @@ def expand(
     if missing:
         nodes = without_unknown_terms(nodes)
     findings = (*copied.findings, *(_left_out(i, p) for i, p in missing))
-    return Expansion(nodes, expander.located, findings, frozenset(i for i, _ in missing))
+    left_out = frozenset(iri for iri, _ in missing)
+    return Expansion(nodes, expander.located, findings, left_out, expander.discarded)
 
 
 def compact(
@@ -154,7 +160,7 @@ def compact(
     return result
 
 
-class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
+class _Expander(QuickExpansion, jsonld.JsonLdProcessor):  # type: ignore[misc]
     """Expands a copied document and keeps which object each node came from."""
 
     def __init__(self, pointers: Mapping[int, str], state: "_State") -> None:
@@ -162,10 +168,14 @@ class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
         self.pointers = pointers
         self.processed = state.processed
         self.rules = state.rules
-        self.located: dict[int, str] = {}
+        self.terms = state.terms
+        self.located = {}
+        self.unusual = set()
+        self.discarded = []
 
     def run(self, source: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
         """Do what pyld's `expand` does, without its deep copy of the input."""
+        self.options = options
         context = self._get_initial_context(options)
         expanded = self._expand(context, None, source, options, inside_list=False)
         if isinstance(expanded, dict) and expanded.keys() == {"@graph"}:
@@ -178,15 +188,24 @@ class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
     ) -> Any:
         """Expand a value; what is no object or array by the rule of its term."""
         if isinstance(element, (str, int, float)) and isinstance(active_property, str):
-            key = (id(active_ctx), active_property)
-            rule = self.rules.get(key)
-            if rule is None:
-                rule = self.rules[key] = self._rule(active_ctx, active_property)
+            rule = self.rule_of(active_ctx, active_property)
             if rule.members is not None:
                 value = {**(rule.of_text if isinstance(element, str) else rule.members)}
                 value["@value"] = element
                 return value
         return super()._expand(active_ctx, active_property, element, options, **flags)
+
+    def rule_of(self, active_ctx: Any, term: str) -> "_Rule":
+        """Return what a text or number under a term of a context becomes."""
+        key = (id(active_ctx), term)
+        rule = self.rules.get(key)
+        if rule is None:
+            rule = self.rules[key] = self._rule(active_ctx, term)
+        return rule
+
+    def is_absolute(self, iri: str) -> bool:
+        """Return whether an IRI is absolute."""
+        return bool(jsonld._is_absolute_iri(iri))
 
     def _rule(self, active_ctx: Any, term: str) -> "_Rule":
         iri = self._expand_iri(active_ctx, term, vocab=True)
@@ -213,18 +232,32 @@ class _Expander(jsonld.JsonLdProcessor):  # type: ignore[misc]
         *rest: Any,
         **options: Any,
     ) -> None:
-        super()._expand_object(
-            active_ctx,
-            active_property,
-            expanded_active_property,
-            element,
-            expanded_parent,
-            *rest,
-            **options,
-        )
+        scopes = rest[3:] or (None,)  # the context without those of types
+        if not expanded_parent and scopes[0] is active_ctx and expanded_active_property != _REVERSE:
+            expanded_parent.update(self._quick_object(active_ctx, element))
+        if not expanded_parent:
+            super()._expand_object(
+                active_ctx,
+                active_property,
+                expanded_active_property,
+                element,
+                expanded_parent,
+                *rest,
+                **options,
+            )
         pointer = self.pointers.get(id(element))
         if pointer is not None:
             self.located[id(expanded_parent)] = pointer
+
+    def _quick_object(self, active_ctx: Any, element: dict[str, Any]) -> dict[str, Any]:
+        """Return what an object says whose context is in force, or nothing if pyld is to say it."""
+        if active_ctx.get("previousContext") or id(element) in self.unusual:
+            return {}
+        try:
+            members = {name: value for name, value in element.items() if name != "@context"}
+            return self.quick_node(active_ctx, members)
+        except Unusual:
+            return {}
 
     def _expand_iri(
         self,
@@ -292,6 +325,7 @@ class _State:
         self.cache = _BoundedCache()
         self.processed = _BoundedCache()
         self.rules = _BoundedCache(_CACHED_RULES)
+        self.terms = _BoundedCache(_CACHED_RULES)
 
     def options(self, base: str, strict: bool, fresh: bool) -> dict[str, Any]:
         """Return the options of one call.
