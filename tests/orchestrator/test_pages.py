@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
+from rdflib import Graph
+from rdflib.compare import isomorphic
 
 import orchestrator_app
 from orchestrator_app.app import create_app
 from orchestrator_app.cli import settings_of
 from orchestrator_app.settings import Settings
 from wasmiot_td.thing_description import load
+from wasmiot_td.vocabulary_reference import terms
 
-README = (Path(orchestrator_app.__file__).parent / "README.md").read_text()
+PACKAGE = Path(orchestrator_app.__file__).parent
+README = (PACKAGE / "README.md").read_text()
+UI_README = (PACKAGE / "ui" / "README.md").read_text()
 
 
 def test_every_setting_is_documented():
@@ -26,7 +31,8 @@ def test_every_setting_is_documented():
 def test_every_route_is_documented(app):
     """The README names the beginning of each path."""
     paths = {re.split(r"<", rule.rule)[0] for rule in app.url_map.iter_rules()}
-    missing = [p for p in sorted(paths) if p.rstrip("/") not in README and "static" not in p]
+    known = README + UI_README
+    missing = [p for p in sorted(paths) if p.rstrip("/") not in known and "static" not in p]
     assert missing == []
 
 
@@ -64,7 +70,7 @@ def test_the_page_for_people_lists_what_is_there(client, thing):
     """Things are shown with links to their documents, and titles are escaped."""
     client.put("/things/urn:ex:a", json=thing("<b>lamp</b>", id="urn:ex:a"))
     page = client.get("/").text
-    assert 'href="/things/urn%3Aex%3Aa"' in page
+    assert 'href="/ui/thing?id=urn:ex:a"' in page
     assert "&lt;b&gt;lamp&lt;/b&gt;" in page
 
 
@@ -79,6 +85,34 @@ def test_the_vocabulary_is_served_as_turtle(client, path):
     """All of it, or one part."""
     response = client.get(path)
     assert (response.status_code, response.mimetype) == (200, "text/turtle")
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")  # rdflib's own
+@pytest.mark.parametrize("path", ["/ontology", "/shapes"])
+def test_the_vocabulary_comes_as_it_is_asked_for(client, path):
+    """Every form holds the same graph; a person gets a page."""
+    turtle = Graph().parse(data=client.get(path).text, format="turtle")
+    for media_type in ("application/ld+json", "application/n-triples"):
+        response = client.get(path, headers={"Accept": media_type})
+        assert response.mimetype == media_type
+        found = Graph().parse(data=response.text, format=media_type)
+        assert isomorphic(found, turtle)
+    page = client.get(path, headers={"Accept": "text/html"})
+    assert page.mimetype == "text/html"
+
+
+def test_every_term_has_its_place_on_the_page(client):
+    """With its comment, at the fragment of its IRI."""
+    page = client.get("/ontology", headers={"Accept": "text/html"}).text
+    missing = [t.name for t in terms() if f'<h3 id="{t.name}"' not in page]
+    assert missing == []
+    assert "The exported function of a WebAssembly module" in page
+
+
+def test_what_the_vocabulary_does_not_come_as_is_said(client):
+    """406, with the forms that there are."""
+    response = client.get("/ontology?as=image/png")
+    assert (response.status_code, response.mimetype) == (406, "application/problem+json")
 
 
 def test_contexts_are_served(client):
