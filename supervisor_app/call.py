@@ -44,12 +44,21 @@ class Import:
 
 @dataclass(frozen=True)
 class ModuleInterface:
-    """What a module wants and what it offers."""
+    """What a module wants and what it offers.
+
+    Attributes:
+        imports: in the order of the module.
+        functions: what it exports, by name.
+        has_memory: whether it exports one as `memory`.
+        memory_bytes: what its exported memory has from the start.
+        starts_without_code: whether making an instance runs no code of it, as far as is known.
+    """
 
     imports: tuple[Import, ...]
     functions: Mapping[str, FunctionType]
     has_memory: bool
     memory_bytes: int
+    starts_without_code: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,7 @@ class CallRequest:
         state: installation and module whose one instance is kept for the next call; None for a
             fresh instance.
         buffer: the function that says where the module takes bytes; empty for its `alloc`.
+        starts_without_code: whether making an instance runs no code of the module.
     """
 
     compiled: Path
@@ -114,6 +124,7 @@ class CallRequest:
     directory: Path | None = None
     state: tuple[str, str] | None = None
     buffer: str = ""
+    starts_without_code: bool = False
 
 
 @dataclass(eq=False)

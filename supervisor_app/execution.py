@@ -102,6 +102,7 @@ class Execution:
                 directory=directory,
                 state=(operation.slug, operation.module.id) if is_kept else None,
                 buffer=operation.buffer,
+                starts_without_code=interface.starts_without_code,
             )
             try:
                 value = self._runtime.run(request, call, wait_seconds)

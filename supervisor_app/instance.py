@@ -8,7 +8,7 @@ It reaches into the bindings of one version of wasmtime-py (pinned), as `short_c
 """
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,11 +17,16 @@ from wasmtime import _bindings
 from wasmtime._extern import wrap_extern
 from wasmtime._func import maybe_raise_last_exn
 
-from supervisor_app.call import FunctionType
-from supervisor_app.errors import ArgumentError
+from supervisor_app.call import Call, FunctionType
+from supervisor_app.errors import ArgumentError, CallFailedError
+from supervisor_app.host_functions.guest import HostFunctionError
+from supervisor_app.short_calls import keeping_lock
 
+_MAX_TEXT_BYTES = 2**31 - 1
 _KINDS = {"i32": 0, "i64": 1, "f32": 2, "f64": 3}
 _TrapPointer = ctypes.POINTER(_bindings.wasm_trap_t)
+_instantiate_keeping_lock = keeping_lock("wasmtime_instance_pre_instantiate")
+_delete_store_keeping_lock = keeping_lock("wasmtime_store_delete")
 
 
 class Signature:
@@ -102,15 +107,22 @@ class Template:
             if _KINDS.keys() >= {*function_type.params, *function_type.results}
         }
 
-    def instantiate(self, store: wasmtime.Store) -> "Instance":
+    def instantiate(self, store: wasmtime.Store, *, runs_nothing: bool) -> "Instance":
         """Make an instance in a store, and have it initialise itself.
+
+        Args:
+            store: a fresh one.
+            runs_nothing: whether making it runs no code of the module, so that it is short.
 
         Raises:
             wasmtime.Trap: it trapped.
             wasmtime.WasmtimeError: it cannot be made.
         """
         made, trap = _bindings.wasmtime_instance_t(), _TrapPointer()
-        error = _bindings._wasmtime_instance_pre_instantiate(
+        instantiate = _bindings._wasmtime_instance_pre_instantiate
+        if runs_nothing:
+            instantiate = _instantiate_keeping_lock
+        error = instantiate(
             self._pre.ptr(), store._context(), ctypes.byref(made), ctypes.byref(trap)
         )
         if error or trap:
@@ -150,6 +162,73 @@ class Instance:
             return None
         signature = self._signatures.get(name)
         return Function(item.of.func, signature) if signature else wrap_extern(item)
+
+
+class InstanceGuest:
+    """The guest as host functions and decoders see it."""
+
+    def __init__(self, store: Any, export: Callable[[str], Any], call: Call) -> None:
+        self._store = store
+        self._export = export
+        self._call = call
+        self.readable_bytes: int | None = None
+
+    def read(self, pointer: int, length: int) -> bytes:
+        """Return bytes of the guest's memory."""
+        self._check_readable(length)
+        address, _room = self._place(pointer, length)
+        return ctypes.string_at(address, length)
+
+    def write(self, pointer: int, data: bytes) -> None:
+        """Put bytes into the guest's memory."""
+        address, _room = self._place(pointer, len(data))
+        ctypes.memmove(address, data, len(data))
+
+    def allocate(self, length: int) -> int:
+        """Ask the guest's `alloc` for room."""
+        alloc = self._export("alloc")
+        if not callable(alloc):
+            raise HostFunctionError("the module exports no alloc(i32) -> i32")
+        address = alloc(self._store, length)
+        if not isinstance(address, int) or address == 0:
+            raise HostFunctionError(f"the module's alloc gave no room for {length} bytes")
+        return address & 0xFFFFFFFF
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than the call may run."""
+        self._call.interrupted.wait(seconds)
+
+    def read_text(self, pointer: int) -> bytes:
+        """Return the bytes up to the next NUL, or to the end of the memory."""
+        address, room = self._place(pointer, 1)
+        if self.readable_bytes is not None:
+            room = min(room, self.readable_bytes + 1)
+        data = ctypes.string_at(address, min(room, _MAX_TEXT_BYTES)).split(b"\0", 1)[0]
+        self._check_readable(len(data))
+        return data
+
+    def _check_readable(self, length: int) -> None:
+        limit = self.readable_bytes
+        if limit is not None and length > limit:
+            raise CallFailedError("output", f"the output is longer than the {limit} bytes allowed")
+
+    def _place(self, pointer: int, length: int) -> tuple[int, int]:
+        """Return the address of some bytes of the guest's, and how many there are from there on."""
+        memory = self._export("memory")
+        if not isinstance(memory, wasmtime.Memory):
+            raise HostFunctionError("the module exports no memory")
+        start = pointer & 0xFFFFFFFF
+        room = memory.data_len(self._store) - start
+        if not 0 <= length <= room:
+            raise HostFunctionError(f"{length} bytes at {start} are outside the guest's memory")
+        if length == 0:
+            return 0, room
+        return ctypes.addressof(memory.data_ptr(self._store).contents) + start, room
+
+
+def close_small(store: wasmtime.Store) -> None:
+    """Close a store that has hardly any memory and no files, which is short."""
+    _delete_store_keeping_lock(store._consume())
 
 
 @lru_cache(maxsize=1024)

@@ -12,8 +12,10 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from supervisor_app.binary import starts_without_code
 from supervisor_app.call import ModuleInterface
 from supervisor_app.errors import CompileError, PackageError
 from supervisor_app.installation import DIGEST_PREFIX, Package
@@ -105,7 +107,9 @@ class Packages:
             CompileError: it is no module.
         """
         if digest not in self._interfaces:
-            self._interfaces[digest] = inspect_file(self.ensure_compiled(digest))
+            found = inspect_file(self.ensure_compiled(digest))
+            without_code = starts_without_code(self.path(digest))
+            self._interfaces[digest] = replace(found, starts_without_code=without_code)
         return self._interfaces[digest]
 
     def discard_unused(self, used: Iterable[Package]) -> None:

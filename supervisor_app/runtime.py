@@ -8,9 +8,9 @@ function in one global variable, where another thread's trap would pick it up. I
 is noted on the call, and the store's deadline is set to now.
 """
 
-import ctypes
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -24,7 +24,7 @@ from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
-from supervisor_app.instance import Instance, Template
+from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
 from supervisor_app.short_calls import keep_lock
 from supervisor_app.watch import Watch
 
@@ -33,7 +33,7 @@ ENGINE_TAG = f"wasmtime-{version('wasmtime')}"
 _MAX_WASM_STACK_BYTES = 512 * 1024
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
-_MAX_TEXT_BYTES = 2**31 - 1
+_SHORT_SECONDS = 0.002
 _WASI = "wasi_snapshot_preview1"
 
 
@@ -181,14 +181,18 @@ class Slot:
         is_kept = False
         try:
             with self._running(store, call, request.directory), _failures(call):
-                instance = kept[1] if kept else template.instantiate(store)
+                instance = (
+                    kept[1]
+                    if kept
+                    else template.instantiate(store, runs_nothing=request.starts_without_code)
+                )
                 result = _enter(instance, store, request, call)
             if request.state is not None:  # after a failure the state is not to be trusted
                 self._instance, is_kept = (store, instance), True
             return result
         finally:
             if not is_kept:
-                store.close()
+                _close(store, call, template)
 
     def _new_store(self, call: Call, request: CallRequest, needs_wasi: bool) -> wasmtime.Store:
         store = wasmtime.Store(self.engine)
@@ -233,7 +237,7 @@ class Slot:
             if call is None or store is None or call.failure is not None:
                 return no_result
             try:
-                return function.run(_InstanceGuest(caller, caller.get, call), *arguments)
+                return function.run(InstanceGuest(caller, caller.get, call), *arguments)
             except Exception as error:  # noqa: BLE001 - see the module's docstring
                 call.interrupt(CallFailedError("host-function", f"{function.interface}: {error}"))
                 store.set_epoch_deadline(0)
@@ -246,66 +250,16 @@ class Slot:
         self.linker.define_func(function.module, function.name, func_type, run, access_caller=True)
 
 
-class _InstanceGuest:
-    """The guest as host functions and decoders see it."""
-
-    def __init__(self, store: Any, export: Callable[[str], Any], call: Call) -> None:
-        self._store = store
-        self._export = export
-        self._call = call
-        self.readable_bytes: int | None = None
-
-    def read(self, pointer: int, length: int) -> bytes:
-        self._check_readable(length)
-        address, _room = self._place(pointer, length)
-        return ctypes.string_at(address, length)
-
-    def write(self, pointer: int, data: bytes) -> None:
-        address, _room = self._place(pointer, len(data))
-        ctypes.memmove(address, data, len(data))
-
-    def allocate(self, length: int) -> int:
-        alloc = self._export("alloc")
-        if not callable(alloc):
-            raise HostFunctionError("the module exports no alloc(i32) -> i32")
-        address = alloc(self._store, length)
-        if not isinstance(address, int) or address == 0:
-            raise HostFunctionError(f"the module's alloc gave no room for {length} bytes")
-        return address & 0xFFFFFFFF
-
-    def sleep(self, seconds: float) -> None:
-        self._call.interrupted.wait(seconds)
-
-    def read_text(self, pointer: int) -> bytes:
-        """Return the bytes up to the next NUL, or to the end of the memory."""
-        address, room = self._place(pointer, 1)
-        if self.readable_bytes is not None:
-            room = min(room, self.readable_bytes + 1)
-        data = ctypes.string_at(address, min(room, _MAX_TEXT_BYTES)).split(b"\0", 1)[0]
-        self._check_readable(len(data))
-        return data
-
-    def _check_readable(self, length: int) -> None:
-        limit = self.readable_bytes
-        if limit is not None and length > limit:
-            raise CallFailedError("output", f"the output is longer than the {limit} bytes allowed")
-
-    def _place(self, pointer: int, length: int) -> tuple[int, int]:
-        """Return the address of some bytes of the guest's, and how many there are from there on."""
-        memory = self._export("memory")
-        if not isinstance(memory, wasmtime.Memory):
-            raise HostFunctionError("the module exports no memory")
-        start = pointer & 0xFFFFFFFF
-        room = memory.data_len(self._store) - start
-        if not 0 <= length <= room:
-            raise HostFunctionError(f"{length} bytes at {start} are outside the guest's memory")
-        if length == 0:
-            return 0, room
-        return ctypes.addressof(memory.data_ptr(self._store).contents) + start, room
+def _close(store: wasmtime.Store, call: Call, template: Template) -> None:
+    """Close the store of a call; in a short one there was no time to fill much memory."""
+    if template.needs_wasi or time.monotonic() - call.started > _SHORT_SECONDS:
+        store.close()
+    else:
+        close_small(store)
 
 
 def _enter(instance: Instance, store: wasmtime.Store, request: CallRequest, call: Call) -> Any:
-    guest = _InstanceGuest(store, instance.get, call)
+    guest = InstanceGuest(store, instance.get, call)
     function = instance.get(request.entrypoint)
     if not callable(function):
         raise ArgumentError(f"the module exports no function {request.entrypoint!r}")

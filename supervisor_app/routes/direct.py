@@ -8,7 +8,8 @@ found here, is the routes' own.
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from supervisor_app.installation import Operation
 from supervisor_app.problems import response_to_error
@@ -17,9 +18,6 @@ from supervisor_app.routes.context import JSON, json_text, outcome_response
 from supervisor_app.supervisor import Supervisor
 from wasmiot_td.call_context import INPUT
 from wasmiot_td.problem import ProblemError
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MOST_BYTES = 64 * 1024
 """The longest body that is read here."""
@@ -34,13 +32,11 @@ _KINDS: dict[tuple[str, str], Any] = {
 class DirectCalls:
     """Answers plain calls, and passes everything else to the application behind it."""
 
-    def __init__(self, application: "WSGIApplication", device: Supervisor) -> None:
+    def __init__(self, application: WSGIApplication, device: Supervisor) -> None:
         self._application = application
         self._device = device
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
         operation = self._operation(environ)
         if operation is None:
@@ -56,8 +52,8 @@ class DirectCalls:
         self,
         operation: Operation,
         body: bytes,
-        environ: "WSGIEnvironment",
-        start_response: "StartResponse",
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
     ) -> Iterable[bytes]:
         try:
             inputs = inputs_of(operation, RequestBody(JSON, body, {}, {}, ()))
@@ -71,7 +67,7 @@ class DirectCalls:
         start_response("200 OK", headers)
         return [content]
 
-    def _operation(self, environ: "WSGIEnvironment") -> Operation | None:
+    def _operation(self, environ: WSGIEnvironment) -> Operation | None:
         """Return the operation that a plain call is for; None if the call is not plain."""
         parts = environ["PATH_INFO"].split("/")
         if len(parts) != 5 or parts[1] != "deployments" or not _is_plain(environ):
@@ -86,7 +82,7 @@ class DirectCalls:
         return operation if operation.is_synchronous and operation.is_readable else None
 
 
-def _is_plain(environ: "WSGIEnvironment") -> bool:
+def _is_plain(environ: WSGIEnvironment) -> bool:
     """Say whether a request has no more than a short JSON body of a stated length."""
     if environ.get("QUERY_STRING") or _PART_OF_INPUT in environ:
         return False

@@ -52,6 +52,13 @@ def test_trap(make_device, trap):
     assert device.invoke("good", "f")["status"] == "completed"
 
 
+def test_endless_start(make_device):
+    """A module that loops when an instance of it is made is stopped as any other."""
+    device = make_device(call_seconds=0.2, slots=1)
+    wat = '(module (func $loop (loop br 0)) (start $loop) (func (export "f")))'
+    assert failure_of(device, wat)["trap"] == "interrupt"
+
+
 def test_memory_bomb(make_device):
     """A module that grows its memory without end is held at the limit."""
     device = make_device(memory_bytes=4 * 1024 * 1024)
