@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wasmiot_td.iri import name_prefix
 from wasmiot_td.json_text import MAX_DEPTH, too_deep
 from wasmiot_td.n_triples import lexical_form
 from wasmiot_td.namespaces import HCTL, JSONSCHEMA, TD, TM, WOTSEC
@@ -115,16 +116,19 @@ def _properties(value: Any) -> Iterator[tuple[str, list[Any]]]:
 def _bases(tree: Any) -> Iterator[str]:
     """Yield what stands before the name in the IRI of each security definition that is used."""
     for node in tree:
+        own = name_prefix(node.get("@id", ""))
         used = {each.get("@value") for each in node.get(str(TD.hasSecurityConfiguration), ())}
         for definition in node.get(str(TD.definesSecurityScheme), ()):
             for reference in definition.get(str(TD.hasInstanceConfiguration), ()):
                 iri = reference.get("@id", "")
+                if iri.startswith(own):  # as this library writes them into a graph
+                    yield own
                 yield from (iri.removesuffix(name) for name in used if _is_resolved(iri, name))
 
 
 def _is_resolved(iri: str, name: Any) -> bool:
     """Return whether an IRI is a name after some base; one such as `urn:x:1` gives `urn:name`."""
-    return isinstance(name, str) and iri.endswith((f"/{name}", f":{name}"))
+    return isinstance(name, str) and iri.endswith((f"/{name}", f":{name}", f"#{name}"))
 
 
 def _rebased(value: Any, old: str, new: str) -> Any:

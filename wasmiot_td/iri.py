@@ -60,6 +60,14 @@ def part_prefix(document_id: str) -> str:
     return document_id if "#" in document_id else f"{document_id}#"
 
 
+def name_prefix(document_id: str) -> str:
+    """Return what a name that is relative to a document begins with, such as a security scheme's.
+
+    It cannot be taken for a part: a JSON pointer begins with a slash.
+    """
+    return f"{document_id}:" if "#" in document_id else f"{document_id}#"
+
+
 def part_iri(document_id: str, pointer: str) -> str:
     """Return the IRI of a part of a document (RFC 6901, clause 6), of all of it for no pointer."""
     return part_prefix(document_id) + encode_pointer(pointer) if pointer else document_id

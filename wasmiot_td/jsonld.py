@@ -61,6 +61,7 @@ class Expansion:
         pointers: the JSON pointer of the object behind each expanded node, by its `id()`.
         findings: contexts that were left out, prefixes that were mended.
         missing: the IRIs of the contexts that were left out.
+        base: what relative references were resolved against.
         discarded: nodes that are not in the document; kept so that no other gets their `id()`.
     """
 
@@ -68,6 +69,7 @@ class Expansion:
     pointers: Mapping[int, str] = field(default_factory=dict, repr=False)
     findings: tuple[Finding, ...] = ()
     missing: frozenset[str] = frozenset()
+    base: str = ""
     discarded: Sequence[Any] = field(default=(), repr=False)
 
     def pointer(self, node: Mapping[str, Any]) -> str | None:
@@ -125,7 +127,7 @@ def expand(
         nodes = without_unknown_terms(nodes)
     findings = (*copied.findings, *(_left_out(i, p) for i, p in missing))
     left_out = frozenset(iri for iri, _ in missing)
-    return Expansion(nodes, expander.located, findings, left_out, expander.discarded)
+    return Expansion(nodes, expander.located, findings, left_out, base, expander.discarded)
 
 
 def compact(

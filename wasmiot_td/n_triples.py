@@ -13,6 +13,7 @@ from typing import Any
 from wasmiot_td.iri import (
     encode_pointer,
     has_dangerous_characters,
+    name_prefix,
     part_prefix,
     step_to,
     well_formed,
@@ -95,6 +96,7 @@ class _Writer:
         self.pointers = expansion.pointers
         self.document_id = document_id
         self.prefix = part_prefix(document_id)
+        self.base = expansion.base
         self.lines: dict[str, None] = {}
         self.findings: list[Finding] = []
 
@@ -127,6 +129,8 @@ class _Writer:
         return self.term(iri, path)
 
     def term(self, iri: str, path: str) -> str | None:
+        if self.base and iri.startswith(self.base) and iri != self.document_id:
+            iri = name_prefix(self.document_id) + iri[len(self.base) :]
         formed = well_formed(iri)
         if formed is None:
             grave = has_dangerous_characters(iri)

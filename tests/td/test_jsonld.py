@@ -15,7 +15,7 @@ from rdflib import Graph
 
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.errors import ContextNotAvailable, JsonLdError
-from wasmiot_td.iri import part_iri, pointer_of, well_formed
+from wasmiot_td.iri import name_prefix, part_iri, pointer_of, well_formed
 from wasmiot_td.jsonld import _Expander, compact, document_base, expand, mend_context
 from wasmiot_td.n_triples import lexical_form, triples, with_blank_nodes
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
@@ -104,15 +104,21 @@ def graph_of(document: Any, document_id: str = ID, registry: ContextRegistry | N
     return written.n_triples.decode()
 
 
-def standard_graph(expanded: Any, base: str) -> str:
-    """Return the N-Triples that pyld makes of an expanded document, its IRIs made well-formed."""
+def standard_graph(expanded: Any, base: str, document_id: str = ID) -> str:
+    """Return the N-Triples that pyld makes of an expanded document, its IRIs made well-formed.
+
+    What is relative to the document is read as relative to its id.
+    """
     dataset = pyld.to_rdf(expanded, {"base": base})
     lines = []
     for triple in dataset.get("@default", []):
         for place in ("subject", "predicate", "object"):
             term = triple[place]
             if term["type"] == "IRI":
-                term["value"] = well_formed(term["value"])
+                iri = term["value"]
+                if iri.startswith(base) and iri != document_id:
+                    iri = name_prefix(document_id) + iri.removeprefix(base)
+                term["value"] = well_formed(iri)
         if all(triple[place]["value"] is not None for place in ("subject", "object")):
             lines.append(pyld.JsonLdProcessor.to_nquad(triple))
     return "".join(lines)
@@ -233,6 +239,26 @@ def test_graph_of_own_documents_is_the_standards(document: dict[str, Any]) -> No
     assert_standard(document)
 
 
+@pytest.mark.parametrize(
+    ("own_id", "name"), [("urn:x:1", "urn:x:1#basic"), ("urn:x:1#part", "urn:x:1#part:basic")]
+)
+def test_names_of_definitions_are_relative_to_the_document(own_id: str, name: str) -> None:
+    """A form's security is asked for by the document's id and the name, not by an invented base."""
+    document = {
+        "@context": CONTEXT,
+        "id": own_id,
+        "securityDefinitions": {"basic": {"scheme": "basic"}},
+        "security": ["basic"],
+        "forms": [{"href": "http://h/", "op": "readallproperties", "security": ["basic"]}],
+    }
+    query = """PREFIX td: <https://www.w3.org/2019/wot/td#>
+        SELECT ?name { ?thing td:hasForm/td:hasSecurityConfiguration ?name .
+                       ?thing td:definesSecurityScheme/td:hasInstanceConfiguration ?name }"""
+    graph = Graph().parse(data=graph_of(document, own_id), format="nt")
+    assert [str(row.name) for row in graph.query(query)] == [name]
+    assert ".invalid" not in graph_of(document, own_id)
+
+
 def assert_standard(document: Any) -> None:
     """Compare a document's graph with pyld's, but for the name of a root without id."""
     own_id = document.get("id") or document.get("@id")
@@ -245,7 +271,7 @@ def assert_standard(document: Any) -> None:
     blank = with_blank_nodes(written.n_triples, document_id)
     if own_id is None:
         blank = blank.replace(f"<{ID}>".encode(), b"_:root")
-    assert canonical(blank) == canonical(standard_graph(expansion.nodes, base))
+    assert canonical(blank) == canonical(standard_graph(expansion.nodes, base, document_id))
 
 
 @pytest.mark.skipif(not CORPUS, reason="WASMIOT_CORPUS names no folder of documents")
