@@ -15,6 +15,9 @@ from supervisor_app.thing_forms import add_thing_forms, change_forms
 from wasmiot_td.context_iris import TD_CONTEXT, WASMIOT_CONTEXT
 
 JSON = "application/json"
+TRIGGERS = "triggers"
+"""The name of the property that tells what became of an installation's trigger."""
+
 _INSTALLATION = "wasmiot:Installation"
 
 
@@ -47,6 +50,8 @@ def complete(
     thing.setdefault("title", slug)
     thing.setdefault("wasmiot:device", device_id)
     thing["base"] = base
+    if isinstance(thing.get("wasmiot:trigger"), Mapping):
+        thing["properties"] = {TRIGGERS: _triggers(), **_mapping(thing.get("properties"))}
     thing["securityDefinitions"] = {"nosec_sc": {"scheme": "nosec"}}
     thing["security"] = ["nosec_sc"]
     for kind, complete_one in _COMPLETIONS.items():
@@ -76,6 +81,30 @@ def _members(thing: Mapping[str, Any], kind: str) -> list[tuple[str, dict[str, A
     if not isinstance(members, dict):
         return []
     return [(n, a) for n, a in members.items() if isinstance(a, dict)]
+
+
+def _triggers() -> dict[str, Any]:
+    """Return the property that tells what became of the trigger."""
+    count, text = {"type": "integer", "minimum": 0}, {"type": "string"}
+    moment = {"type": "string", "format": "date-time"}
+    members: dict[str, Any] = {
+        "fired": count,
+        "failed": count,
+        "skipped": count,
+        "running": count,
+        "lastFired": moment,
+        "nextTime": moment,
+        "lastError": text,
+        "lastEventId": text,
+    }
+    return {
+        "title": "Triggers",
+        "description": "How often the composition was started by itself, and how often not.",
+        "type": "object",
+        "properties": members,
+        "readOnly": True,
+        "forms": [{"href": f"properties/{TRIGGERS}", "op": ["readproperty"], "contentType": JSON}],
+    }
 
 
 def _complete_property(name: str, affordance: dict[str, Any]) -> None:

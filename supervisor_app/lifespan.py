@@ -23,6 +23,7 @@ def live(app: Flask) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(supervisor.close)
         stack.callback(stop.set)
+        supervisor.begin()
         if settings.is_announced:
             stack.enter_context(
                 announced(

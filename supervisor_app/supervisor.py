@@ -13,6 +13,7 @@ from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
 from supervisor_app.directory import Directory
 from supervisor_app.execution import Execution, Inputs, Outcome
+from supervisor_app.executions import Executions
 from supervisor_app.feeding import Neighbours
 from supervisor_app.health import measure
 from supervisor_app.host_functions import linked_functions, provided_interfaces
@@ -28,8 +29,10 @@ from supervisor_app.standalone import install_files
 from supervisor_app.statuses import Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
+from supervisor_app.triggers import Triggers
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.subscription import stream_transport
 
 _numbers = itertools.count()
 
@@ -49,6 +52,7 @@ class Supervisor:
     observations: Observations
     descriptions: Descriptions
     joins: Joins
+    triggers: Triggers
 
     @property
     def base(self) -> str:
@@ -98,18 +102,28 @@ class Supervisor:
         """
         is_new = self.installations.put(slug, document, base)
         self.descriptions.prefetch(_addresses([self.installations.get(slug)]))
-        self.descriptions.keep_only(_addresses(self.installations.all()))
+        self._follow()
         return is_new
+
+    def begin(self) -> None:
+        """Start what goes on by itself, of what was installed before."""
+        self._follow()
 
     def remove(self, slug: str) -> None:
         """Remove an installation, its invocations and their outputs."""
         self.installations.remove(slug)
         self.invocations.remove_installation(slug)
         self.steps.forget(slug)
-        self.descriptions.keep_only(_addresses(self.installations.all()))
+        self._follow()
+
+    def _follow(self) -> None:
+        installations = self.installations.all()
+        self.descriptions.keep_only(_addresses(installations))
+        self.triggers.follow(installations)
 
     def close(self) -> None:
         """Stop what runs and close what is open."""
+        self.triggers.close()
         self.observations.close()
         self.descriptions.close()
         self.joins.close()
@@ -130,6 +144,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
+    lasting = transport or stream_transport()
     transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
     directory = Directory(settings.directory, transport) if settings.directory else None
     descriptions = Descriptions(transport, settings.data_dir / "descriptions")
@@ -192,6 +207,13 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
             seconds=settings.join_seconds,
             most=settings.joins,
             max_bytes=settings.joins_bytes,
+        ),
+        Triggers(
+            Executions(neighbours.targets, transport),
+            descriptions,
+            lasting,
+            settings.data_dir / "triggers",
+            poll_seconds=max(settings.observe_seconds, 0.5),
         ),
     )
     installations.restore()

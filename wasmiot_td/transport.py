@@ -12,8 +12,9 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, Protocol, Self
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -51,14 +52,22 @@ class Readable(Protocol):
 Body = bytes | Readable
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP response whose body has not been read yet; header names are in lower case."""
+    """An HTTP response whose body has not been read yet; header names are in lower case.
+
+    `stop` ends it, for another thread that waits for the next chunk.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str]
     chunks: Iterator[bytes]
+    stop: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True)
@@ -252,7 +261,13 @@ class HttpTransport(Transport):
                 allow_redirects=method in ("GET", "HEAD"),
             ) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
-                yield Answer(response.url, response.status_code, found, self._chunks(response))
+                yield Answer(
+                    response.url,
+                    response.status_code,
+                    found,
+                    self._chunks(response),
+                    partial(_stop, response),
+                )
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
 
@@ -276,6 +291,11 @@ class HttpTransport(Transport):
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
+
+
+def _stop(response: requests.Response) -> None:
+    with suppress(ValueError, RuntimeError, OSError):  # it has ended by itself
+        response.raw.shutdown()
 
 
 class _Adapter(HTTPAdapter):

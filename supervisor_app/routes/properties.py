@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from supervisor_app.execution import Inputs
+from supervisor_app.exposed_thing import TRIGGERS
 from supervisor_app.installation import Operation
 from supervisor_app.request_input import RequestBody, inputs_of, json_object
 from supervisor_app.routes.changes import change_response, wants_stream
@@ -25,6 +26,8 @@ blueprint = Blueprint("properties", __name__, url_prefix="/deployments/<slug>/pr
 @blueprint.get("/<name>")
 def read(slug: str, name: str) -> Response:
     """Run the function and answer its value."""
+    if _is_own(slug, name):
+        return json_response(supervisor().triggers.value(slug))
     operation = _readable(supervisor().operation(slug, "properties", name))
     inputs = inputs_of(operation, request_body())
     with supervisor().run_now(operation, inputs) as outcome:
@@ -52,12 +55,13 @@ def read_some(slug: str) -> Response:
     operations = _properties(slug)
     if wants_stream():
         return change_response([o for o in operations.values() if o.is_watched])
-    if NAMES in request.args:
-        names = [name for name in request.args[NAMES].split(",") if name]
-        wanted = [_readable(_named(operations, name)) for name in names]
-    else:
-        wanted = [o for o in operations.values() if o.is_readable]
-    return json_response(_values(wanted))
+    names = [name for name in request.args.get(NAMES, "").split(",") if name]
+    wanted = [_readable(_named(operations, name)) for name in names if not _is_own(slug, name)]
+    if NAMES not in request.args:
+        wanted, names = [o for o in operations.values() if o.is_readable], [TRIGGERS]
+    is_told = TRIGGERS in names and _is_own(slug, TRIGGERS)
+    own = {TRIGGERS: supervisor().triggers.value(slug)} if is_told else {}
+    return json_response({**_values(wanted), **own})
 
 
 @blueprint.put("")
@@ -72,6 +76,13 @@ def write_some(slug: str) -> Response:
     for operation, inputs in accepted:
         _write(operation, inputs)
     return Response(status=204)
+
+
+def _is_own(slug: str, name: str) -> bool:
+    """Say whether a property is one that no function stands behind."""
+    installation = supervisor().installations.get(slug)
+    is_bound = ("properties", name) in installation.operations
+    return name == TRIGGERS and installation.trigger is not None and not is_bound
 
 
 def _properties(slug: str) -> dict[str, Operation]:

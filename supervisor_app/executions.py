@@ -1,0 +1,112 @@
+"""Executions that this device started by itself: each has a key, and only so many go on at once.
+
+An execution goes on while one of its invocations does, on whatever device: their statuses say
+where the outputs went. Nobody looks while there is room for another.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from supervisor_app.execution import Outcome
+from supervisor_app.references import Reference
+from supervisor_app.targets import Targets
+from wasmiot_td.call_context import CallContext, new_traceparent
+from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.errors import InteractionError
+from wasmiot_td.models.action_status import ActionStatus
+
+MOST_AT_ONCE = 4
+"""How many executions of one installation a trigger may have under way."""
+
+MOST_LOOKS = 256
+_log = logging.getLogger(__name__)
+
+
+class Executions:
+    """What the triggers of this device have started."""
+
+    def __init__(self, targets: Targets, transport: Transport) -> None:
+        self._targets = targets
+        self._transport = transport
+        self._lock = threading.Lock()
+        self._going: dict[str, list[set[str]]] = {}
+
+    def start(self, slug: str, feeds: Sequence[Reference], outcome: Outcome) -> bool:
+        """Start an execution, and say whether there was room for it.
+
+        Raises:
+            InteractionError: an action could not be invoked; the others were.
+        """
+        if self.count(slug) >= MOST_AT_ONCE and self._look(slug) >= MOST_AT_ONCE:
+            return False
+        context = CallContext(uuid.uuid4().hex, new_traceparent())
+        begun: set[str] = set()
+        error: InteractionError | None = None
+        for feed in feeds:
+            try:
+                answer = self._targets.send(feed, outcome, context)
+            except InteractionError as failure:
+                error = failure
+            else:
+                begun |= _hrefs([answer])
+        if begun:
+            with self._lock:
+                self._going.setdefault(slug, []).append(begun)
+        _log.info("execution_started slug=%s key=%s", slug, context.key)
+        if error is not None:
+            raise error
+        return True
+
+    def count(self, slug: str) -> int:
+        """Return how many executions went on when they were last looked at."""
+        return len(self._going.get(slug, ()))
+
+    def forget(self, slug: str) -> None:
+        """Look after the executions of an installation no more."""
+        with self._lock:
+            self._going.pop(slug, None)
+
+    def _look(self, slug: str) -> int:
+        """Look how the executions of an installation stand, and return how many go on."""
+        with self._lock:
+            before = list(self._going.get(slug, ()))
+        after = [going for hrefs in before if (going := still_going(hrefs, self._transport))]
+        with self._lock:
+            self._going[slug] = after
+        return len(after)
+
+
+def still_going(hrefs: Iterable[str], transport: Transport) -> set[str]:
+    """Return the statuses that are the front of an execution: those that have not ended.
+
+    Who cannot be asked is taken to have ended.
+    """
+    thing = ConsumedThing({}, transport)
+    waiting, seen, going = list(hrefs), set[str](), set[str]()
+    while waiting and len(seen) < MOST_LOOKS:
+        href = waiting.pop()
+        if href in seen:
+            continue
+        seen.add(href)
+        try:
+            status = thing.query_action(href)
+        except InteractionError:
+            continue
+        if status.is_ended:
+            waiting += onward(status)
+        else:
+            going.add(href)
+    return going
+
+
+def onward(status: ActionStatus) -> set[str]:
+    """Return the statuses of the invocations that an output went to."""
+    several = {begun.href for begun in status.result_urls if begun.href}
+    return several | ({status.result_url} if status.result_url else set())
+
+
+def _hrefs(answers: Iterable[Any]) -> set[str]:
+    return {a.href for a in answers if isinstance(a, ActionStatus) and a.href}
