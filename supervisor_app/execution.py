@@ -123,7 +123,7 @@ class Execution:
                 values[reference.input] = self._resolve(reference)
         names = [name for name in wanted if name in values]
         names += [name for name in values if name not in names]
-        if _room(names, values) < len(function.params):
+        if operation.depends_on and _room(names, values) < len(function.params):
             unnamed = [r for r in operation.depends_on if not r.input]
             resolved = {f"dependsOn {r.id}": self._resolve(r) for r in unnamed}
             names += list(resolved)

@@ -45,6 +45,7 @@ class Packages:
         self._compile_seconds = compile_seconds
         self._compile_memory_bytes = compile_memory_bytes
         self._interfaces: dict[str, ModuleInterface] = {}
+        self._compiled_paths: dict[str, Path] = {}
         for path in (self._packages, self._compiled):
             path.mkdir(parents=True, exist_ok=True)
 
@@ -54,7 +55,11 @@ class Packages:
 
     def compiled_path(self, digest: str) -> Path:
         """Return the machine code of a module."""
-        return self._compiled / f"{digest.removeprefix(DIGEST_PREFIX)}.{ENGINE_TAG}"
+        path = self._compiled_paths.get(digest)
+        if path is None:
+            path = self._compiled / f"{digest.removeprefix(DIGEST_PREFIX)}.{ENGINE_TAG}"
+            self._compiled_paths[digest] = path
+        return path
 
     def add(self, data: bytes) -> str:
         """Keep bytes and return their digest.
@@ -114,7 +119,10 @@ class Packages:
 
     def discard_unused(self, used: Iterable[Package]) -> None:
         """Remove every package that none of the given installations needs."""
-        kept = {package.digest.removeprefix(DIGEST_PREFIX) for package in used}
+        digests = {package.digest for package in used}
+        kept = {digest.removeprefix(DIGEST_PREFIX) for digest in digests}
+        self._interfaces = {d: i for d, i in self._interfaces.items() if d in digests}
+        self._compiled_paths = {d: p for d, p in self._compiled_paths.items() if d in digests}
         for directory in (self._packages, self._compiled):
             for path in directory.iterdir():
                 if path.name.split(".")[0] not in kept:

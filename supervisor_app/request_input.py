@@ -152,7 +152,8 @@ def json_value(body: RequestBody, schema: Mapping[str, Any]) -> Any:
     if len(body.content) > _MAX_JSON_BYTES:
         raise ProblemError(413, "Input too large", f"JSON of at most {_MAX_JSON_BYTES} bytes")
     try:
-        return json.loads(body.content, parse_constant=_refuse)
+        encoding = json.detect_encoding(body.content)
+        return _decode(body.content.decode(encoding, "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
 
@@ -171,6 +172,9 @@ def json_object(body: RequestBody) -> Mapping[str, Any]:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode  # `loads` would make one for each text
 
 
 def check(value: Any, schema: Mapping[str, Any] | None) -> None:
@@ -193,7 +197,10 @@ def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mappin
     members = schema.get("properties") or {}
     if schema.get("type") != "object" or not members:
         return None if operation.depends_on or operation.arguments else schema
-    provided |= {name for name, member in members.items() if is_file(member)}
+    files = {name for name, member in members.items() if is_file(member)}
+    if not provided and not files:
+        return schema
+    provided |= files
     return {
         **schema,
         "properties": {k: v for k, v in members.items() if not is_file(v)},

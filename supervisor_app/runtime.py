@@ -78,13 +78,14 @@ class Runtime:
 
     def __init__(self, functions: Sequence[HostFunction], slots: int) -> None:
         keep_lock()
-        self._free: queue.LifoQueue[Slot] = queue.LifoQueue()
+        self._free: list[Slot] = []
+        self._permits: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each free slot
         self._functions = tuple(functions)
         self._watch = Watch()
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Slot] = {}
         for _ in range(max(slots, 1)):
-            self._free.put(Slot(self._functions))
+            self._release(Slot(self._functions))
 
     def check_imports(self, compiled: Path) -> list[str]:
         """Return why a module cannot be linked on this device; empty if it can."""
@@ -119,13 +120,18 @@ class Runtime:
             with held(kept.lock, wait_seconds):
                 return self._run_in(kept, request, call)
         try:
-            slot = self._free.get(timeout=wait_seconds)
+            self._permits.get(timeout=wait_seconds)
         except queue.Empty:
             raise TimeoutError("every slot of this device is taken") from None
+        slot = self._free.pop()
         try:
             return self._run_in(slot, request, call)
         finally:
-            self._free.put(slot)
+            self._release(slot)
+
+    def _release(self, slot: "Slot") -> None:
+        self._free.append(slot)  # the one that was used last is taken first: it is ready
+        self._permits.put(None)
 
     def forget_state(self, slug: str) -> None:
         """Let go of the instances that an installation keeps."""
