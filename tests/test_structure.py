@@ -25,6 +25,7 @@ IMPORTERS = {
     "urllib3": {"wasmiot_td/transport.py", "orchestrator_app/store/endpoint.py"},
     "cronsim": {"wasmiot_td/schedule.py"},
     "granian": {"wasmiot_td/serving.py"},
+    "highspy": {"orchestrator_app/solver/integer_program.py"},
     "pyoxigraph": {
         "orchestrator_app/store/merged_graphs.py",
         "orchestrator_app/store/older_layout.py",

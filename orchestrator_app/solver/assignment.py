@@ -1,10 +1,12 @@
 """The search for the best device for every step at once.
 
 The value of an assignment is the sum of its steps' points and of its edges' points (locality).
-Without capacities, dynamic programming from the last step backwards gives the best value of every
-remainder exactly. With them (steps on one device share its memory) that value is an upper bound,
-and so an admissible estimate for a best-first search: the first complete assignment that comes
-out is optimal. Points are integers, so that equal means equal.
+Where the edges form trees, dynamic programming from the leaves gives the best value of every
+remainder exactly, as long as memory is not scarce. With capacities (steps on one device share its
+memory) that value is an upper bound, and so an admissible estimate for a best-first search: the
+first complete assignment that comes out is optimal. Points are integers, so that equal means equal.
+Where edges form circles, or memory is so scarce that the search meets its limit, an integer
+program finds and proves the best (`integer_program.py`).
 
 Source: Hart, Nilsson, Raphael, "A Formal Basis for the Heuristic Determination of Minimum Cost
 Paths" (1968), for the search.
@@ -13,8 +15,11 @@ Paths" (1968), for the search.
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from orchestrator_app.solver.fleet import DeviceFacts
+from orchestrator_app.solver.forest import Forest, Pairs, covering_forests, neighbours
+from orchestrator_app.solver.integer_program import Found, most_points
 from orchestrator_app.solver.scorers import (
     LOCALITY_SAME_DEVICE,
     LOCALITY_SAME_ZONE,
@@ -23,12 +28,58 @@ from orchestrator_app.solver.scorers import (
 )
 from orchestrator_app.solver.slot import Slot, points_of
 
-Remainders = list[dict[str, int]]
+Devices = tuple[DeviceFacts, ...]
 
 MOST_EXPANSIONS = 2000
-"""Partial assignments that the exact search may take up; far above what common cases need."""
+"""Partial assignments that the best-first search may take up; far above what common cases need."""
 
-BEAM_WIDTH = 64
+BEAM_WIDTH = 16
+
+
+@dataclass(frozen=True)
+class Task:
+    """The steps to be placed, and which of them are neighbours."""
+
+    slots: tuple[Slot, ...]
+    pairs: Pairs
+
+    @cached_property
+    def forest(self) -> Forest:
+        """The trees along which the steps are placed; all edges, if they form no circle."""
+        return covering_forests(len(self.slots), self.pairs)[0]
+
+    @property
+    def has_circles(self) -> bool:
+        """Whether the edges form more than trees."""
+        return len(self.forest.pairs) < len(self.pairs)
+
+    @cached_property
+    def placed_neighbours(self) -> tuple[tuple[int, ...], ...]:
+        """For each step its neighbours that are placed before it."""
+        rank = {step: place for place, step in enumerate(self.forest.order)}
+        return tuple(
+            tuple(n for n in neighbours(self.pairs, step) if rank[n] < rank[step])
+            for step in range(len(self.slots))
+        )
+
+    @cached_property
+    def remainders(self) -> tuple[dict[str, int], ...]:
+        """For each step and device of the one above it, the most that it and all below bring.
+
+        Memory is looked at for neighbours alone, so the true value can only be less. That of a
+        root has one entry, for no device.
+        """
+        found: list[dict[str, int]] = [{} for _ in self.slots]
+        for step in reversed(self.forest.order):
+            below = self.forest.children[step]
+            slot, above = self.slots[step], self.forest.parents[step]
+            value = {
+                d.id: slot.points[d.id] + sum(found[child][d.id] for child in below)
+                for d in slot.candidates
+            }
+            whole = {"": max(value.values())}
+            found[step] = whole if above is None else _best_next(self.slots[above], slot, value)
+        return tuple(found)
 
 
 def edge_points(one: DeviceFacts, other: DeviceFacts) -> int:
@@ -36,37 +87,34 @@ def edge_points(one: DeviceFacts, other: DeviceFacts) -> int:
     return points_of(locality(one, other) * LOCALITY_WEIGHT)
 
 
-def remainders(slots: Sequence[Slot]) -> Remainders:
-    """Return for each slot and candidate the most points that the slots after it can bring.
+def search(task: Task) -> Found:
+    """Return the devices that give the most points; among equals always the same.
 
-    Memory is looked at for neighbours alone, so the true value can only be less. Locality knows
-    three cases alone, hence the work grows with the candidates and not with their square.
+    Where the edges form trees, what is found first in the order of ids wins.
     """
-    best: Remainders = [{d.id: 0 for d in slots[-1].candidates}]
-    for before, after in zip(reversed(slots[:-1]), reversed(slots[1:]), strict=True):
-        value = {d.id: after.points[d.id] + best[0][d.id] for d in after.candidates}
-        best.insert(0, _best_next(before, after, value))
-    return best
+    if not task.slots:
+        return Found((), is_proven=True)
+    if not task.has_circles:
+        try:
+            return Found(_best_first(task), is_proven=True)
+        except _SearchTooLongError:
+            pass
+    return most_points(task.slots, task.pairs, good_enough(task))
 
 
-def search(slots: Sequence[Slot]) -> tuple[DeviceFacts, ...] | None:
-    """Return the devices that give the most points, or None if they do not fit together.
-
-    Among equals, what is found first in the order of ids wins; so the answer is always the same.
-    Where memory is so scarce that the search would not end, a beam search gives a good answer.
-    """
-    if not slots:
-        return ()
-    rest = remainders(slots)
-    try:
-        return _best_first(slots, rest)
-    except _SearchTooLongError:
-        return _beam(slots, rest)
+def good_enough(task: Task) -> Devices | None:
+    """Return devices that fit and give many points, quickly; None if none were found."""
+    beam = [_start(task)]
+    for _ in task.slots:
+        longer = (p for partial in beam for p in _expand(task, partial))
+        beam = heapq.nsmallest(BEAM_WIDTH, longer)
+    return _in_steps_order(task, beam[0].chosen) if beam else None
 
 
-def value_of(slots: Sequence[Slot], devices: Sequence[DeviceFacts]) -> int:
+def value_of(slots: Sequence[Slot], pairs: Pairs, devices: Sequence[DeviceFacts]) -> int:
     """Return the points of a complete assignment."""
-    return sum(_gain(slots, tuple(devices[:i]), d) for i, d in enumerate(devices))
+    own = sum(slot.points[device.id] for slot, device in zip(slots, devices, strict=True))
+    return own + sum(edge_points(devices[one], devices[other]) for one, other in pairs)
 
 
 class _SearchTooLongError(Exception):
@@ -75,46 +123,66 @@ class _SearchTooLongError(Exception):
 
 @dataclass(frozen=True, order=True)
 class _Partial:
-    """The first steps placed; orders by upper bound, then by progress, then by ids."""
+    """The first steps placed; orders by upper bound, then by progress, then by ids.
+
+    Attributes:
+        rest: the most that the steps not placed can bring.
+        chosen: the devices in the order in which the steps are placed.
+    """
 
     minus_bound: int
     minus_depth: int
     ids: tuple[str, ...]
     points: int = field(compare=False)
-    chosen: tuple[DeviceFacts, ...] = field(compare=False)
+    rest: int = field(compare=False)
+    chosen: Devices = field(compare=False)
 
 
-_START = _Partial(0, 0, (), 0, ())
+def _start(task: Task) -> _Partial:
+    roots = [step for step, above in enumerate(task.forest.parents) if above is None]
+    rest = sum(task.remainders[root][""] for root in roots)
+    return _Partial(-rest, 0, (), 0, rest, ())
 
 
-def _best_first(slots: Sequence[Slot], rest: Remainders) -> tuple[DeviceFacts, ...] | None:
-    heap = [_START]
+def _best_first(task: Task) -> Devices | None:
+    heap = [_start(task)]
     for _ in range(MOST_EXPANSIONS):
         if not heap:
             return None
         best = heapq.heappop(heap)
-        if len(best.chosen) == len(slots):
-            return best.chosen
-        for partial in _expand(slots, rest, best):
+        if len(best.chosen) == len(task.slots):
+            return _in_steps_order(task, best.chosen)
+        for partial in _expand(task, best):
             heapq.heappush(heap, partial)
     raise _SearchTooLongError
 
 
-def _beam(slots: Sequence[Slot], rest: Remainders) -> tuple[DeviceFacts, ...] | None:
-    beam = [_START]
-    for _ in slots:
-        longer = (p for partial in beam for p in _expand(slots, rest, partial))
-        beam = heapq.nsmallest(BEAM_WIDTH, longer)
-    return beam[0].chosen if beam else None
+def _in_steps_order(task: Task, chosen: Devices) -> Devices:
+    by_step = dict(zip(task.forest.order, chosen, strict=True))
+    return tuple(by_step[step] for step in range(len(chosen)))
 
 
-def _expand(slots: Sequence[Slot], rest: Remainders, partial: _Partial) -> Iterator[_Partial]:
-    depth = len(partial.chosen)
-    for device in _fitting(slots, partial.chosen):
-        points = partial.points + _gain(slots, partial.chosen, device)
-        bound = points + rest[depth][device.id]
+def _expand(task: Task, partial: _Partial) -> Iterator[_Partial]:
+    """Yield the assignments with one step more; the rest is what is below the steps placed."""
+    depth, forest, remainders = len(partial.chosen), task.forest, task.remainders
+    step = forest.order[depth]
+    at = dict(zip(forest.order, partial.chosen, strict=False))
+    above = forest.parents[step]
+    below = forest.children[step]
+    rest = partial.rest - remainders[step]["" if above is None else at[above].id]
+    slot, beside = task.slots[step], [at[n] for n in task.placed_neighbours[step]]
+    for device in _fitting(task, partial.chosen, slot):
+        own = slot.points[device.id] + sum(edge_points(other, device) for other in beside)
+        points, left = partial.points + own, rest + sum(remainders[c][device.id] for c in below)
         ids, chosen = (*partial.ids, device.id), (*partial.chosen, device)
-        yield _Partial(-bound, -depth - 1, ids, points, chosen)
+        yield _Partial(-(points + left), -depth - 1, ids, points, left, chosen)
+
+
+def _fitting(task: Task, chosen: Devices, slot: Slot) -> list[DeviceFacts]:
+    used = dict[str, int]()
+    for step, device in zip(task.forest.order, chosen, strict=False):
+        used[device.id] = used.get(device.id, 0) + task.slots[step].memory_bytes
+    return [d for d in slot.candidates if used.get(d.id, 0) + slot.memory_bytes <= d.free_bytes]
 
 
 def _best_next(before: Slot, after: Slot, value: Mapping[str, int]) -> dict[str, int]:
@@ -136,15 +204,3 @@ def _best_next(before: Slot, after: Slot, value: Mapping[str, int]) -> dict[str,
             options.append(value[device.id] + same)
         result[device.id] = max(options)
     return result
-
-
-def _fitting(slots: Sequence[Slot], chosen: tuple[DeviceFacts, ...]) -> list[DeviceFacts]:
-    slot, used = slots[len(chosen)], dict[str, int]()
-    for taken, device in zip(slots, chosen, strict=False):
-        used[device.id] = used.get(device.id, 0) + taken.memory_bytes
-    return [d for d in slot.candidates if used.get(d.id, 0) + slot.memory_bytes <= d.free_bytes]
-
-
-def _gain(slots: Sequence[Slot], chosen: tuple[DeviceFacts, ...], device: DeviceFacts) -> int:
-    own = slots[len(chosen)].points[device.id]
-    return own + (edge_points(chosen[-1], device) if chosen else 0)

@@ -71,10 +71,13 @@ class NoCandidate(SolverError):
 class NoAssignment(SolverError):
     """The steps do not fit on the candidates together."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[Step], is_proven: bool = True) -> None:
         self.steps = tuple(steps)
+        why = "the memory of the candidates does not hold all steps together"
+        if not is_proven:
+            why = "no way was found in time to hold all steps in the memory of the candidates"
         need = ", ".join(f"{s.label} {s.module.required_memory_bytes} bytes" for s in steps)
-        super().__init__(f"the memory of the candidates does not hold all steps together: {need}")
+        super().__init__(f"{why}: {need}")
 
 
 class PolicyBroken(SolverError):

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from orchestrator_app.solver.fleet import Fleet, Floats, Ints
+from orchestrator_app.solver.forest import neighbours, pairs_of
 from orchestrator_app.solver.scorers import LOCALITY_WEIGHT, localities
 from orchestrator_app.solver.scoring import Columns, score_columns, scores_at
 from orchestrator_app.solver.sifting import Failure, Sifted, sift
@@ -63,27 +64,28 @@ def explain_device(
         device: its id; it must be in the view.
         chosen: the rows of the devices of all steps; empty if there is no solution.
     """
-    row = view.fleet.row_of[device]
-    return [_explained(sift(step, view), view.fleet, row, chosen) for step in steps]
+    row, pairs = view.fleet.row_of[device], pairs_of([step.inputs for step in steps])
+    beside = [[chosen[n] for n in neighbours(pairs, s.index)] if chosen else [] for s in steps]
+    rows: Sequence[int | None] = chosen or [None] * len(steps)
+    return [
+        _explained(sift(step, view), view.fleet, row, beside[step.index], rows[step.index])
+        for step in steps
+    ]
 
 
-def neighbours_of(step: int, chosen: Sequence[int]) -> list[int]:
-    """Return the rows of the devices that the steps before and after a step go to."""
-    return [chosen[i] for i in (step - 1, step + 1) if 0 <= i < len(chosen)]
-
-
-def _explained(sifted: Sifted, fleet: Fleet, row: int, chosen: Sequence[int]) -> Placement:
-    step = sifted.step
-    neighbours, candidates = neighbours_of(step.index, chosen), list[Candidate]()
+def _explained(
+    sifted: Sifted, fleet: Fleet, row: int, beside: Sequence[int], chosen: int | None
+) -> Placement:
+    step, candidates = sifted.step, list[Candidate]()
     if sifted.is_candidate[row]:
-        columns, near = score_columns(step, fleet), _locality(fleet, neighbours)
-        candidates = [_candidate(columns, near, len(neighbours), fleet, row)]
+        columns, near = score_columns(step, fleet), _locality(fleet, beside)
+        candidates = [_candidate(columns, near, len(beside), fleet, row)]
     failures = [f for f in sifted.failures if f.is_refused[row]]
     return Placement(
         step=step.index,
         module=step.module.id,
         entrypoint=step.entrypoint if step.thing is None else "",
-        device=fleet.ids[chosen[step.index]] if chosen else "",
+        device="" if chosen is None else fleet.ids[chosen],
         candidates=tuple(candidates),
         rejections=tuple(_one(step, f, fleet, row) for f in failures),
         n_candidates=len(sifted.rows),

@@ -8,29 +8,74 @@ Nothing is lost: the promising devices of a step are more than there are steps, 
 candidates, so that they hold an assignment if there is one (each step takes one not yet taken).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from orchestrator_app.solver.assignment import search, value_of
+from orchestrator_app.solver.assignment import Task, good_enough, search, value_of
 from orchestrator_app.solver.bounds import upper_bounds
 from orchestrator_app.solver.dominance import undominated
-from orchestrator_app.solver.fleet import Ints
+from orchestrator_app.solver.fleet import Ints, Mask
+from orchestrator_app.solver.integer_program import Found
 from orchestrator_app.solver.problem import UNFIT, Problem
 
+FEW = 300
+"""So many pairs of steps and devices are searched at once; of more, first the promising ones."""
 
-def best_rows(problem: Problem) -> tuple[int, ...] | None:
-    """Return the rows of the devices that give the most points, or None if they do not fit."""
+
+@dataclass(frozen=True)
+class Best:
+    """What was found.
+
+    Attributes:
+        rows: those of the devices of the steps; None if they do not fit, or none were found.
+        is_proven: whether there is nothing better; for None, whether there is nothing.
+    """
+
+    rows: tuple[int, ...] | None
+    is_proven: bool = True
+
+
+def best_rows(problem: Problem) -> Best:
+    """Return the devices that give the most points."""
     bounds = upper_bounds(problem)
-    promising = [_highest(problem, bounds, step) for step in range(problem.n_steps)]
-    slots = problem.slots(promising)
-    first = search(slots)
-    if first is None:
-        return None
-    lowest = value_of(slots, first)
-    if lowest < bounds.max():
-        left = (bounds >= lowest) & (problem.points > UNFIT)
-        kept = undominated(problem, np.flatnonzero(left.any(axis=0)))
-        first = search(problem.slots([kept[row[kept]] for row in left])) or first
-    return tuple(problem.fleet.row_of[device.id] for device in first)
+    task = problem.task([_highest(problem, bounds, step) for step in range(problem.n_steps)])
+    first = _first(task, problem, bounds)
+    if first.devices is None:
+        return Best(None, first.is_proven)
+    lowest = value_of(task.slots, task.pairs, first.devices)
+    if lowest >= bounds.max():
+        return _best(problem, Found(first.devices, is_proven=True))
+    left = _left(problem, bounds, lowest)
+    kept, are_all = undominated(problem, np.flatnonzero(left.any(axis=0)))
+    task = problem.task([kept[row[kept]] for row in left])
+    found = search(task) if all(slot.candidates for slot in task.slots) else Found(None, True)
+    is_proven = found.is_proven and are_all
+    if found.devices and value_of(task.slots, task.pairs, found.devices) >= lowest:
+        return _best(problem, Found(found.devices, is_proven))
+    return _best(problem, Found(first.devices, is_proven))
+
+
+def _first(task: Task, problem: Problem, bounds: Ints) -> Found:
+    """Return devices that fit: the best of the promising ones, unless good ones rule out most."""
+    devices = good_enough(task) if task.has_circles else None
+    if devices is not None:
+        lowest = value_of(task.slots, task.pairs, devices)
+        if lowest >= bounds.max() or _left(problem, bounds, lowest).sum() <= FEW:
+            return Found(devices, is_proven=False)
+    return search(task)
+
+
+def _left(problem: Problem, bounds: Ints, lowest: int) -> Mask:
+    """Return which pairs of a step and a device can be part of something as good."""
+    left: Mask = (bounds >= lowest) & (problem.points > UNFIT)
+    return left
+
+
+def _best(problem: Problem, found: Found) -> Best:
+    assert found.devices is not None
+    row_of = problem.fleet.row_of
+    return Best(tuple(row_of[device.id] for device in found.devices), found.is_proven)
 
 
 def _highest(problem: Problem, bounds: Ints, step: int) -> Ints:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from orchestrator_app.solver.compatibility import connected
 from orchestrator_app.solver.errors import NoAssignment, NoCandidate
-from orchestrator_app.solver.explanation import candidates_of, neighbours_of, rejections_of
+from orchestrator_app.solver.explanation import candidates_of, rejections_of
 from orchestrator_app.solver.fleet import Fleet
+from orchestrator_app.solver.forest import neighbours
 from orchestrator_app.solver.optimum import best_rows
 from orchestrator_app.solver.problem import problem_of
 from orchestrator_app.solver.sifting import Sifted, sift, smallest_conflict
@@ -28,10 +29,17 @@ def solve(steps: Sequence[Step], view: View) -> Solution:
     """
     steps = connected(steps)
     sifted = [candidates_or_raise(step, view) for step in steps]
-    chosen = best_rows(problem_of(sifted, view.fleet))
-    if chosen is None:
-        raise NoAssignment(steps)
-    return Solution(tuple(_placement(s, view.fleet, chosen) for s in sifted))
+    problem = problem_of(sifted, view.fleet)
+    best = best_rows(problem)
+    if best.rows is None:
+        raise NoAssignment(steps, best.is_proven)
+    rows = best.rows
+    beside = [[rows[n] for n in neighbours(problem.pairs, s.step.index)] for s in sifted]
+    placed = [
+        _placement(s, view.fleet, rows[s.step.index], b)
+        for s, b in zip(sifted, beside, strict=True)
+    ]
+    return Solution(tuple(placed), is_optimal=best.is_proven)
 
 
 def candidates_or_raise(step: Step, view: View) -> Sifted:
@@ -47,16 +55,15 @@ def candidates_or_raise(step: Step, view: View) -> Sifted:
     return sifted
 
 
-def _placement(sifted: Sifted, fleet: Fleet, chosen: Sequence[int]) -> Placement:
+def _placement(sifted: Sifted, fleet: Fleet, row: int, beside: Sequence[int]) -> Placement:
     step = sifted.step
-    row = chosen[step.index]
     zone = fleet.device(row).zone
     return Placement(
         step=step.index,
         module=step.module.id,
         entrypoint=step.entrypoint if step.thing is None else "",
         device=fleet.ids[row],
-        candidates=candidates_of(sifted, fleet, neighbours_of(step.index, chosen), row),
+        candidates=candidates_of(sifted, fleet, beside, row),
         rejections=rejections_of(sifted, fleet),
         n_candidates=len(sifted.rows),
         name=step.name,
