@@ -10,6 +10,7 @@ from wasmiot_td.namespaces import DISCOVERY_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
 
 _ID = {"id": {"type": "string", "format": "iri-reference"}}
 _TD = "application/td+json"
+_MODEL = "https://www.w3.org/2022/wot/discovery/model/directory"
 _DESCRIPTION = (
     "A directory of Things that deploys WebAssembly modules onto them. "
     "Search by SPARQL and by JSONPath is offered, search by XPath is not."
@@ -37,6 +38,7 @@ def own_description(thing_id: str, title: str, base_url: str) -> dict[str, Any]:
         "actions": {**_thing_actions(), **_searches(), **_module_actions()},
         "events": {name: _event(kind) for name, kind in _EVENTS.items()},
         "links": [
+            {"rel": "type", "href": _MODEL, "type": "application/tm+json"},
             {"rel": "service-desc", "href": "sparql", "type": "application/sparql-results+json"},
             {"rel": "collection", "href": "modules", "type": "application/ld+json"},
         ],

@@ -61,12 +61,14 @@ class Directory:
         *,
         expected_id: str | None = None,
         introduced_by: str = "http",
+        must_be_anonymous: bool = False,
     ) -> tuple[StoredDocument, bool]:
         """Store a description; one of the same id is replaced.
 
         Args:
             source: the description; an anonymous one gets an id.
             expected_id: the id that it must have, or gets.
+            must_be_anonymous: it may have no id of its own.
             introduced_by: how it came: `http` or `dns-sd`.
 
         Returns:
@@ -75,7 +77,7 @@ class Directory:
         Raises:
             DocumentError: it is no valid Thing Description, or its id is another or reserved.
         """
-        if isinstance(source, bytes):
+        if isinstance(source, bytes) and not must_be_anonymous:
             renewed = self._renewed(source, expected_id, introduced_by)
             if renewed is not None:
                 return renewed, False
@@ -86,6 +88,8 @@ class Directory:
         loaded = load(parsed, id=expected_id or new_id)
         if expected_id not in (None, loaded.id):
             raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
+        if must_be_anonymous and loaded.id != new_id:
+            raise _refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
         kept = self._put(loaded, given, introduced_by)
         if isinstance(source, bytes) and loaded.id != new_id:
             self._seen.note(source, expected_id, loaded.document, given)

@@ -13,6 +13,8 @@ from wasmiot_td.serving import stopping
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 15
+_EVENTS = "text/event-stream"
+_FRESH = {"Cache-Control": "no-store"}
 
 Change = TypeVar("Change")
 
@@ -24,6 +26,8 @@ def stream(
 ) -> Response:
     """Answer with a stream of events; each holds a thread of the server, so half of them at most.
 
+    HEAD is answered at once, and takes no place.
+
     Args:
         log: where the events come from.
         text_of: the lines of an event, or None if this stream does not carry it.
@@ -32,13 +36,14 @@ def stream(
     Raises:
         ProblemError: 503, too many listen.
     """
+    if request.method == "HEAD":
+        return Response(content_type=_EVENTS, headers=_FRESH)
     parts = services()
     if not parts.streams.acquire(blocking=False):
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
     start = log.position(request.headers.get("Last-Event-ID"))
     lines = _lines(log, start, text_of, silence_seconds)
-    response = Response(lines, content_type="text/event-stream")
-    response.headers["Cache-Control"] = "no-store"
+    response = Response(lines, content_type=_EVENTS, headers=_FRESH)
     place = ExitStack()  # given back once, however often the response is closed
     place.callback(parts.streams.release)
     response.call_on_close(place.close)

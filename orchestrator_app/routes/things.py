@@ -51,10 +51,10 @@ def list_things() -> Response:
 
 @blueprint.post("/things")
 def create_thing() -> Response:
-    """Register a description; one without an id gets one."""
+    """Register an anonymous description, which gets an id; one that has an id is put."""
     _check_content_type(_JSON_TYPES)
-    thing, is_new = services().directory.register(body())
-    return Response(status=201 if is_new else 204, headers={"Location": _url(thing)})
+    thing, _ = services().directory.register(body(), must_be_anonymous=True)
+    return Response(status=201, headers={"Location": _url(thing)})
 
 
 @blueprint.get("/things/<path:thing_id>")

@@ -24,7 +24,7 @@ TD = {
 def endpoint() -> Iterator[str]:
     """The endpoint of an orchestrator that knows one lamp."""
     app = create_app(Settings())
-    app.test_client().post("/things", json=TD)
+    app.test_client().put(f"/things/{TD['id']}", json=TD)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -39,7 +39,7 @@ def endpoint() -> Iterator[str]:
     ("query", "rows"),
     [
         ("SELECT ?t { <urn:ex:lamp> <https://www.w3.org/2019/wot/td#title> ?t }", ["t", "lamp"]),
-        ("SELECT (COUNT(DISTINCT ?g) AS ?n) { GRAPH ?g { ?s ?p ?o } }", ["n", "1"]),
+        ("SELECT (COUNT(DISTINCT ?g) AS ?n) { GRAPH ?g { <urn:ex:lamp> ?p ?o } }", ["n", "1"]),
     ],
 )
 def test_roqet_reads_solutions(endpoint, query, rows):

@@ -82,7 +82,7 @@ def test_lists_are_in_the_order_of_code_points(client, thing):
     """Capitals before small letters, and what is beyond the first 65,536 at the end."""
     names = ["urn:ex:\U00010400", "urn:ex:a", "urn:ex:\ufa0e", "urn:ex:Z", "urn:ex:\u00e4"]
     for name in names:
-        assert client.post("/things", json=thing(id=name)).status_code == 201
+        assert client.put(f"/things/{name}", json=thing(id=name)).status_code == 201
     assert [listed["id"] for listed in client.get("/things").json] == sorted(names)
 
 

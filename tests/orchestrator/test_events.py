@@ -93,6 +93,14 @@ def test_there_are_as_many_streams_as_half_of_the_threads(client, listen):
     assert listen("/events").status_code == 200
 
 
+def test_head_takes_no_place_among_the_listeners(client, listen):
+    """Its headers are a stream's, and it is answered when no place is left too."""
+    for _ in range(8):
+        listen("/events")
+    head = client.head("/events")
+    assert (head.status_code, head.mimetype, head.data) == (200, "text/event-stream", b"")
+
+
 def test_an_unknown_type_is_a_problem(client):
     """The answer names the types that there are."""
     response = client.get("/events/thing_painted")

@@ -54,6 +54,8 @@ def test_it_is_a_thing_and_no_model(client):
     assert own["base"].startswith("http://")
     assert own["security"] == ["nosec_sc"]
     assert "{{" not in json.dumps(own)
+    [model] = [link for link in own["links"] if link["rel"] == "type"]
+    assert (model["href"].rpartition("/")[2], model["type"]) == ("directory", "application/tm+json")
 
 
 def test_its_affordances_answer(client, thing):

@@ -28,7 +28,7 @@ def served(app):
 @pytest.mark.parametrize("method", ["GET", "POST", "POST_FORM"])
 def test_rdflibs_sparql_store(app, client, thing, method):
     """An rdflib graph over the endpoint finds triples and answers queries."""
-    client.post("/things", json=thing(id="urn:ex:lamp"))
+    client.put("/things/urn:ex:lamp", json=thing(id="urn:ex:lamp"))
     with served(app) as url:
         graph = Graph(SPARQLStore(f"{url}sparql", method=method))
         assert str(graph.value(URIRef("urn:ex:lamp"), TITLE)) == "lamp"
@@ -39,7 +39,7 @@ def test_rdflibs_sparql_store(app, client, thing, method):
 def test_sparqlwrapper(app, client, thing):
     """SPARQLWrapper reads JSON results."""
     wrapper = pytest.importorskip("SPARQLWrapper", reason="SPARQLWrapper is not installed")
-    client.post("/things", json=thing(id="urn:ex:lamp"))
+    client.put("/things/urn:ex:lamp", json=thing(id="urn:ex:lamp"))
     with served(app) as url:
         query = wrapper.SPARQLWrapper(f"{url}sparql", returnFormat=wrapper.JSON)
         query.setQuery(f"SELECT ?t {{ ?s <{TITLE}> ?t }}")

@@ -1,6 +1,7 @@
 """The directory service: registration, reading, changes, pages."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 from jsonschema import Draft7Validator
@@ -15,6 +16,16 @@ def test_an_anonymous_description_gets_an_id(client, thing):
     read = client.get(response.headers["Location"])
     assert read.json["id"].startswith("urn:uuid:")
     assert read.json["registration"]["wasmiot:introducedBy"] == "http"
+
+
+def test_a_description_with_an_id_is_not_posted(client, thing):
+    """It names its own place: the answer says to put it there, and nothing is stored."""
+    response = client.post("/things", json=thing(id="urn:ex:lamp"))
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+    [error] = response.json["validationErrors"]
+    assert error["field"] == "/id"
+    assert "PUT to /things/urn:ex:lamp" in error["description"]
+    assert client.get("/things").json == []
 
 
 def test_a_description_with_an_id_is_put_and_replaced(client, thing):
@@ -36,7 +47,7 @@ def test_the_id_of_the_path_must_be_the_documents(client, thing):
 @pytest.mark.parametrize("name", ["http://example.com//a?b=c#d", "urn:ex:ä", "urn:ex:100%25"])
 def test_any_iri_can_be_an_id(client, thing, name):
     """Percent-encoded in the path, an id comes back as it is."""
-    location = client.post("/things", json=thing(id=name)).headers["Location"]
+    location = client.put(f"/things/{quote(name)}", json=thing(id=name)).headers["Location"]
     assert client.get(location).json["id"] == name
 
 
@@ -73,7 +84,7 @@ def test_a_deleted_thing_is_gone(client, thing):
 def test_pages_follow_each_other_by_their_links(client, thing):
     """The next links lead through all Things in the order of their ids."""
     for name in "cab":
-        client.post("/things", json=thing(id=f"urn:ex:{name}"))
+        client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}"))
     first = client.get("/things?limit=2")
     assert [t["id"] for t in first.json] == ["urn:ex:a", "urn:ex:b"]
     assert "<offset" not in first.headers["Link"]
@@ -87,7 +98,7 @@ def test_pages_follow_each_other_by_their_links(client, thing):
 def test_a_collection_says_how_many_there_are(client, thing):
     """The verbose format counts the Things and names the next page."""
     for name in "ab":
-        client.post("/things", json=thing(id=f"urn:ex:{name}"))
+        client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}"))
     collection = client.get("/things?format=collection&limit=1").json
     assert (collection["total"], len(collection["members"])) == (2, 1)
     assert collection["next"] == "/things?offset=1&limit=1&format=collection"
@@ -123,7 +134,7 @@ def test_what_is_no_description_is_refused_with_its_place(client, body, place):
 def test_ids_of_the_orchestrator_cannot_be_taken(client, thing):
     """A stranger's Thing cannot pass for a module or for the store itself."""
     for name in ("urn:wasmiot:module:camera:1.0.0", "urn:wasmiot:store"):
-        assert client.post("/things", json=thing(id=name)).status_code == 400
+        assert client.put(f"/things/{name}", json=thing(id=name)).status_code == 400
 
 
 def test_the_registration_counts_from_the_last_write(client, thing):
@@ -163,7 +174,7 @@ def test_another_content_type_is_refused(client):
 def test_devices_with_the_same_interfaces_share_a_profile(app, client, supervisor):
     """Two devices, one set of interfaces, one profile node; another set is another node."""
     for name, provides in {"a": ["x.f", "y.g"], "b": ["y.g", "x.f"], "c": ["x.f"]}.items():
-        client.post("/things", json=supervisor(name, *provides))
+        client.put(f"/things/urn:ex:{name}", json=supervisor(name, *provides))
     query = (
         "PREFIX w: <https://wetware.fi/2023/wasmiot/v1.0#> "
         "SELECT ?d ?p { ?d w:capabilityProfile ?p . ?p a w:CapabilityProfile } ORDER BY ?d"
@@ -176,12 +187,12 @@ def test_no_description_lends_others_its_capabilities(client, supervisor):
     """A description that names a profile is refused."""
     document = supervisor("a", "x.f")
     document["wasmiot:capabilityProfile"] = "urn:wasmiot:capability-profile:000000000000"
-    assert client.post("/things", json=document).status_code == 400
+    assert client.put("/things/urn:ex:a", json=document).status_code == 400
 
 
 def test_what_the_directory_serves_passes_the_official_schemas(client, supervisor, corpus):
     """An enriched description is valid by the schemas of the TD and of Discovery."""
-    client.post("/things", json=supervisor("a", "x.f"))
+    client.put("/things/urn:ex:a", json=supervisor("a", "x.f"))
     document = client.get("/things/urn:ex:a").json
     for name in ("td-json-schema-validation", "td-discovery-extensions-json-schema"):
         schema = json.loads((corpus / "official" / f"{name}.json").read_text())
@@ -193,10 +204,12 @@ def test_no_description_speaks_of_another_device(client, supervisor):
     document = supervisor("a", "x.f")
     device = {"id": "urn:ex:b", "wasmiot:memoryBytes": 10**12}
     lamp = {"type": "boolean", "forms": [{"href": "http://127.0.0.1/x"}]}
-    response = client.post("/things", json={**document, "properties": {"on": {**lamp, **device}}})
+    described = {**document, "properties": {"on": {**lamp, **device}}}
+    response = client.put("/things/urn:ex:a", json=described)
     assert (response.status_code, "urn:ex:b" in response.text) == (400, True)
     lamp["wasmiot:dependsOn"] = [{"id": "urn:ex:b", "type": "wasmiot:Supervisor"}]
-    assert client.post("/things", json={**document, "properties": {"on": lamp}}).status_code == 201
+    described["properties"] = {"on": lamp}
+    assert client.put("/things/urn:ex:a", json=described).status_code == 201
 
 
 def test_its_own_description_is_a_directorys(client):

@@ -74,7 +74,8 @@ def asked() -> Iterator[Asked]:
         system = start_system(fleet)
         add_three_supervisors(system)
         system.add_supervisor("spare", CAMERA_BYTES, IMAGES)
-        requests.post(f"{system.server.url}things", json=THERMOMETER, timeout=10).raise_for_status()
+        url = f"{system.server.url}things/{THERMOMETER['id']}"
+        requests.put(url, json=THERMOMETER, timeout=10).raise_for_status()
         system.upload()
         status = execute(system.deploy())
         titles = {iri: title for title, iri in system.devices.items()}
