@@ -8,6 +8,7 @@ from rdflib import Literal
 
 from orchestrator_app.fleet_reader import lacking_profiles, provided_interfaces, read_fleet
 from orchestrator_app.lawful import Solver, lawful
+from orchestrator_app.solver import for_each, triggering
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.compatibility import connected
 from orchestrator_app.solver.errors import BadComposition, SolverError
@@ -16,7 +17,6 @@ from orchestrator_app.solver.filters.within_policy import within_policy
 from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.requirements import references_of, steps_of
 from orchestrator_app.solver.solution import Placement, Solution
-from orchestrator_app.solver.triggering import affordance_of, check_start, faults_of, resolved
 from orchestrator_app.solver.versions import newest
 from orchestrator_app.store import Store
 from orchestrator_app.thing_reader import ThingFinder, with_absolute_types, with_things
@@ -26,6 +26,7 @@ from wasmiot_td.problem import ProblemError
 __all__ = [
     "Composition",
     "Solved",
+    "devices_for_each",
     "explain",
     "find_modules",
     "place",
@@ -65,7 +66,8 @@ def read_steps(store: Store, manifest: Mapping[str, Any]) -> tuple[facts.Step, .
     try:
         modules = find_modules(store, references_of(manifest))
         steps = steps_of(with_absolute_types(manifest), modules)
-        if faults := list(faults_of(manifest.get("trigger", {}))):
+        faults = [*triggering.faults_of(manifest.get("trigger", {})), *for_each.faults_of(manifest)]
+        if faults:
             raise BadComposition(faults)
     except SolverError as error:
         raise problem_of(error) from error
@@ -89,13 +91,29 @@ def read_composition(store: Store, manifest: Mapping[str, Any], base_url: str = 
         trigger = manifest.get("trigger")
         if trigger is None:
             return Composition(steps)
-        followed = affordance_of(trigger)
+        followed = triggering.affordance_of(trigger)
         offer = ThingFinder(store, base_url).affordance(followed) if followed else None
-        started = resolved(trigger, offer)
-        check_start(steps, offer)
+        started = triggering.resolved(trigger, offer)
+        triggering.check_start(steps, offer)
         return Composition(steps, started)
     except SolverError as error:
         raise problem_of(error) from error
+
+
+def devices_for_each(store: Store, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the devices on each of which a manifest stands by itself, in order of their ids.
+
+    Args:
+        store: the graph.
+        manifest: the manifest document; without `forEach` it stands on none by itself.
+    """
+    if "forEach" not in manifest:
+        return ()
+    requirement = facts.Requirement.of(manifest["forEach"])
+    fleet = read_fleet(store)
+    if requirement.interfaces:
+        fleet = replace(fleet, provides=provided_interfaces(store))
+    return for_each.matching_devices(requirement, fleet)
 
 
 def place(

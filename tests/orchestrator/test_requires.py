@@ -2,6 +2,8 @@
 
 import pytest
 
+from orchestrator_app.placement import devices_for_each
+
 WAT = '(module (memory (export "memory") 1) (func (export "f")))'
 DEVICES = {
     "arm": {"wasmiot:architecture": "aarch64", "wasmiot:cpuCores": 4, "wasmiot:zone": "hall"},
@@ -92,3 +94,23 @@ def test_absurd_numbers_do_no_harm(place, client, supervisor):
     assert put.status_code == 201
     assert place(requires={"memoryBytes": 10**12}).status_code == 200
     assert place(requires={"memoryBytes": 10**20}).status_code == 422
+
+
+def test_a_manifest_for_each_device_stands_on_all_that_match(place, client):
+    """Devices that have what it asks for, whatever there are; without `forEach`, on none."""
+    store = client.application.extensions["wasmiot"].store
+    assert devices_for_each(store, {"forEach": {"zone": "hall"}}) == ("urn:ex:arm",)
+    assert devices_for_each(store, {"forEach": {}}) == ("urn:ex:arm", "urn:ex:big", "urn:ex:eye")
+    interfaces = {"interfaces": ["camera.takeImage"]}
+    assert devices_for_each(store, {"forEach": interfaces}) == ("urn:ex:eye",)
+    assert devices_for_each(store, {}) == ()
+
+
+def test_a_manifest_for_each_device_pins_no_step(place, client):
+    """One device for all is not each device by itself."""
+    step = {"module": "m", "entrypoint": "f", "device": "urn:ex:arm"}
+    manifest = {"name": "each", "forEach": {"zone": "hall"}, "sequence": [step]}
+    answer = client.post("/manifests", json=manifest)
+    assert answer.status_code == 422
+    (fault,) = answer.get_json()["validationErrors"]
+    assert fault["field"] == "/sequence/0/device"
