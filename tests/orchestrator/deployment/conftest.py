@@ -15,6 +15,7 @@ from wasmtime import wat2wasm
 from orchestrator_app.app import create_app
 from orchestrator_app.services import Services
 from orchestrator_app.settings import Settings
+from wasmiot_td.call_context import CarryingTransport, input_headers, input_name, invocation_id
 from wasmiot_td.consumed_thing import ConsumedThing, WsgiTransport
 
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
@@ -32,6 +33,7 @@ class FakeDevice:
     yard: "Yard"
     installed: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
     refuses: str | None = None
 
@@ -117,22 +119,46 @@ class FakeDevice:
     def _invoke(self, slug: str, name: str) -> Response:
         affordance = self.installed[slug]["actions"][name]
         given = json.loads(request.get_data() or b"null")
-        number = str(len(self.statuses))
+        key = request.headers.get("Idempotency-Key", "").strip('"')
+        number = invocation_id(slug, name, key) if key else str(len(self.statuses))
+        part = input_name(request.headers.get)
+        sent = [d["input"] for d in affordance.get("wasmiot:dependsOn", ()) if "input" in d]
+        if part:
+            self.parts.setdefault(number, {})[part] = given
+            if self.parts[number].keys() < set(sent):
+                return self._accepted(slug, name, number, {"status": "pending"})
+            given = self.parts[number]
         href = f"{self.base}deployments/{slug}/actions/{name}/{number}"
         status: dict[str, Any] = {"href": href, "timeRequested": "2026-01-01T00:00:00Z"}
+        status = self.statuses.setdefault(number, {}) | status
         self.statuses[number] = status
         try:
             output = self.results[affordance["wasmiot:entrypoint"]](given)
             status |= {"status": "running" if output is None else "completed", "output": output}
-            for feed in affordance.get("wasmiot:feeds", ()):
-                thing = ConsumedThing.fetch(feed["thing"], self.yard.transport)
-                status["resultUrl"] = thing.invoke_action(feed["affordance"], output).href
+            begun = [self._send(feed, output) for feed in affordance.get("wasmiot:feeds", ())]
+            status |= {"resultUrl": begun[0]["href"]} if begun else {}
+            status |= {"resultUrls": begun} if len(begun) > 1 else {}
         except ValueError as error:
             problem = {"title": "Trap", "status": 500, "detail": str(error)}
             status |= {"status": "failed", "error": problem}
+        return self._accepted(slug, name, number, {})
+
+    def _accepted(self, slug: str, name: str, number: str, members: dict[str, Any]) -> Response:
+        href = f"{self.base}deployments/{slug}/actions/{name}/{number}"
+        self.statuses.setdefault(number, {}).update({"href": href, **members})
         response = _json({"status": "pending", "href": href}, 201)
         response.headers["Location"] = href
         return response
+
+    def _send(self, feed: dict[str, Any], output: Any) -> dict[str, Any]:
+        key = {"Idempotency-Key": request.headers.get("Idempotency-Key", "")}
+        transport = CarryingTransport(
+            self.yard.transport, key | input_headers(feed.get("input", ""))
+        )
+        thing = ConsumedThing.fetch(feed["thing"], transport)
+        body = json.dumps(output).encode()
+        begun = thing.invoke_action(feed["affordance"], body=body, content_type="application/json")
+        return {"id": feed["id"], "href": begun.href}
 
 
 def _json(document: Any, status: int = 200, media_type: str = "application/json") -> Response:
@@ -175,7 +201,8 @@ class Yard:
         device = FakeDevice(name, list(provides), memory_bytes, results, self)
         self.devices[name] = device
         self.plug_in(device)
-        answer = self.client.post("/things", json=device.description())
+        description = device.description()
+        answer = self.client.put(f"/things/{description['id']}", json=description)
         assert answer.status_code == 201, answer.text
         return device
 
@@ -230,6 +257,12 @@ class Yard:
 
 def _stream(content: Any) -> Any:
     return io.BytesIO(bytes(content))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take what earlier revisions left away as soon as nothing runs on it."""
+    monkeypatch.setattr("orchestrator_app.deployment.retirement.RETIRED_SECONDS", 0.0)
 
 
 @pytest.fixture
