@@ -1,4 +1,4 @@
-"""The composed application as one Thing: its first input, its last output; pure."""
+"""The composed application as one Thing: what its sources take, what its sinks give; pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,20 +31,42 @@ class Plan:
     Attributes:
         name: the name of the manifest.
         revision: 1 at first, one more at each change.
-        first: the first step's action, as its module describes it.
-        last: the last step's action.
+        models: the affordance behind each step, as its module or Thing describes it.
     """
 
     deployment: Deployment
     name: str
     revision: int
-    first: Mapping[str, Any]
-    last: Mapping[str, Any]
+    models: Sequence[Mapping[str, Any]]
 
     @property
     def slug(self) -> str:
         """The name of the deployment in URLs."""
         return self.deployment.slug
+
+    @property
+    def input(self) -> Mapping[str, Any] | None:
+        """What one source takes, or what several do by their names; None if none does."""
+        takers = self.deployment.graph.takers
+        return self._schema({step: self.models[step]["input"] for step in takers})
+
+    @property
+    def output(self) -> Mapping[str, Any] | None:
+        """What the sink gives, or what several do by their names; None if nothing."""
+        sinks = self.deployment.graph.sinks
+        if len(sinks) == 1:
+            return self.models[sinks[0]].get("output")
+        given = {step: self.models[step].get("output") for step in sinks}
+        values = {s: v for s, v in given.items() if v is not None and "contentMediaType" not in v}
+        return self._schema(values, is_one_bare=False)
+
+    def _schema(
+        self, schemas: Mapping[int, Mapping[str, Any]], *, is_one_bare: bool = True
+    ) -> Mapping[str, Any] | None:
+        if is_one_bare and len(schemas) < 2:
+            return next(iter(schemas.values()), None)
+        named = {self.deployment.graph.names[step]: schema for step, schema in schemas.items()}
+        return {"type": "object", "properties": named, "required": list(named)}
 
 
 def deployment_thing(plan: Plan, base: str) -> dict[str, Any]:
@@ -118,7 +140,7 @@ def _revision() -> dict[str, Any]:
 
 def _placement() -> dict[str, Any]:
     text = {"type": "string"}
-    members = {"entrypoint": text, "device": text, "thing": text, "standby": text}
+    members = dict.fromkeys(("name", "entrypoint", "device", "thing", "standby"), text)
     step = {"type": "integer", "minimum": 0}
     return {
         "title": "Placement",
@@ -158,19 +180,19 @@ def _rollback() -> dict[str, Any]:
 
 def _execute(plan: Plan) -> dict[str, Any]:
     words = {"title": "Execute", "description": "Run all steps; the result is that of the last."}
-    form = _form("execute", input_media_type(plan.first.get("input")), JSON)
+    form = _form("execute", input_media_type(plan.input), JSON)
     return {**words, "synchronous": False, **_schemas(plan), "forms": [form]}
 
 
 def _run(plan: Plan) -> dict[str, Any]:
     words = {"title": "Run", "description": "Run all steps and answer with the result itself."}
-    answer = str((plan.last.get("output") or {}).get("contentMediaType", JSON))
-    form = _form("run", input_media_type(plan.first.get("input")), answer)
+    answer = str((plan.output or {}).get("contentMediaType", JSON))
+    form = _form("run", input_media_type(plan.input), answer)
     return {**words, "synchronous": True, **_schemas(plan), "forms": [form]}
 
 
 def _schemas(plan: Plan) -> dict[str, Any]:
-    schemas = {"input": plan.first.get("input"), "output": plan.last.get("output")}
+    schemas = {"input": plan.input, "output": plan.output}
     return {key: schema for key, schema in schemas.items() if schema is not None}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import unquote, urljoin
 
 from orchestrator_app.deployment.device import installation_url
-from orchestrator_app.deployment.installation import TD_MEDIA_TYPE
-from wasmiot_td.call_context import CallContext, CarryingTransport
+from orchestrator_app.deployment.installation import JSON, TD_MEDIA_TYPE
+from wasmiot_td.call_context import CallContext, CarryingTransport, input_headers
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.models.action_status import ActionStatus
@@ -29,6 +29,32 @@ class Input:
     value: Any = None
     body: bytes | None = None
     content_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How an action is invoked for an execution.
+
+    Attributes:
+        part: which member of the input is sent; empty where it is all of it.
+        is_patient: whether the device may take a moment and answer with the end.
+    """
+
+    context: CallContext
+    part: str = ""
+    is_patient: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the request."""
+        patience = _PATIENCE if self.is_patient else {}
+        return {**self.context.headers, **input_headers(self.part), **patience}
+
+    def body_of(self, given: Input) -> Input:
+        """Return an input as it is sent: a part is no whole input, and goes as it is."""
+        if not self.part or given.body is not None:
+            return given
+        return Input(body=json.dumps(given.value, ensure_ascii=False).encode(), content_type=JSON)
 
 
 class Devices:
@@ -77,6 +103,17 @@ class Devices:
         found = (_INSTALLATION_LINK.search(href) for href in hrefs)
         return [unquote(match[1]) for match in found if match]
 
+    def is_at_work(self, device: Document, slug: str) -> bool:
+        """Return whether an invocation of an installation has not ended."""
+        try:
+            listed = self._transport.get_document(f"{installation_url(device, slug)}/actions")
+        except ThingProblem as error:
+            if error.status == 404:
+                return False
+            raise
+        found = [status for statuses in listed.values() for status in statuses]
+        return any(status.get("status") in ("pending", "running") for status in found)
+
     def health(self, device: Document) -> dict[str, Any]:
         """Return the value of a device's health property."""
         value = ConsumedThing(device, self._transport).read_property("health")
@@ -89,12 +126,12 @@ class Devices:
         installation: Document,
         action: str,
         given: Input,
-        context: CallContext,
+        how: Sending,
     ) -> ActionStatus:
         """Invoke an action of an installation, at the address where its device is now."""
         here = {**installation, "base": installation_url(device, slug) + "/"}
-        headers = {**context.headers, **_PATIENCE}
-        thing = ConsumedThing(here, CarryingTransport(self._transport, headers))
+        thing = ConsumedThing(here, CarryingTransport(self._transport, how.headers))
+        given = how.body_of(given)
         outcome = thing.invoke_action(
             action, given.value, body=given.body, content_type=given.content_type
         )
@@ -102,16 +139,17 @@ class Devices:
             return outcome
         raise ThingProblem(f"{action} answered without a status", here["base"], 200, {})
 
-    def query(self, href: str) -> ActionStatus:
+    def query(self, href: str, *, is_patient: bool = True) -> ActionStatus:
         """Return the status of an invocation by its absolute URL, if possible when it ends."""
-        return self._patient.query_action(href)
+        return (self._patient if is_patient else self._anything).query_action(href)
 
-    def cancel(self, href: str) -> str | None:
-        """Cancel an invocation by its absolute URL; return the URL of what it set going."""
+    def cancel(self, href: str) -> list[str]:
+        """Cancel an invocation by its absolute URL; return the URLs of what it set going."""
         status = self._anything.query_action(href)
         if not status.is_ended:
             self._anything.cancel_action(href)
-        return status.result_url
+        begun = [b.href for b in status.result_urls] or [status.result_url]
+        return [url for url in begun if url]
 
     def fetch_output(self, url: str) -> tuple[bytes, str]:
         """Return an output file and its content type."""

@@ -1,67 +1,30 @@
-"""Bring a solved manifest onto its devices: stand-ins first, the first step's device last.
+"""Bring a solved manifest onto its devices, beside what runs there; then let traffic move.
 
-Traffic enters a deployment at its first device: that one is told when all others are ready.
+Executions enter a deployment by its record. That names the new installations once all of them
+are ready; until then, and if one device refuses, everything stays as it was.
 """
 
 import logging
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
+from orchestrator_app.deployment.change import Change
 from orchestrator_app.deployment.deployment_thing import Plan
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.installation import Deployment, compose, standby_name
-from orchestrator_app.deployment.planning import Revised, revise, revise_standbys
-from orchestrator_app.deployment.records import Deployed, DeploymentRecords, Documents
-from orchestrator_app.deployment.roll_out import RollOutError, Tell, roll_out, tell_all
+from orchestrator_app.deployment.installation import Deployment, Draft, compose
+from orchestrator_app.deployment.names import Names, trigger_name
+from orchestrator_app.deployment.planning import Revised, Share, by_device, revise
+from orchestrator_app.deployment.records import DeploymentRecords, Documents
+from orchestrator_app.deployment.roll_out import RollOutError, roll_out, taken_back, tell_all
 from orchestrator_app.deployment.takers import known_devices
-from orchestrator_app.placement import Solved
 from orchestrator_app.store import Store
 from wasmiot_td.errors import InteractionError, ThingUnreachable
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.thing_description import load
 
-MOST_REVISIONS = 10
-"""How many revisions of a deployment can be returned to."""
-
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What shall be deployed instead of what is.
-
-    Attributes:
-        manifest: with the version of each module.
-        standbys: the device that stands by, by step.
-    """
-
-    slug: str
-    manifest: Mapping[str, Any]
-    solved: Solved
-    standbys: Mapping[int, str]
-    previous: Deployed | None
-
-    @property
-    def old(self) -> Documents:
-        """The installations that the devices have."""
-        return self.previous.installations if self.previous else {}
-
-    @property
-    def old_standbys(self) -> Documents:
-        """The installations of the stand-ins that there are."""
-        return self.previous.standby_installations if self.previous else {}
-
-
-def pinned_to_versions(manifest: Mapping[str, Any], solved: Solved) -> dict[str, Any]:
-    """Return a manifest that means the same modules for ever."""
-    versions = [s.module.id.removeprefix("urn:wasmiot:module:") for s in solved.steps]
-    steps = [
-        {**step, "module": version}
-        for step, version in zip(manifest["sequence"], versions, strict=True)
-    ]
-    return {**manifest, "sequence": steps}
 
 
 class Establishing:
@@ -81,133 +44,157 @@ class Establishing:
         Raises:
             ProblemError: 422 or 502, a device cannot take its share; nothing has changed.
         """
-        slug, previous = change.slug, change.previous
-        composed = self._compose(change)
-        revised = revise(composed, change.old, previous.revision if previous else 0)
-        composed = revise_standbys(composed, change.old_standbys, revised.revision)
-        reserves = composed.standby_installations
-        left = set(revised.dropped) | (change.old_standbys.keys() - reserves.keys())
-        leftovers = (previous.leftovers if previous else frozenset()) | left
-        steps = change.solved.steps
-        name, last = str(change.manifest["name"]), steps[-1].action
-        plan = Plan(composed, name, revised.revision, steps[0].action, last)
-        members = self._members(change, plan)
-        shares = revised.installations
-        self._write(plan, shares, "deploying", leftovers | reserves.keys(), members)
-        refused = self._tell_standbys(change, reserves)
+        revised = self._revise(change)
+        plan = Plan(
+            revised.deployment,
+            str(change.manifest["name"]),
+            revised.revision,
+            tuple(s.action for s in change.solved.steps),
+        )
+        self._write_wish(change, revised, plan)
+        refused = self._tell_standbys(change, revised)
         if refused:
-            rest = {s: d for s, d in change.standbys.items() if d not in refused}
-            self.establish(replace(change, standbys=rest))
+            devices = {device for device, _ in refused}
+            rest = {s: d for s, d in change.standbys.items() if d not in devices}
+            suspects = change.suspects | refused
+            self.establish(replace(change, standbys=rest, suspects=suspects))
             return
-        self._roll_out(change, revised, composed)
-        told = self._clear(change, revised, reserves, left)
-        self._write(plan, {}, "deployed", leftovers - told, members)
+        self._roll_out(change, revised)
+        self._write_done(change, revised, plan)
         self._tell_moves(change, plan)
-        _log.info("deployed slug=%s revision=%d", slug, revised.revision)
+        _log.info("deployed slug=%s revision=%d", change.slug, revised.revision)
 
-    def tell(self, name: str) -> Tell:
-        """Return how a device is told of its share, by the name under which that is installed."""
+    def tell(self, share: Share, installation: Mapping[str, Any] | None) -> None:
+        """Give a device an installation under a name, or with None take away what it has there.
 
-        def tell(device: str, installation: Mapping[str, Any] | None) -> None:
-            stored = self._store.get(device)
-            if stored is None:
-                raise ThingUnreachable(f"{device} is not in the directory any more")
-            if installation is None:
-                self._devices.undeploy(stored.document, name)
-            else:
-                self._devices.deploy(stored.document, name, installation)
+        Raises:
+            InteractionError: it could not be told.
+        """
+        device, name = share
+        stored = self._store.get(device)
+        if stored is None:
+            raise ThingUnreachable(f"{device} is not in the directory any more")
+        if installation is None:
+            self._devices.undeploy(stored.document, name)
+        else:
+            self._devices.deploy(stored.document, name, installation)
 
-        return tell
-
-    def _compose(self, change: Change) -> Deployment:
+    def _revise(self, change: Change) -> Revised:
         solution = change.solved.solution
-        modules = self._documents({p.module for p in solution.placements})
-        devices = self._documents({*solution.devices, *change.standbys.values()})
-        standbys = {s: d for s, d in change.standbys.items() if d in devices}
-        url = self._packages_url
-        try:
-            composed = compose(change.slug, solution, modules, devices, url, standbys)
-        except InteractionError as error:
-            raise ProblemError(422, "A device cannot be deployed to", str(error)) from error
-        return replace(
-            composed,
-            installations=_canonical(composed.installations),
-            standby_installations=_canonical(composed.standby_installations),
+        draft = Draft(
+            change.slug,
+            solution,
+            [s.action for s in change.solved.steps],
+            self._documents({p.module for p in solution.placements if p.module}),
+            self._documents({*solution.devices, *change.standbys.values()}),
+            self._packages_url,
+            change.standbys,
         )
 
-    def _members(self, change: Change, plan: Plan) -> dict[str, Any]:
+        def make(names: Names) -> Deployment:
+            composed = compose(draft, names)
+            return replace(
+                composed,
+                installations=_canonical(composed.installations),
+                standby_installations=_canonical(composed.standby_installations),
+                trigger=load(composed.trigger).document if composed.trigger else None,
+            )
+
+        try:
+            return revise(make, change.slug, change.held)
+        except InteractionError as error:
+            raise ProblemError(422, "A device cannot be deployed to", str(error)) from error
+
+    def _write_wish(self, change: Change, revised: Revised, plan: Plan) -> None:
+        """Write what is wanted, and what may be left behind if it does not come to that."""
+        if change.previous is None:
+            shares = revised.deployment.installations
+            members = self._members(change, revised, plan)
+            self._records.write(plan, shares, "deploying", **members)
+            return
+        leftovers = change.previous.leftover_shares | (revised.shares - change.held.shares)
+        self._records.set_registration(
+            change.previous,
+            state="deploying",
+            wish=change.wish,
+            leftovers=by_device(leftovers | change.suspects),
+        )
+
+    def _write_done(self, change: Change, revised: Revised, plan: Plan) -> None:
+        """Let traffic move: name the new installations, and know the old ones as retired."""
+        left = self._switch_trigger(change, revised)
+        wanted = revised.deployment.installations
+        gone = [doc for d, doc in change.held.installations.items() if d not in wanted]
+        new = {d: wanted[d] for d in revised.changed} if change.previous else {}
+        change = replace(change, suspects=change.suspects | left)
+        members = self._members(change, revised, plan)
+        self._records.write(plan, new, "deployed", **members)
+        for document in gone:
+            self._records.delete_installation(document)
+
+    def _members(self, change: Change, revised: Revised, plan: Plan) -> dict[str, Any]:
         """Return what is written on record beside the Thing Description."""
-        history = change.previous.history if change.previous else []
-        entry = {
-            "revision": plan.revision,
-            "time": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-            "manifest": change.manifest,
-            "placement": {str(a.step): a.device for a in plan.deployment.actions},
-        }
-        if history and history[-1]["revision"] == plan.revision:
-            entry["time"] = history.pop()["time"]
+        previous, shares = change.previous, revised.shares
+        leftovers = previous.leftover_shares if previous else frozenset()
+        retired = list(previous.retired) if previous else []
+        at = {"revision": change.held.revision, "since": time.time()}
+        for device, name in previous.shares_in_order if previous else ():
+            if (device, name) not in shares:
+                retired.append({"device": device, "name": name, **at})
         return {
             "manifest": change.manifest,
-            "history": [*history, entry][-MOST_REVISIONS:],
+            "history": change.history(plan.revision),
             "considered": known_devices(self._store),
-            "standbyInstallations": dict(plan.deployment.standby_installations),
+            "standbyInstallations": dict(revised.deployment.standby_installations),
+            "triggerInstallation": revised.deployment.trigger,
+            "leftovers": by_device((leftovers | change.suspects) - shares),
+            "retired": retired,
         }
 
-    def _write(
-        self,
-        plan: Plan,
-        installations: Mapping[str, Any],
-        state: str,
-        leftovers: "frozenset[str] | set[str]",
-        members: Mapping[str, Any],
-    ) -> None:
-        every = {**members, "leftovers": sorted(leftovers)}
-        self._records.write(plan, installations, state, **every)
-
-    def _tell_standbys(self, change: Change, reserves: Mapping[str, Any]) -> set[str]:
+    def _tell_standbys(self, change: Change, revised: Revised) -> frozenset[Share]:
         """Tell the stand-ins that differ, and return those that refused."""
-        changed = {d: doc for d, doc in reserves.items() if doc != change.old_standbys.get(d)}
-        answers = tell_all(self.tell(standby_name(change.slug)), changed)
-        return {a.device for a in answers if a.error is not None}
+        reserves = revised.deployment.standby_installations
+        names = revised.names
+        new = {(d, names.of_standby(d)): reserves[d] for d in sorted(revised.changed_standbys)}
+        answers = tell_all(self.tell, new)
+        return frozenset(a.share for a in answers if a.error is not None)
 
-    def _roll_out(self, change: Change, revised: Revised, composed: Deployment) -> None:
+    def _roll_out(self, change: Change, revised: Revised) -> None:
         """Tell the devices that differ; where none does, all, in case one forgot."""
-        first = composed.actions[0].device if change.previous else ""
-        new = revised.changed or revised.installations
+        wanted, names = revised.deployment.installations, revised.names
+        devices = sorted(revised.changed) or list(wanted)
+        new = {(device, names.of(device)): wanted[device] for device in devices}
+        held = {(d, change.held.names[d]): doc for d, doc in change.held.installations.items()}
         try:
-            roll_out(self.tell(change.slug), new, change.old, first)
+            roll_out(self.tell, new, held)
         except RollOutError as error:
-            self._take_back(change, composed)
-            devices = [a.to_document() for a in error.answers]
+            reserves = {(d, names.of_standby(d)) for d in revised.changed_standbys}
+            self._take_back(change, error.uncertain | taken_back(self.tell, reserves))
+            said = [a.to_document() for a in error.answers]
             detail = f"nothing was deployed: {error}"[:2000]
-            raise ProblemError(
-                502, "A device refused its share", detail, devices=devices
-            ) from error
+            raise ProblemError(502, "A device refused its share", detail, devices=said) from error
 
-    def _take_back(self, change: Change, composed: Deployment) -> None:
-        reserves = {d: change.old_standbys.get(d) for d in composed.standby_installations}
-        tell_all(self.tell(standby_name(change.slug)), reserves)
+    def _take_back(self, change: Change, uncertain: frozenset[Share] | set[Share]) -> None:
         if change.previous is None:
             self._records.delete(change.slug)
             return
-        for device in composed.installations.keys() - change.old.keys():
-            self._records.delete_installation(composed.installations[device])
-        self._records.put_back(change.previous)
+        leftovers = change.previous.leftover_shares | uncertain | change.suspects
+        self._records.set_registration(change.previous, leftovers=by_device(leftovers))
 
-    def _clear(
-        self, change: Change, revised: Revised, reserves: Mapping[str, Any], left: set[str]
-    ) -> set[str]:
-        """Tell the devices that the deployment left, and return those that need not be told more.
+    def _switch_trigger(self, change: Change, revised: Revised) -> set[Share]:
+        """Have what starts it by itself start the new installations, and nothing the old ones.
 
-        Stand-ins are on record as possible leftovers until they are known to be ready.
+        Returns:
+            The old trigger, where its device could not be told. A new one that could not be told
+            is told by monitoring.
         """
-        shares = dict.fromkeys(revised.dropped)
-        away = _away(tell_all(self.tell(change.slug), shares))
-        gone = dict.fromkeys(sorted(change.old_standbys.keys() - reserves.keys()))
-        away |= _away(tell_all(self.tell(standby_name(change.slug)), gone))
-        for device in revised.dropped:
-            self._records.delete_installation(change.old[device])
-        return left - away
+        old, new = change.held.trigger, revised.deployment.trigger
+        name, away = trigger_name(change.slug), set[Share]()
+        if old and (new is None or new["wasmiot:device"] != old["wasmiot:device"]):
+            away = taken_back(self.tell, [(old["wasmiot:device"], name)])
+        if new is not None:
+            tell_all(self.tell, {(new["wasmiot:device"], name): new})
+        return away
 
     def _tell_moves(self, change: Change, plan: Plan) -> None:
         before = change.previous.present if change.previous else {}
@@ -223,7 +210,3 @@ class Establishing:
 
 def _canonical(installations: Mapping[str, Mapping[str, Any]]) -> Documents:
     return {device: load(document).document for device, document in installations.items()}
-
-
-def _away(answers: Any) -> set[str]:
-    return {a.device for a in answers if a.error is not None}

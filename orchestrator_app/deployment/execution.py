@@ -1,4 +1,4 @@
-"""Execute a deployment: begin at the first step, follow the trace, keep the result.
+"""Execute a deployment: begin at the sources, follow the trace, keep the result.
 
 Source: W3C WoT Profile, HTTP Basic Profile, clause 6.3.2 (asynchronous actions).
 """
@@ -7,19 +7,22 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from orchestrator_app.deployment.devices import Devices, Input
+from orchestrator_app.deployment.cancelling import cancel_all
+from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.execution_log import ExecutionLog, Status
-from orchestrator_app.deployment.hops import Hops
+from orchestrator_app.deployment.hops import Given, Hops
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
-from orchestrator_app.deployment.trace import EXECUTION_SECONDS, StepFailedError, Trace
+from orchestrator_app.deployment.step_failure import StepFailedError
+from orchestrator_app.deployment.step_graph import StepGraph
+from orchestrator_app.deployment.trace import EXECUTION_SECONDS, Trace
 from orchestrator_app.store import Store
 from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.errors import InteractionError
@@ -65,21 +68,19 @@ class Executions:
         for slug, invocation, status in self.log.unfinished():
             self.log.write(slug, invocation, _failed(status, _restarted()))
 
-    def start(self, slug: str, given: Input, traceparent: str = "") -> tuple[str, Status]:
+    def start(self, slug: str, given: Given, traceparent: str = "") -> tuple[str, Status]:
         """Begin an execution and return its id and its first status.
 
         Args:
             slug: the deployment.
-            given: the input of the first step.
+            given: the input, of one source or of several.
             traceparent: the span of the caller; a new trace without one.
 
         Raises:
             ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed.
         """
-        deployed = self._deployments.require(slug)
-        if deployed.state == "undeploying":
-            raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
         invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
+        deployed = self._entered(slug, invocation)
         context = CallContext(invocation, traceparent or new_traceparent()).child()
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
         status["traceId"] = context.trace_id
@@ -91,7 +92,7 @@ class Executions:
         self._pool.submit(self._run, deployed, invocation, given, context)
         return invocation, status
 
-    def run(self, slug: str, given: Input, traceparent: str = "") -> Any:
+    def run(self, slug: str, given: Given, traceparent: str = "") -> Any:
         """Execute and wait for the end; return the output, or an `OutputFile`.
 
         Raises:
@@ -104,6 +105,8 @@ class Executions:
         if status["status"] != "completed":
             detail = f"no result within {LONGEST_WAIT_SECONDS:g} s; use execute and ask later"
             raise ProblemError(504, "Not finished", detail)
+        if "outputUrls" in status:
+            return (status.get("output") or {}) | status["outputUrls"]
         if "outputUrl" not in status:
             return status.get("output")
         try:
@@ -138,7 +141,7 @@ class Executions:
         return [(i, self.status(slug, i)) for i in self.log.invocations(slug)]
 
     def cancel(self, slug: str, invocation: str) -> None:
-        """End an execution; the device that is at work on it is told. One that ended stays.
+        """End an execution; the devices that are at work on it are told. One that ended stays.
 
         Raises:
             ProblemError: 404.
@@ -156,28 +159,44 @@ class Executions:
             self._changed.notify_all()
         self._pool.shutdown(wait=True)
 
-    def _run(self, deployed: Deployed, invocation: str, given: Input, context: CallContext) -> None:
+    def _entered(self, slug: str, invocation: str) -> Deployed:
+        """Return a deployment, from which nothing is taken before the execution has ended."""
+        in_flight = self._deployments.in_flight
+        in_flight.enter(slug, invocation)
+        try:
+            deployed = self._deployments.require(slug)
+            if deployed.state == "undeploying":
+                raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
+        except ProblemError:
+            in_flight.leave(slug, invocation)
+            raise
+        in_flight.on(slug, invocation, deployed.revision)
+        return deployed
+
+    def _run(self, deployed: Deployed, invocation: str, given: Given, context: CallContext) -> None:
         key = (deployed.slug, invocation)
         hops = Hops(self._store, self._devices, self._deployments.records, deployed, given, context)
         query = partial(self._query, key, time.monotonic() + BRIEF_SECONDS)
         trace = Trace(hops, query, partial(self._rest, key), _time_limit())
         self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
         try:
-            last = trace.follow(hops.first())
-            ended = self._live[key] | _result(last)
+            ended = self._live[key] | _result(hops.route.graph, trace.follow())
         except StepFailedError as error:
-            self._cancel_chain(key, trace)
+            spared = None if key in self._cancelled else error.step
+            cancel_all(self._devices, trace.under_way(), hops.route, invocation, spared)
             ended = _failed(self._live[key], error.problem)
         except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
             _log.exception("execution_failed slug=%s invocation=%s", *key)
             ended = _failed(self._live[key], _own_error(error))
         self._finish(key, ended)
 
-    def _query(self, key: tuple[str, str], brief_until: float, href: str) -> ActionStatus:
+    def _query(
+        self, key: tuple[str, str], brief_until: float, href: str, *, is_patient: bool
+    ) -> ActionStatus:
         """Ask a device; an execution that is not brief is first written down as begun."""
         if time.monotonic() > brief_until:
             self._write_down(key)
-        return self._devices.query(href)
+        return self._devices.query(href, is_patient=is_patient)
 
     def _write_down(self, key: tuple[str, str]) -> None:
         """Write once that an execution has begun, so that it is not forgotten at a crash."""
@@ -194,18 +213,6 @@ class Executions:
                 return "it was cancelled"
             return "the orchestrator was stopped meanwhile" if self._is_closing else ""
 
-    def _cancel_chain(self, key: tuple[str, str], trace: Trace) -> None:
-        """Cancel what is at work, and what that has set going meanwhile."""
-        if key not in self._cancelled or not trace.entries:
-            return
-        href: str | None = trace.entries[-1]["resultUrl"]
-        for _ in trace.hops.route.actions:
-            try:
-                href = self._devices.cancel(href) if href else None
-            except InteractionError as error:
-                _log.info("cancel_refused invocation=%s error=%s", key[1], error)
-                return
-
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
         status = ended | {"timeEnded": _now()}
         try:
@@ -216,17 +223,23 @@ class Executions:
                 self._cancelled.discard(key)
                 self._written.discard(key)
                 self._changed.notify_all()
+            self._deployments.in_flight.leave(*key)
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
         self.log.sweep(is_busy=bool(self._live))
 
 
-def _result(last: ActionStatus) -> Status:
+def _result(graph: StepGraph, ended: Mapping[int, ActionStatus]) -> Status:
+    """Return the result of the sink, or those of several by their names."""
     result: Status = {"status": "completed"}
-    if last.output_url:
-        return result | {"outputUrl": last.output_url}
-    return result | {"output": last.output}
+    files = {step: status.output_url for step, status in ended.items() if status.output_url}
+    if len(ended) == 1:
+        (last,) = ended.values()
+        return result | ({"outputUrl": last.output_url} if files else {"output": last.output})
+    values = {graph.names[s]: e.output for s, e in ended.items() if s not in files}
+    named = {graph.names[step]: url for step, url in files.items()}
+    return result | {"output": values} | ({"outputUrls": named} if named else {})
 
 
 def _failed(status: Status, problem: dict[str, Any]) -> Status:

@@ -1,18 +1,28 @@
 """One Thing Description per device: its share of a deployment, enough to work alone; pure.
 
 What a step's module describes as an action becomes an action of the device's installation;
-`wasmiot:feeds` says where its output goes, `wasmiot:dependsOn` where its input comes from.
-A step that has a stand-in is installed there too, under a name of its own: the device before it
-knows it as an alternative, and needs to ask nobody when the one in charge does not answer.
+`wasmiot:feeds` says where its output goes, `wasmiot:dependsOn` where its input comes from; a step
+that uses a Thing is an action too, of the device that carries it out.
+A step that has a stand-in is installed there too, under a name of its own: the devices before it
+know it as an alternative, and need to ask nobody when the one in charge does not answer. A join
+has none: those that feed it could choose differently.
+What starts a deployment by itself is an installation of its own, replaced at once.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_app.deployment.device import installation_url
+from orchestrator_app.deployment.names import (
+    Names,
+    installation_id,
+    standby_name,
+    trigger_name,
+)
+from orchestrator_app.deployment.step_graph import StepGraph
+from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.solution import Placement, Solution
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, HTTP_BASIC_PROFILE
 
@@ -26,13 +36,18 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class StepAction:
-    """Where one step of the sequence runs: an action of an installation."""
+    """Where one step of the sequence runs: an action of an installation.
+
+    Attributes:
+        share: the name under which the installation is on its device.
+    """
 
     step: int
     device: str
     installation: str
     base: str
     name: str
+    share: str = ""
 
     @property
     def id(self) -> str:
@@ -51,86 +66,162 @@ class Deployment:
 
     Attributes:
         actions: the actions of the steps, in their order.
+        graph: which step feeds which.
         installations: the installation TDs, by device.
         standbys: the actions of the stand-ins.
         standby_installations: the TDs of the stand-ins, by device.
+        trigger: the TD of what starts it by itself, if anything does.
     """
 
     slug: str
     actions: tuple[StepAction, ...]
+    graph: StepGraph
     installations: Mapping[str, Document] = field(default_factory=dict)
     standbys: tuple[StepAction, ...] = ()
     standby_installations: Mapping[str, Document] = field(default_factory=dict)
+    trigger: Document | None = None
 
 
-def standby_name(slug: str) -> str:
-    """Return under which name the stand-ins of a deployment are installed; no slug has a dot."""
-    return f"{slug}.standby"
+@dataclass(frozen=True)
+class Draft:
+    """What a deployment is made from.
 
-
-def installation_id(slug: str, device: str) -> str:
-    """Return the IRI of a deployment's share on a device."""
-    return f"urn:wasmiot:installation:{slug}:{hashlib.sha256(device.encode()).hexdigest()[:12]}"
-
-
-def compose(
-    slug: str,
-    solution: Solution,
-    modules: Mapping[str, Document],
-    devices: Mapping[str, Document],
-    packages_url: str,
-    standbys: Mapping[int, str] | None = None,
-) -> Deployment:
-    """Return the installations of a solution.
-
-    Args:
+    Attributes:
         slug: the name of the deployment in URLs.
-        solution: where each step goes.
+        models: the affordance behind each step, as its module or Thing describes it.
         modules: the Thing Models of the modules, by id.
         devices: the Thing Descriptions of the devices, by id.
         packages_url: below it devices find packages by digest; ends in a slash.
-        standbys: the devices that stand by, by step. A module that keeps state has none.
+        standbys: the devices that stand by, by step.
+    """
+
+    slug: str
+    solution: Solution
+    models: Sequence[Document]
+    modules: Mapping[str, Document]
+    devices: Mapping[str, Document]
+    packages_url: str
+    standbys: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> StepGraph:
+        """Which step feeds which."""
+        placements = self.solution.placements
+        names = tuple(p.name or p.entrypoint for p in placements)
+        inputs = tuple(p.inputs for p in placements)
+        takers = [i for i, edges in enumerate(inputs) if not edges and "input" in self.models[i]]
+        return StepGraph(names, inputs, tuple(takers))
+
+    def reserves(self) -> list[Placement]:
+        """Return the steps that have a stand-in, placed there.
+
+        A module that keeps state has none, for its state would be another; nor has what makes
+        another Thing do something, for it might do it twice; nor has a join.
+        """
+        return [
+            replace(p, device=device)
+            for p in self.solution.placements
+            if (device := self.standbys.get(p.step, "")) in self.devices and self._may_stand_by(p)
+        ]
+
+    def _may_stand_by(self, placement: Placement) -> bool:
+        if len(placement.inputs) > 1:
+            return False
+        if placement.uses is not None:
+            return placement.uses.get("op") != "invokeaction"
+        return not is_stateful(self.modules[placement.module])
+
+
+def compose(draft: Draft, names: Names | None = None) -> Deployment:
+    """Return the installations of a solution, under the names given.
 
     Raises:
         AffordanceNotFound: a device's description has no usable deploy action.
     """
-    modules = {id: _at(packages_url, module) for id, module in modules.items()}
-    reserves = [
-        replace(p, device=device)
-        for p in solution.placements
-        if (device := (standbys or {}).get(p.step)) and not _is_stateful(modules[p.module])
-    ]
-    actions = _step_actions(slug, solution.placements, devices)
-    stand_ins = _step_actions(standby_name(slug), reserves, devices)
-    chain = Chain(actions, {a.step: a for a in stand_ins})
-    sources = Sources(slug, chain, modules, devices)
+    slug, placements, reserves = draft.slug, draft.solution.placements, draft.reserves()
+    names = names or Names(slug)
+    own = _Side(slug, names.of)
+    standby = _Side(standby_name(slug), names.of_standby)
+    actions = own.actions(placements, draft.devices)
+    stand_ins = standby.actions(reserves, draft.devices)
+    neighbours = Neighbours(draft.graph, actions, {a.step: a for a in stand_ins})
+    url = draft.packages_url
+    modules = {id: _at(url, module) for id, module in draft.modules.items()}
+    sources = Sources(slug, neighbours, draft.models, modules, draft.devices)
     return Deployment(
         slug,
         actions,
-        _installations(slug, solution.placements, actions, sources),
+        draft.graph,
+        _installations(placements, actions, sources),
         stand_ins,
-        _installations(standby_name(slug), reserves, stand_ins, sources),
+        _installations(reserves, stand_ins, sources),
+        _trigger(draft.solution.trigger, sources),
     )
 
 
 @dataclass(frozen=True)
-class Chain:
+class _Side:
+    """Those in charge, or those who stand by: what their installations are called."""
+
+    slug: str
+    name_of: Callable[[str], str]
+
+    def actions(
+        self, placements: Sequence[Placement], devices: Mapping[str, Document]
+    ) -> tuple[StepAction, ...]:
+        times = Counter((p.device, _word(p)) for p in placements)
+        return tuple(
+            StepAction(
+                step=p.step,
+                device=p.device,
+                installation=installation_id(self.slug, p.device),
+                base=installation_url(devices[p.device], self.name_of(p.device)) + "/",
+                name=_word(p) if times[p.device, _word(p)] == 1 else f"{_word(p)}-{p.step}",
+                share=self.name_of(p.device),
+            )
+            for p in placements
+        )
+
+
+def _word(placement: Placement) -> str:
+    """Return the function or the affordance that a step is about."""
+    return str(placement.uses["affordance"]) if placement.uses else placement.entrypoint
+
+
+@dataclass(frozen=True)
+class Neighbours:
     """Where the steps run, and who stands by for them."""
 
+    graph: StepGraph
     actions: Sequence[StepAction]
     standbys: Mapping[int, StepAction]
 
-    def edges(self, own: StepAction) -> dict[str, Any]:
-        """Return what an action depends on and what it feeds."""
-        edges: dict[str, Any] = {}
-        if own.step > 0:
-            edges["wasmiot:dependsOn"] = [_reference(self.actions[own.step - 1])]
-        if own.step + 1 < len(self.actions):
-            target: dict[str, Any] = _reference(self.actions[own.step + 1])
-            standby = self.standbys.get(own.step + 1)
-            alternatives = {"alternatives": [_reference(standby)]} if standby else {}
-            edges["wasmiot:feeds"] = [target | alternatives]
-        return edges
+    def edges(self, placement: Placement) -> dict[str, Any]:
+        """Return what a step depends on and what it feeds."""
+        sent = [self._sender(edge) for edge in placement.inputs]
+        depends_on = [*sent, *map(dict, placement.depends_on)]
+        feeds = [self._target(step, name) for step, name in self.graph.successors(placement.step)]
+        edges = {"wasmiot:dependsOn": depends_on, "wasmiot:feeds": feeds}
+        return {term: references for term, references in edges.items() if references}
+
+    def reference(self, step: int) -> dict[str, str]:
+        """Return how others find the action of a step."""
+        return _reference(self.actions[step])
+
+    def _sender(self, edge: Edge) -> dict[str, Any]:
+        """Return who sends a part; by its id alone, for where it is may change."""
+        action = self.actions[edge.source]
+        sender = {"id": action.id, "affordance": action.name, "step": self.graph.names[edge.source]}
+        return sender | _bound(edge.input)
+
+    def _target(self, step: int, name: str | None) -> dict[str, Any]:
+        standby = self.standbys.get(step)
+        alternatives = {"alternatives": [_reference(standby)]} if standby else {}
+        return self.reference(step) | _bound(name) | alternatives
+
+
+def _bound(name: str | None) -> dict[str, str]:
+    return {"input": name} if name else {}
 
 
 @dataclass(frozen=True)
@@ -138,26 +229,23 @@ class Sources:
     """What the installations of a deployment are made from."""
 
     deployment: str
-    chain: Chain
+    neighbours: Neighbours
+    models: Sequence[Document]
     modules: Mapping[str, Document]
     devices: Mapping[str, Document]
 
 
-def _is_stateful(module: Document) -> bool:
+def is_stateful(module: Document) -> bool:
+    """Whether a module keeps something between its calls."""
     return module.get("wasmiot:stateful") is True
 
 
 def _installations(
-    name: str,
-    placements: Sequence[Placement],
-    actions: Sequence[StepAction],
-    sources: Sources,
+    placements: Sequence[Placement], actions: Sequence[StepAction], sources: Sources
 ) -> dict[str, Document]:
     pairs = list(zip(placements, actions, strict=True))
     return {
-        device: _installation(
-            name, device, [(p, a) for p, a in pairs if a.device == device], sources
-        )
+        device: _installation([(p, a) for p, a in pairs if a.device == device], sources)
         for device in dict.fromkeys(a.device for a in actions)
     }
 
@@ -169,39 +257,19 @@ def _at(packages_url: str, module: Document) -> Document:
     return moved | ({"wasmiot:dataFile": files} if files else {})
 
 
-def _step_actions(
-    slug: str, placements: Sequence[Placement], devices: Mapping[str, Document]
-) -> tuple[StepAction, ...]:
-    times = Counter((p.device, p.entrypoint) for p in placements)
-    return tuple(
-        StepAction(
-            step=p.step,
-            device=p.device,
-            installation=installation_id(slug, p.device),
-            base=installation_url(devices[p.device], slug) + "/",
-            name=p.entrypoint if times[p.device, p.entrypoint] == 1 else f"{p.entrypoint}-{p.step}",
-        )
-        for p in placements
-    )
-
-
 def _affordance(placement: Placement, own: StepAction, sources: Sources) -> dict[str, Any]:
-    module = sources.modules[placement.module]
-    model = action_of(module, placement.entrypoint)
-    affordance = {key: model[key] for key in COPIED if key in model}
-    affordance |= {
-        "synchronous": False,
-        "wasmiot:module": placement.module,
-        "wasmiot:entrypoint": placement.entrypoint,
-    }
-    affordance |= _data_files(model, module) | sources.chain.edges(own)
+    model = sources.models[placement.step]
+    affordance = {key: model[key] for key in COPIED if key in model} | {"synchronous": False}
+    if placement.uses is not None:
+        affordance["wasmiot:uses"] = dict(placement.uses)
+    else:
+        affordance["wasmiot:module"] = placement.module
+        affordance["wasmiot:entrypoint"] = placement.entrypoint
+        affordance |= _data_files(model, sources.modules[placement.module])
+    if placement.arguments:
+        affordance["wasmiot:arguments"] = dict(placement.arguments)
+    affordance |= sources.neighbours.edges(placement)
     return affordance | {"forms": [_form(own.name, model.get("input"))]}
-
-
-def action_of(module: Document, entrypoint: str) -> Mapping[str, Any]:
-    """Return the action of a Thing Model behind which an entrypoint stands."""
-    actions: Mapping[str, Mapping[str, Any]] = module.get("actions", {})
-    return next(a for name, a in actions.items() if a.get("wasmiot:entrypoint", name) == entrypoint)
 
 
 def _data_files(model: Mapping[str, Any], module: Document) -> dict[str, Any]:
@@ -239,27 +307,43 @@ def input_media_type(schema: Mapping[str, Any] | None) -> str:
     return str(schema.get("contentMediaType", JSON))
 
 
-def _installation(
-    name: str,
-    device: str,
-    own: Sequence[tuple[Placement, StepAction]],
-    sources: Sources,
-) -> dict[str, Any]:
-    needed = dict.fromkeys(p.module for p, _ in own)
+def _installation(own: Sequence[tuple[Placement, StepAction]], sources: Sources) -> dict[str, Any]:
+    needed = dict.fromkeys(p.module for p, _ in own if p.uses is None)
+    modules = [_module_entry(sources.modules[m]) for m in needed]
+    return {
+        **_thing(own[0][1], sources),
+        **({"wasmiot:module": modules} if modules else {}),
+        "actions": {a.name: _affordance(p, a, sources) for p, a in own},
+    }
+
+
+def _thing(own: StepAction, sources: Sources) -> dict[str, Any]:
+    """Return what the description of any installation says."""
+    title = sources.devices[own.device].get("title", own.device)
     return {
         "@context": list(CANONICAL_CONTEXT),
         "@type": ["Thing", "wasmiot:Supervisor", "wasmiot:Installation"],
-        "id": installation_id(name, device),
-        "title": f"{name} on {sources.devices[device].get('title', device)}",
-        "base": own[0][1].base,
+        "id": own.installation,
+        "title": f"{own.share} on {title}",
+        "base": own.base,
         "profile": HTTP_BASIC_PROFILE,
         "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
         "security": ["nosec_sc"],
-        "wasmiot:device": device,
+        "wasmiot:device": own.device,
         "wasmiot:deployment": f"urn:wasmiot:deployment:{sources.deployment}",
-        "wasmiot:module": [_module_entry(sources.modules[m]) for m in needed],
-        "actions": {a.name: _affordance(p, a, sources) for p, a in own},
     }
+
+
+def _trigger(trigger: Mapping[str, Any] | None, sources: Sources) -> Document | None:
+    """Return the installation that starts a deployment by itself, on the first source's device."""
+    if trigger is None:
+        return None
+    starts = [sources.neighbours.reference(step) for step in sources.neighbours.graph.sources]
+    device = sources.neighbours.actions[sources.neighbours.graph.sources[0]].device
+    name = trigger_name(sources.deployment)
+    base = installation_url(sources.devices[device], name) + "/"
+    own = StepAction(-1, device, installation_id(name, device), base, "", name)
+    return _thing(own, sources) | {"wasmiot:trigger": {**trigger, "feeds": starts}}
 
 
 def _module_entry(module: Document) -> dict[str, Any]:
@@ -270,4 +354,4 @@ def _module_entry(module: Document) -> dict[str, Any]:
         "binary": module["wasmiot:binary"],
     }
     asked = {"limits": module["wasmiot:limits"]} if "wasmiot:limits" in module else {}
-    return entry | asked | ({"stateful": True} if _is_stateful(module) else {})
+    return entry | asked | ({"stateful": True} if is_stateful(module) else {})

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator_app.deployment.change import Change, pinned_to_versions
 from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.establish import Change, Establishing, pinned_to_versions
-from orchestrator_app.deployment.installation import standby_name
-from orchestrator_app.deployment.planning import choose_standbys
-from orchestrator_app.deployment.records import Deployed, DeploymentRecords, Documents
-from orchestrator_app.deployment.roll_out import tell_all
+from orchestrator_app.deployment.establish import Establishing
+from orchestrator_app.deployment.in_flight import InFlight
+from orchestrator_app.deployment.names import trigger_name
+from orchestrator_app.deployment.planning import Share, by_device, choose_standbys
+from orchestrator_app.deployment.records import Deployed, DeploymentRecords
+from orchestrator_app.deployment.retirement import Retirement
+from orchestrator_app.deployment.roll_out import taken_back
 from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
@@ -35,19 +38,12 @@ class Deployments:
         self._store = store
         self._public_url = public_url
         self._manifests = manifests
+        self.in_flight = InFlight()
         url = f"{public_url}packages/"
         self._establishing = Establishing(store, self.records, devices, url)
+        tell = self._establishing.tell
+        self.retirement = Retirement(store, self.records, devices, self.in_flight, tell)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
-
-    def _place(
-        self,
-        slug: str,
-        manifest: Mapping[str, Any],
-        present: Mapping[int, str] | None = None,
-        lost: str = "",
-    ) -> Solved:
-        own = deployment_id(slug)
-        return place(self._store, manifest, own, present, lost, self._public_url)
 
     def solve(self, slug: str) -> dict[str, Any]:
         """Solve a manifest against the present graph, keep the solution and return it.
@@ -151,23 +147,18 @@ class Deployments:
         """
         with self.changing(slug):
             deployed = self.require(slug)
-            standbys = deployed.standby_installations.keys()
-            targets = dict.fromkeys(
-                sorted(deployed.installations.keys() | deployed.leftovers | standbys)
-            )
-            answers = tell_all(self._establishing.tell(slug), targets)
-            reserves = dict.fromkeys(sorted(standbys | deployed.leftovers))
-            answers += tell_all(self._establishing.tell(standby_name(slug)), reserves)
-            away = sorted({a.device for a in answers if a.error is not None})
-            for device in deployed.installations.keys() - set(away):
+            away = taken_back(self._establishing.tell, deployed.every_share)
+            devices = sorted({device for device, _ in away})
+            for device in deployed.installations.keys() - set(devices):
                 self.records.delete_installation(deployed.installations[device])
             if away:
+                gone: dict[str, Any] = {"retired": [], "triggerInstallation": None, "wish": None}
                 self.records.set_registration(
-                    self.require(slug), state="undeploying", leftovers=away
+                    self.require(slug), state="undeploying", leftovers=by_device(away), **gone
                 )
             else:
                 self.records.delete(slug)
-        return away
+        return devices
 
     def require(self, slug: str) -> Deployed:
         """Return a deployment.
@@ -204,9 +195,9 @@ class Deployments:
             deployed = self.records.get(slug)
             if deployed is None:
                 return
-            for name, shares in _shares(deployed):
-                if device in shares:
-                    self._establishing.tell(name)(device, shares[device])
+            for share, installation in _wanted(deployed).items():
+                if share[0] == device:
+                    self._establishing.tell(share, installation)
 
     def remove(self, slug: str, device: str) -> None:
         """Take from a device what it should not have; the last one ends an undeployment.
@@ -219,16 +210,39 @@ class Deployments:
             if deployed is None:
                 return
             is_over = deployed.state == "undeploying"
-            for name, shares in _shares(deployed):
-                if (is_over or device not in shares) and self._store.get(device) is not None:
-                    self._establishing.tell(name)(device, None)
+            unwanted = deployed.every_share if is_over else deployed.leftover_shares
+            for share in sorted(unwanted):
+                if share[0] == device and self._store.get(device) is not None:
+                    self._establishing.tell(share, None)
             rest = (deployed.installations.keys() | deployed.leftovers) - {device}
             if is_over and not rest:
                 self.records.delete(slug)
                 return
-            self.records.set_registration(deployed, leftovers=sorted(deployed.leftovers - {device}))
+            left = {share for share in deployed.leftover_shares if share[0] != device}
+            self.records.set_registration(deployed, leftovers=by_device(left))
             if is_over and device in deployed.installations:
                 self.records.delete_installation(deployed.installations[device])
+
+    def resume(self, slug: str) -> None:
+        """Bring about what was wanted when the orchestrator was stopped in the middle.
+
+        Raises:
+            ProblemError: as for `deploy`.
+        """
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is None or deployed.wish is None:
+                return
+            present = {int(step): d for step, d in deployed.wish["placement"].items()}
+            manifest = deployed.wish["manifest"]
+            self._change(slug, manifest, self._place(slug, manifest, present))
+
+    def clear(self, slug: str) -> None:
+        """Take away what earlier revisions left, as far as nothing runs on it."""
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is not None:
+                self.retirement.clear(deployed)
 
     def settle(self, slug: str, state: str) -> None:
         """Note that a deployment is in another state."""
@@ -257,6 +271,17 @@ class Deployments:
         self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
+        self.clear(slug)
+
+    def _place(
+        self,
+        slug: str,
+        manifest: Mapping[str, Any],
+        present: Mapping[int, str] | None = None,
+        lost: str = "",
+    ) -> Solved:
+        own = deployment_id(slug)
+        return place(self._store, manifest, own, present, lost, self._public_url)
 
     def _keep_solution(self, slug: str, solved: Solved) -> dict[str, Any]:
         loaded = load(solved.solution.to_document(slug, datetime.now(UTC)))
@@ -264,7 +289,11 @@ class Deployments:
         return loaded.document
 
 
-def _shares(deployed: Deployed) -> list[tuple[str, Documents]]:
-    """Return what is installed, by device, under each of its two names."""
-    own = (deployed.slug, deployed.installations)
-    return [own, (standby_name(deployed.slug), deployed.standby_installations)]
+def _wanted(deployed: Deployed) -> dict[Share, Mapping[str, Any]]:
+    """Return what shall be installed, and where."""
+    held = deployed.held
+    wanted = {(d, held.names[d]): doc for d, doc in held.installations.items()}
+    wanted |= {(d, held.standby_names[d]): doc for d, doc in held.standbys.items()}
+    if held.trigger is not None:
+        wanted[held.trigger["wasmiot:device"], trigger_name(deployed.slug)] = held.trigger
+    return wanted

@@ -7,6 +7,9 @@ from typing import Any
 
 from orchestrator_app.deployment.deployment_thing import Plan, deployment_id, deployment_thing
 from orchestrator_app.deployment.installation import StepAction
+from orchestrator_app.deployment.names import standby_name, trigger_name
+from orchestrator_app.deployment.planning import Held, Share
+from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.store import Storable, Store, StoredDocument
 from wasmiot_td.thing_description import load
 
@@ -33,9 +36,27 @@ class Deployed:
         return int(self.thing.document["wasmiot:revision"])
 
     @property
+    def leftover_shares(self) -> frozenset[Share]:
+        """What is on devices that it left, or may be, and that could not be told yet."""
+        left = self.thing.registration.get("leftovers", {})
+        if isinstance(left, list):  # as it was written before installations had names of their own
+            left = {device: [self.slug, standby_name(self.slug)] for device in left}
+        return frozenset((device, name) for device, names in left.items() for name in names)
+
+    @property
     def leftovers(self) -> frozenset[str]:
         """Devices that it left and that could not be told yet."""
-        return frozenset(self.thing.registration.get("leftovers", ()))
+        return frozenset(device for device, _ in self.leftover_shares)
+
+    @property
+    def retired(self) -> "list[dict[str, Any]]":
+        """Installations of earlier revisions, on which executions may still be under way."""
+        return list(self.thing.registration.get("retired", ()))
+
+    @property
+    def wish(self) -> dict[str, Any] | None:
+        """What it shall become, while that is under way: a manifest, and devices by step."""
+        return self.thing.registration.get("wish")
 
     @property
     def actions(self) -> tuple[StepAction, ...]:
@@ -51,6 +72,58 @@ class Deployed:
     def standby_installations(self) -> Documents:
         """The installations of the stand-ins, by device."""
         return dict(self.thing.registration.get("standbyInstallations", {}))
+
+    @property
+    def trigger(self) -> dict[str, Any] | None:
+        """The installation of what starts it by itself."""
+        return self.thing.registration.get("triggerInstallation")
+
+    @property
+    def graph(self) -> StepGraph:
+        """Which step feeds which."""
+        document = self.thing.registration.get("graph")
+        if document is None:
+            return StepGraph.chain([action.name for action in self.actions])
+        return StepGraph.of(document)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The name of each device's share."""
+        return {a.device: a.share or self.slug for a in self.actions}
+
+    @property
+    def standby_names(self) -> dict[str, str]:
+        """The name of each device's stand-ins."""
+        return {a.device: a.share or standby_name(self.slug) for a in self.standbys}
+
+    @property
+    def shares_in_order(self) -> "list[Share]":
+        """What is installed, each after those that feed it."""
+        order = self.graph.order
+        by_step = {a.step: a for a in self.actions}
+        own = [(by_step[s].device, self.names[by_step[s].device]) for s in order if s in by_step]
+        return list(dict.fromkeys([*own, *self.standby_names.items()]))
+
+    @property
+    def every_share(self) -> frozenset[Share]:
+        """All that may be on any device because of it."""
+        shares = {*self.leftover_shares, *self.shares_in_order}
+        shares |= {(e["device"], e["name"]) for e in self.retired}
+        if self.trigger is not None:
+            shares.add((self.trigger["wasmiot:device"], trigger_name(self.slug)))
+        return frozenset(shares)
+
+    @property
+    def held(self) -> Held:
+        """What the devices hold of it."""
+        return Held(
+            self.revision,
+            self.installations,
+            {d: name for d, name in self.names.items() if d in self.installations},
+            self.standby_installations,
+            self.standby_names,
+            self.trigger,
+        )
 
     @property
     def manifest(self) -> dict[str, Any] | None:
@@ -76,7 +149,9 @@ class Deployed:
 def placement_of(deployed: Deployed) -> list[dict[str, Any]]:
     """Return which device is in charge of each step, and which one stands by."""
     standbys = {a.step: a.device for a in deployed.standbys}
-    return [_place(deployed, action, standbys.get(action.step)) for action in deployed.actions]
+    names = deployed.graph.names
+    places = [_place(deployed, action, standbys.get(action.step)) for action in deployed.actions]
+    return [place | {"name": names[place["step"]]} for place in places]
 
 
 def _place(deployed: Deployed, action: StepAction, standby: str | None) -> dict[str, Any]:
@@ -156,6 +231,7 @@ class DeploymentRecords:
         members = {
             **registration,
             "state": state,
+            "graph": plan.deployment.graph.to_document(),
             "actions": [asdict(action) for action in plan.deployment.actions],
             "standbys": [asdict(action) for action in plan.deployment.standbys],
         }
@@ -166,13 +242,6 @@ class DeploymentRecords:
         """Write another state or other leftovers, and nothing else."""
         registration = {**deployed.thing.registration, **members}
         self._put_thing(deployed.slug, load(deployed.thing.document), registration)
-
-    def put_back(self, deployed: Deployed) -> None:
-        """Write a deployment as it was."""
-        for document in deployed.installations.values():
-            self._store.put(load(document), kind="installation")
-        thing = load(deployed.thing.document)
-        self._put_thing(deployed.slug, thing, deployed.thing.registration)
 
     def delete_installation(self, document: Mapping[str, Any]) -> None:
         """Remove one device's share."""

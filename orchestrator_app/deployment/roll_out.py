@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator_app.deployment.planning import Share
 from wasmiot_td.errors import InteractionError, ThingProblem
 
 MOST_PARALLEL_CALLS = 16
@@ -13,21 +14,21 @@ MOST_PARALLEL_CALLS = 16
 _log = logging.getLogger(__name__)
 
 Document = Mapping[str, Any]
-Tell = Callable[[str, Document | None], None]
-"""Give a device (by id) an installation, or with None take away what it has."""
+Tell = Callable[[Share, Document | None], None]
+"""Give a device, under a name, an installation, or with None take away what it has there."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """What one device said; no error means that it is done."""
 
-    device: str
+    share: Share
     error: InteractionError | None = None
     outcome: str = "done"
 
     def to_document(self) -> dict[str, Any]:
         """Return the answer for problem details."""
-        document: dict[str, Any] = {"device": self.device, "outcome": self.outcome}
+        document: dict[str, Any] = {"device": self.share[0], "outcome": self.outcome}
         if self.error is not None:
             document |= {"outcome": "failed", "detail": str(self.error)[:1000]}
         if isinstance(self.error, ThingProblem):
@@ -36,50 +37,49 @@ class Answer:
 
 
 class RollOutError(Exception):
-    """At least one device did not take its share; the others were put back."""
+    """At least one device did not take its share; the others were put back.
 
-    def __init__(self, answers: Iterable[Answer]) -> None:
+    Attributes:
+        uncertain: what may be on a device that it should not have.
+    """
+
+    def __init__(self, answers: Iterable[Answer], uncertain: Iterable[Share] = ()) -> None:
         self.answers = tuple(answers)
-        failed = [f"{a.device}: {a.error}" for a in self.answers if a.error is not None]
+        self.uncertain = frozenset(uncertain)
+        failed = [f"{a.share[0]}: {a.error}" for a in self.answers if a.error is not None]
         super().__init__("; ".join(failed))
 
 
-def roll_out(
-    tell: Tell, new: Mapping[str, Document], old: Mapping[str, Document], last: str = ""
-) -> None:
+def roll_out(tell: Tell, new: Mapping[Share, Document], old: Mapping[Share, Document]) -> None:
     """Give every device its new installation, or leave every device with its old one.
 
     Args:
         tell: how a device is told.
-        new: the installations to be made, by device.
-        old: what those devices hold now; to it they return if one of them fails.
-        last: the device that is told when all others are ready, if any.
+        new: the installations to be made.
+        old: what those devices hold now under these names; to it they return if one fails.
 
     Raises:
         RollOutError: with what each device said.
     """
-    answers = tell_all(tell, {device: doc for device, doc in new.items() if device != last})
-    if last in new and all(a.error is None for a in answers):
-        answers += tell_all(tell, {last: new[last]})
+    answers = tell_all(tell, new)
     if all(a.error is None for a in answers):
         return
-    done = [a.device for a in answers if a.error is None]
-    untold = [Answer(d, None, "not told") for d in new.keys() - {a.device for a in answers}]
-    undone = tell_all(tell, {device: old.get(device) for device in done})
-    failed = [a for a in answers if a.error is not None]
-    raise RollOutError([*failed, *_rolled_back(undone), *untold])
+    undone = {a.share: a for a in tell_all(tell, {share: old.get(share) for share in new})}
+    uncertain = [share for share, a in undone.items() if a.error is not None and share not in old]
+    told = [a if a.error is not None else _rolled_back(undone[a.share]) for a in answers]
+    raise RollOutError(sorted(told, key=lambda a: a.error is None), uncertain)
 
 
-def tell_all(tell: Tell, installations: Mapping[str, Document | None]) -> list[Answer]:
+def tell_all(tell: Tell, installations: Mapping[Share, Document | None]) -> list[Answer]:
     """Tell devices in parallel and return what each said, in the order of the mapping."""
     if not installations:
         return []
 
-    def ask(item: tuple[str, Document | None]) -> Answer:
+    def ask(item: tuple[Share, Document | None]) -> Answer:
         try:
             tell(*item)
         except InteractionError as error:
-            _log.warning("device_failed device=%s error=%s", item[0], error)
+            _log.warning("device_failed device=%s name=%s error=%s", *item[0], error)
             return Answer(item[0], error)
         return Answer(item[0])
 
@@ -88,5 +88,11 @@ def tell_all(tell: Tell, installations: Mapping[str, Document | None]) -> list[A
         return list(pool.map(ask, installations.items()))
 
 
-def _rolled_back(answers: Iterable[Answer]) -> list[Answer]:
-    return [a if a.error is not None else Answer(a.device, None, "rolled back") for a in answers]
+def taken_back(tell: Tell, shares: Iterable[Share]) -> set[Share]:
+    """Take installations from devices and return those that could not be told."""
+    answers = tell_all(tell, dict.fromkeys(sorted(shares)))
+    return {a.share for a in answers if a.error is not None}
+
+
+def _rolled_back(answer: Answer) -> Answer:
+    return answer if answer.error is not None else Answer(answer.share, None, "rolled back")

@@ -1,15 +1,17 @@
-"""Follow an execution from device to device: each status names the next by its `resultUrl`.
+"""Follow an execution from device to device: each status names the next ones by its `resultUrl`s.
 
-A device that falls silent in the middle is not waited for: its step is given to another one.
+All branches are watched at once. A device that falls silent in the middle is not waited for: its
+step is given to another one, with the outputs of the steps before it.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.route import Route
+from orchestrator_app.deployment.step_failure import StepFailedError
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable
 from wasmiot_td.models.action_status import ActionStatus
 
@@ -27,38 +29,58 @@ EXECUTION_SECONDS = 300.0
 
 GONE = frozenset({404, 410})
 
-Query = Callable[[str], ActionStatus]
+Statuses = Mapping[int, ActionStatus]
+"""How steps ended."""
+
 Pause = Callable[[float], str]
 """Wait some seconds; the reason if the execution shall end now, else nothing."""
 
 
+class Query(Protocol):
+    """How a device is asked for a status by its URL."""
+
+    def __call__(self, href: str, *, is_patient: bool) -> ActionStatus:
+        """Return a status; if it may take a moment, when it has ended."""
+
+
 class Beginner(Protocol):
-    """Who begins a step in another place than the one that was meant for it."""
+    """Who begins steps, where no device does."""
 
     route: Route
 
-    def elsewhere(
-        self, step: int, tried: set[str], before: ActionStatus | None
-    ) -> ActionStatus | None:
-        """Begin a step where it was not tried, from the status of the step before it."""
+    def first(self, step: int) -> ActionStatus:
+        """Begin a source."""
+
+    def elsewhere(self, step: int, tried: set[str], before: Statuses) -> ActionStatus | None:
+        """Begin a step where it was not tried, from how the steps before it ended."""
+
+    def send_part(self, action: StepAction, part: str | None, output: ActionStatus) -> None:
+        """Send a join one of the outputs that it waits for."""
 
 
-class StepFailedError(Exception):
-    """An execution ended at a step; carries the problem details."""
+@dataclass
+class _Run:
+    """A step that is under way."""
 
-    def __init__(self, step: int, action: StepAction, detail: str, cause: Any = None) -> None:
-        self.problem: dict[str, Any] = {
-            "type": "about:blank",
-            "title": "A step failed",
-            "status": 502,
-            "detail": f"step {step} ({action.name} on {action.device}): {detail}",
-            "step": step,
-            "device": action.device,
-            "affordance": action.name,
-        }
-        if cause:
-            self.problem["cause"] = cause
-        super().__init__(self.problem["detail"])
+    action: StepAction
+    status: ActionStatus
+    entry: dict[str, Any]
+    tried: set[str]
+    silent_since: float | None = None
+
+    @property
+    def href(self) -> str:
+        return str(self.entry["resultUrl"])
+
+
+@dataclass(frozen=True)
+class _Undelivered:
+    """An output that did not reach a step that needs it."""
+
+    source: int
+    target: int
+    part: str | None
+    since: float
 
 
 @dataclass
@@ -70,84 +92,169 @@ class Trace:
     pause: Pause
     is_expired: Callable[[], bool]
     entries: list[dict[str, Any]] = field(default_factory=list)
+    _runs: dict[int, _Run] = field(default_factory=dict)
+    _done: dict[int, ActionStatus] = field(default_factory=dict)
+    _latest: dict[int, int] = field(default_factory=dict)
+    _undelivered: list[_Undelivered] = field(default_factory=list)
 
-    def follow(self, first: ActionStatus) -> ActionStatus:
-        """Return the last step's status.
+    def follow(self) -> dict[int, ActionStatus]:
+        """Begin the sources, and return how the sinks ended.
 
         Raises:
             StepFailedError: a step failed, a device fell silent, or the time is over.
         """
-        status, before = first, None
-        for index in range(len(self.hops.route.actions)):
-            status = self._end_of(index, status, before)
-            action = self.hops.route.at(index, self.entries[-1]["resultUrl"])
-            if status.status != "completed":
-                detail = str((status.error or {}).get("detail", "it failed without a reason"))
-                raise StepFailedError(index, action, detail, status.error)
-            if index + 1 < len(self.hops.route.actions):
-                if not status.result_url:
-                    raise StepFailedError(index, action, "it passed its result to nobody")
-                before = status
-                status = ActionStatus(status="pending", href=status.result_url)
-        return status
+        graph = self.hops.route.graph
+        for step in graph.sources:
+            self._begin(step, self.hops.first(step))
+        return self.see_to_the_end()
 
-    def _end_of(
-        self, index: int, status: ActionStatus, before: ActionStatus | None
-    ) -> ActionStatus:
-        """Return how a step ended, wherever it had to be run for that."""
-        tried: set[str] = set()
-        while True:
-            action = self._note(index, status)
-            tried.add(action.base)
-            begun = self._ended_or_elsewhere(index, action, status, tried, before)
-            if begun.is_ended:
-                return begun
-            status = begun
+    def see_to_the_end(self, begun: Statuses | None = None) -> dict[int, ActionStatus]:
+        """Follow steps that others began, too, and return how the sinks ended.
 
-    def _note(self, index: int, status: ActionStatus) -> StepAction:
-        href = str(status.href)
-        action = self.hops.route.at(index, href)
-        entry = {"resultUrl": href, "device": action.device, "affordance": action.name}
-        self.entries.append({**entry, **self.hops.route.module_of(action)})
-        return action
-
-    def _ended_or_elsewhere(
-        self,
-        index: int,
-        action: StepAction,
-        status: ActionStatus,
-        tried: set[str],
-        before: ActionStatus | None,
-    ) -> ActionStatus:
-        """Ask until a step has ended, or until another device has begun it in its stead."""
-        pause, silent_since = FIRST_PAUSE_SECONDS, None
-        while not status.is_ended:
-            try:
-                status, silent_since = self.query(str(status.href)), None
-                self.entries[-1] |= _seen(status)
-            except InteractionError as error:
-                silent_since = silent_since or time.monotonic()
-                seconds = _silent_seconds(error, time.monotonic() - silent_since)
-                if seconds > SILENT_SECONDS:
-                    begun = self.hops.elsewhere(index, tried, before)
-                    if begun is not None:
-                        self.entries[-1] |= {"status": "failed"}
-                        return begun
-                if seconds > UNREACHABLE_SECONDS:
-                    raise StepFailedError(index, action, str(error)) from error
-            if not status.is_ended:
-                self._wait(index, action, pause)
+        Raises:
+            StepFailedError: as for `follow`.
+        """
+        for step, status in (begun or {}).items():
+            self._begin(step, status)
+        pause = FIRST_PAUSE_SECONDS
+        while self._runs or self._undelivered:
+            ended = [step for step in list(self._runs) if self._is_news(step)]
+            self._deliver()
+            if ended:
+                pause = FIRST_PAUSE_SECONDS
+            elif self._runs or self._undelivered:
+                self._wait(pause)
                 pause = min(pause * PAUSE_GROWTH, LONGEST_PAUSE_SECONDS)
-        self.entries[-1] |= _seen(status)
-        return status
+        return {step: self._done[step] for step in self.hops.route.graph.sinks}
 
-    def _wait(self, index: int, action: StepAction, seconds: float) -> None:
+    def under_way(self) -> dict[int, str]:
+        """Return the URLs of the statuses of the steps that have not ended."""
+        return {step: run.href for step, run in self._runs.items()}
+
+    def _begin(self, step: int, status: ActionStatus, tried: set[str] | None = None) -> None:
+        """Watch a step from now on."""
+        route, href = self.hops.route, str(status.href)
+        action = route.at(step, href)
+        entry = {"step": step, "resultUrl": href, "device": action.device}
+        entry |= {"affordance": action.name, **route.module_of(action)}
+        sources = {e.source for e in route.graph.inputs[step]}
+        after = sorted(self._latest[s] for s in sources if s in self._latest)
+        self.entries.append(entry | ({"after": after} if after else {}))
+        self._latest[step] = len(self.entries) - 1
+        tried = (tried or set()) | {action.base}
+        self._runs[step] = _Run(action, status, self.entries[-1], tried)
+
+    def _is_news(self, step: int) -> bool:
+        """Look at a step; whether it has ended, or begun elsewhere."""
+        run = self._runs[step]
+        if not run.status.is_ended:
+            try:
+                run.status = self.query(run.href, is_patient=len(self._runs) == 1)
+                run.silent_since = None
+            except InteractionError as error:
+                return self._is_elsewhere(step, run, error)
+            run.entry |= _seen(run.status)
+        if run.status.is_ended:
+            run.entry |= _seen(run.status)
+            self._end(step, run)
+        return run.status.is_ended
+
+    def _is_elsewhere(self, step: int, run: _Run, error: InteractionError) -> bool:
+        """Whether a step of a device that does not answer was begun by another."""
+        run.silent_since = run.silent_since or time.monotonic()
+        seconds = _silent_seconds(error, time.monotonic() - run.silent_since)
+        if seconds > SILENT_SECONDS:
+            begun = self.hops.elsewhere(step, run.tried, self._before(step))
+            if begun is not None:
+                run.entry |= {"status": "failed"}
+                self._begin(step, begun, run.tried)
+                return True
+        if seconds > UNREACHABLE_SECONDS:
+            raise StepFailedError(step, run.action, str(error)) from error
+        return False
+
+    def _before(self, step: int) -> dict[int, ActionStatus]:
+        sources = {e.source for e in self.hops.route.graph.inputs[step]}
+        return {source: self._done[source] for source in sources if source in self._done}
+
+    def _end(self, step: int, run: _Run) -> None:
+        """Note how a step ended, and what it set going."""
+        status = run.status
+        if status.status != "completed" and not _is_only_undelivered(status):
+            raise StepFailedError(step, run.action, _reason(status), status.error)
+        self._done[step] = status
+        del self._runs[step]
+        for target, part in self.hops.route.graph.successors(step):
+            href = self._href_of(step, target, status)
+            known = self._runs.get(target)
+            if target in self._done:
+                continue
+            if href and known is None:
+                self._begin(target, ActionStatus(status="pending", href=href))
+            elif known is None or not (href and href.startswith(known.action.base)):
+                self._undelivered.append(_Undelivered(step, target, part, time.monotonic()))
+
+    def _href_of(self, step: int, target: int, status: ActionStatus) -> str | None:
+        """Return the status of what a step set going at a target; None if it did not reach it."""
+        hrefs = [href for href in (status.result_url, *_hrefs(status)) if href]
+        hrefs = list(dict.fromkeys(hrefs))
+        route = self.hops.route
+        if len(hrefs) == len(list(route.graph.successors(step))) == 1:
+            return hrefs[0]
+        return next((href for href in hrefs if route.runs(target, href)), None)
+
+    def _deliver(self) -> None:
+        """Bring outputs to the steps that need them, where the devices could not."""
+        for wanted in list(self._undelivered):
+            if wanted.target in self._done or self._is_delivered(wanted):
+                self._undelivered.remove(wanted)
+            elif time.monotonic() - wanted.since > UNREACHABLE_SECONDS:
+                status = self._done[wanted.source]
+                action = self.hops.route.at(wanted.source, str(status.href))
+                raise StepFailedError(wanted.source, action, _reason(status), status.error)
+
+    def _is_delivered(self, wanted: _Undelivered) -> bool:
+        run = self._runs.get(wanted.target)
+        if run is None:
+            begun = self.hops.elsewhere(wanted.target, set(), self._before(wanted.target))
+            if begun is not None:
+                self._begin(wanted.target, begun)
+            return begun is not None
+        try:
+            self.hops.send_part(run.action, wanted.part, self._done[wanted.source])
+        except InteractionError:
+            return False
+        return True
+
+    def _wait(self, seconds: float) -> None:
+        step, action = next(self._waited_for())
         if self.is_expired():
             detail = f"no result within {EXECUTION_SECONDS:g} seconds"
-            raise StepFailedError(index, action, detail)
+            raise StepFailedError(step, action, detail)
         reason = self.pause(seconds)
         if reason:
-            raise StepFailedError(index, action, reason)
+            raise StepFailedError(step, action, reason)
+
+    def _waited_for(self) -> Iterator[tuple[int, StepAction]]:
+        for step, run in self._runs.items():
+            yield step, run.action
+        for wanted in self._undelivered:
+            yield wanted.target, self.hops.route.actions[wanted.target]
+
+
+def _hrefs(status: ActionStatus) -> list[str | None]:
+    return [begun.href for begun in status.result_urls]
+
+
+def _is_only_undelivered(status: ActionStatus) -> bool:
+    """Whether a step did its work, and could not pass the result on."""
+    return status.output is not None or status.output_url is not None
+
+
+def _reason(status: ActionStatus) -> str:
+    if status.status == "completed":
+        return "it passed its result to nobody"
+    return str((status.error or {}).get("detail", "it failed without a reason"))
 
 
 def _silent_seconds(error: InteractionError, seconds: float) -> float:

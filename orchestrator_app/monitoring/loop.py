@@ -1,16 +1,17 @@
 """The loop: look, compare, mend; one round after the other, never two at once."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.installation import standby_name
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.observe import Observer
 from orchestrator_app.monitoring.reconcile import (
+    Clear,
     Command,
     Desired,
     Move,
@@ -19,6 +20,7 @@ from orchestrator_app.monitoring.reconcile import (
     Relieve,
     Remove,
     Restore,
+    Resume,
     Settle,
     reconcile,
 )
@@ -61,10 +63,8 @@ class Watch:
         desired = self._desired()
         wanted: dict[str, list[str]] = {}
         for deployment in desired:
-            for device in deployment.revisions:
-                wanted.setdefault(device, []).append(deployment.slug)
-            for device in deployment.standbys:
-                wanted.setdefault(device, []).append(standby_name(deployment.slug))
+            for device, name in deployment.shares():
+                wanted.setdefault(device, []).append(name)
         observed = self._observer.look(wanted)
         commands = reconcile(self._unchanged(desired), observed, self._patience)
         due = self._backoff.due(commands, self._round)
@@ -79,7 +79,8 @@ class Watch:
         return [d for d in desired if d in now and not self._deployments.is_busy(d.slug)]
 
     def _desired(self) -> list[Desired]:
-        return [_desired(deployed) for deployed in self._deployments.records.list()]
+        is_due = self._deployments.retirement.is_due
+        return [_desired(d, is_due(d)) for d in self._deployments.records.list()]
 
     def _carry_out(self, commands: Sequence[Command]) -> list[Command]:
         """Carry out commands and return those that failed."""
@@ -94,34 +95,54 @@ class Watch:
         return failed
 
     def _perform(self, command: Command) -> None:
+        deployments = self._deployments
         match command:
             case Restore(slug, device):
-                self._deployments.restore(slug, device)
+                deployments.restore(slug, device)
             case Remove(slug, device):
-                self._deployments.remove(slug, device)
+                deployments.remove(slug, device)
             case Move(slug, device):
-                self._deployments.settle(slug, "degraded")
-                self._deployments.move(slug, device)
+                deployments.settle(slug, "degraded")
+                deployments.move(slug, device)
             case Relieve(slug, device):
-                self._deployments.move(slug, device)
+                deployments.move(slug, device)
             case Prepare(slug):
-                self._deployments.prepare(slug)
+                deployments.prepare(slug)
             case Settle(slug, state):
-                self._deployments.settle(slug, state)
+                deployments.settle(slug, state)
+            case _:
+                self._finish(command)
+
+    def _finish(self, command: Resume | Clear) -> None:
+        """Bring a change to its end."""
+        match command:
+            case Resume(slug):
+                self._deployments.resume(slug)
+            case Clear(slug):
+                self._deployments.clear(slug)
 
 
-def _desired(deployed: Deployed) -> Desired:
-    shares = deployed.standby_installations
+def _desired(deployed: Deployed, has_retired: bool) -> Desired:
+    held = deployed.held
     steps = {action.step for action in deployed.actions}
     return Desired(
         deployed.slug,
         deployed.state,
-        {device: t["wasmiot:revision"] for device, t in deployed.installations.items()},
+        {device: t["wasmiot:revision"] for device, t in held.installations.items()},
         deployed.leftovers,
-        {device: t["wasmiot:revision"] for device, t in shares.items()},
+        {device: t["wasmiot:revision"] for device, t in held.standbys.items()},
         deployed.considered,
         has_all_standbys=steps == {action.step for action in deployed.standbys},
+        names=held.names,
+        standby_names=held.standby_names,
+        triggers=_triggers(held.trigger),
+        has_wish=deployed.wish is not None,
+        has_retired=has_retired,
     )
+
+
+def _triggers(trigger: Mapping[str, Any] | None) -> dict[str, int]:
+    return {} if trigger is None else {trigger["wasmiot:device"]: trigger["wasmiot:revision"]}
 
 
 def watch_devices(parts: Services) -> AbstractContextManager[None]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from orchestrator_app.deployment.installation import standby_name
+from orchestrator_app.deployment.names import standby_name, trigger_name
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,10 @@ class Desired:
         standbys: what each of its stand-ins should hold, under the name of stand-ins.
         considered: the devices among which the stand-ins were chosen.
         has_all_standbys: whether every step has one.
+        names, standby_names: under which names they hold it; as in the first revision if unsaid.
+        triggers: what the device that starts it by itself should hold, under the trigger's name.
+        has_wish: whether a change was cut short.
+        has_retired: whether what earlier revisions left may be taken away.
     """
 
     slug: str
@@ -26,6 +30,25 @@ class Desired:
     standbys: Mapping[str, int] = field(default_factory=dict)
     considered: frozenset[str] = frozenset()
     has_all_standbys: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
+    standby_names: Mapping[str, str] = field(default_factory=dict)
+    triggers: Mapping[str, int] = field(default_factory=dict)
+    has_wish: bool = False
+    has_retired: bool = False
+
+    def shares(self) -> list[tuple[str, str]]:
+        """Return everything that should be installed: devices, and the names there."""
+        own = [(device, self.name_of(device)) for device in self.revisions]
+        reserves = [(device, self.standby_name_of(device)) for device in self.standbys]
+        return [*own, *reserves, *((device, trigger_name(self.slug)) for device in self.triggers)]
+
+    def name_of(self, device: str) -> str:
+        """Return the name of a device's share."""
+        return self.names.get(device, self.slug)
+
+    def standby_name_of(self, device: str) -> str:
+        """Return the name of a device's stand-ins."""
+        return self.standby_names.get(device, standby_name(self.slug))
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,21 @@ class Relieve:
     device: str
 
 
-Command = Restore | Remove | Move | Settle | Prepare | Relieve
+@dataclass(frozen=True, order=True)
+class Resume:
+    """Finish a change that was cut short."""
+
+    slug: str
+
+
+@dataclass(frozen=True, order=True)
+class Clear:
+    """Take away what earlier revisions left."""
+
+    slug: str
+
+
+Command = Restore | Remove | Move | Settle | Prepare | Relieve | Resume | Clear
 
 BUSY_LOAD = 0.9
 CALMER_BY = 0.3
@@ -154,6 +191,8 @@ def _removals(deployment: Desired, observed: Sequence[Observed]) -> list[Command
 def _repairs(
     deployment: Desired, devices: Mapping[str, Observed], patience: Patience
 ) -> list[Command]:
+    if deployment.has_wish:
+        return [Resume(deployment.slug)]
     lost = [d for d in sorted(deployment.revisions) if _is_lost(devices.get(d), patience)]
     if lost:
         return [Move(deployment.slug, lost[0])]
@@ -163,7 +202,8 @@ def _repairs(
     restored = [Restore(deployment.slug, d) for d in lacking if devices[d].is_answering]
     state = "degraded" if lacking else "deployed"
     settled = [Settle(deployment.slug, state)] if deployment.state != state else []
-    commands: list[Command] = [*restored, *settled]
+    cleared = [Clear(deployment.slug)] if deployment.has_retired else []
+    commands: list[Command] = [*restored, *settled, *cleared]
     return commands or _preparations(deployment, devices, patience)
 
 
@@ -179,11 +219,11 @@ def _preparations(
     is_lost = any(_is_lost(devices.get(d), patience) for d in deployment.standbys)
     if is_lost or (fresh and not deployment.has_all_standbys):
         return [Prepare(deployment.slug)]
-    name = standby_name(deployment.slug)
     lacking = [
         d
         for d, revision in sorted(deployment.standbys.items())
-        if devices[d].is_answering and devices[d].installed.get(name) != revision
+        if devices[d].is_answering
+        and devices[d].installed.get(deployment.standby_name_of(d)) != revision
     ]
     if lacking:
         return [Restore(deployment.slug, d) for d in lacking]
@@ -206,4 +246,8 @@ def _is_lost(device: Observed | None, patience: Patience) -> bool:
 
 
 def _holds(device: Observed, deployment: Desired, revision: int) -> bool:
-    return device.is_answering and device.installed.get(deployment.slug) == revision
+    if not device.is_answering:
+        return False
+    trigger = deployment.triggers.get(device.device)
+    starts = trigger is None or device.installed.get(trigger_name(deployment.slug)) == trigger
+    return starts and device.installed.get(deployment.name_of(device.device)) == revision

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
 from orchestrator_app.deployment.execution import OutputFile
+from orchestrator_app.deployment.hops import Given
 from orchestrator_app.deployment.records import placement_of
 from orchestrator_app.directory.events import Event
 from orchestrator_app.routes.event_stream import stream
@@ -110,8 +111,8 @@ def events_of_kind(slug: str, name: str) -> Response:
 @blueprint.post("/deployments/<slug>/actions/execute")
 def execute(slug: str) -> Response:
     """Begin an execution."""
-    schema = _execute_input(slug)
-    invocation, status = services().executions.start(slug, _given(schema), _traceparent())
+    given = _given_to_sources(slug)
+    invocation, status = services().executions.start(slug, given, _traceparent())
     document = _with_href(slug, invocation, status)
     return represent(document, JSON, status=201, headers={"Location": document["href"]})
 
@@ -119,7 +120,7 @@ def execute(slug: str) -> Response:
 @blueprint.post("/deployments/<slug>/actions/run")
 def run(slug: str) -> Response:
     """Execute and answer with the result itself: JSON, a file, or nothing."""
-    result = services().executions.run(slug, _given(_execute_input(slug)), _traceparent())
+    result = services().executions.run(slug, _given_to_sources(slug), _traceparent())
     if isinstance(result, OutputFile):
         return Response(result.content, content_type=result.content_type)
     return Response(status=204) if result is None else represent(result, JSON)
@@ -181,10 +182,24 @@ def _traceparent() -> str:
     return CallContext.of(request.headers.get).traceparent
 
 
-def _execute_input(slug: str) -> dict[str, Any] | None:
-    action = services().deployments.require(slug).thing.document["actions"]["execute"]
-    schema: dict[str, Any] | None = action.get("input")
-    return schema
+def _given_to_sources(slug: str) -> Given:
+    """Return the input of an execution; a form of files, where several sources take one."""
+    deployed = services().deployments.require(slug)
+    schema = deployed.thing.document["actions"]["execute"].get("input")
+    if request.mimetype != "multipart/form-data" or len(deployed.graph.takers) < 2:
+        return Given(_given(schema))
+    parts = {name: _part(text.encode(), JSON) for name, text in request.form.items()}
+    parts |= {name: _part(f.read(), f.content_type) for name, f in request.files.items()}
+    missing = [name for name in schema.get("required", ()) if name not in parts]
+    if missing:
+        raise ProblemError(422, "Input not acceptable", f"no part for {', '.join(missing)}")
+    return Given(Input(), parts)
+
+
+def _part(content: bytes, content_type: str) -> Input:
+    if content_type == JSON:
+        return Input(value=json_text.parse(content).value)
+    return Input(body=content, content_type=content_type)
 
 
 def _given(schema: dict[str, Any] | None) -> Input:

@@ -64,12 +64,13 @@ def test_deploying_again_changes_nothing(deployed):
 
 
 def test_a_changed_manifest_touches_the_devices_that_differ(deployed):
-    """The step that goes is taken from its device, the other is told of the change."""
+    """The step that goes is taken from its device, the other gets its share anew beside the old."""
     deployed.submit("read")
     answer = deployed.client.post("/manifests/thermo/deploy")
     assert answer.get_json()["wasmiot:revision"] == 2
     assert deployed.devices["large"].installed == {}
-    left = deployed.devices["sensor"].installed["thermo"]
+    (left,) = deployed.devices["sensor"].installed.values()
+    assert left["base"] == "http://sensor/deployments/thermo.r2/"
     assert "wasmiot:feeds" not in left["actions"]["read"]
 
 

@@ -104,7 +104,8 @@ def test_cancelling_ends_the_execution_and_tells_the_device(deployed):
     status = deployed.client.get(path, headers={"Prefer": "wait=30"}).get_json()
     assert (status["status"], status["error"]["step"]) == ("failed", 1)
     assert "cancelled" in status["error"]["detail"]
-    assert deployed.devices["large"].statuses["0"]["status"] == "cancelled here"
+    (told,) = deployed.devices["large"].statuses.values()
+    assert told["status"] == "cancelled here"
 
 
 def test_run_answers_with_the_result_itself(deployed):

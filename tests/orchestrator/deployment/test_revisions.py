@@ -1,9 +1,13 @@
 """Stand-ins, revisions, and the deployment as a Thing whose actions change it."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from orchestrator_app.monitoring.loop import Watch
+from orchestrator_app.monitoring.reconcile import Resume
 from wasmiot_td.consumed_thing import ConsumedThing
 
 
@@ -21,6 +25,12 @@ def thing_of(yard):
     """Return the deployment as any client of Things would use it."""
     yard.wires["http://orchestrator/"] = yard.app.wsgi_app
     return ConsumedThing.fetch("http://orchestrator/deployments/thermo", yard.transport)
+
+
+def watch_of(yard):
+    """Return a watch that is patient."""
+    parts = yard.parts
+    return Watch(parts.store, parts.devices, parts.deployments, 3600.0)
 
 
 def test_the_next_best_device_stands_by(two):
@@ -98,19 +108,55 @@ def test_a_move_brings_what_is_deployed_not_what_was_submitted_since(two):
     two.submit("read")
     two.unplug(two.devices["large"])
     two.parts.deployments.move("thermo", "urn:ex:large")
-    assert "double" in two.devices["spare"].installed["thermo"]["actions"]
+    assert "double" in two.devices["spare"].installed["thermo.r2"]["actions"]
 
 
-def test_the_device_where_traffic_enters_is_told_last(two):
-    """If another refuses the new revision, the first device has not heard of it."""
-    puts = two.devices["sensor"].puts
+def test_a_device_that_refuses_leaves_what_runs_untouched(two):
+    """The new revision was put beside the old one, and is gone again; the old one serves."""
+    before = {name: dict(d.installed) for name, d in two.devices.items()}
     two.devices["large"].refuses = "no"
     two.submit("read", "double", "double")
     answer = two.client.post("/manifests/thermo/deploy")
     outcomes = {d["device"]: d["outcome"] for d in answer.get_json()["devices"]}
-    assert outcomes["urn:ex:sensor"] == "not told"
-    assert two.devices["sensor"].puts == puts
+    assert outcomes == {"urn:ex:large": "failed", "urn:ex:sensor": "rolled back"}
+    assert {name: d.installed for name, d in two.devices.items()} == before
     assert two.execute()["output"] == 42
+
+
+def test_an_execution_ends_on_the_revision_on_which_it_began(two):
+    """What it needs is taken away when it has ended, and not before."""
+    gate = threading.Event()
+    large = two.devices["large"]
+    large.results["double"] = lambda x: gate.wait(30) and 2 * x
+    with ThreadPoolExecutor(1) as pool:
+        under_way = pool.submit(two.execute)
+        while not large.statuses:
+            gate.wait(0.01)
+        two.submit("read")
+        two.client.post("/manifests/thermo/deploy")
+        assert {"thermo"} == large.installed.keys()
+        assert {"thermo", "thermo.r2"} == two.devices["sensor"].installed.keys()
+        gate.set()
+        assert under_way.result()["output"] == 42
+    assert two.execute()["output"] == 21
+    two.parts.deployments.clear("thermo")
+    assert (large.installed, two.devices["sensor"].installed.keys()) == ({}, {"thermo.r2"})
+
+
+def test_a_change_that_a_crash_cut_short_is_finished(two):
+    """The wish was written first; until it is fulfilled the old revision serves."""
+    records, deployments = two.parts.deployments.records, two.parts.deployments
+    two.submit("read")
+    change = deployments._establishing._roll_out
+    deployments._establishing._roll_out = None  # the orchestrator dies here
+    with pytest.raises(TypeError):
+        deployments.deploy("thermo")
+    assert (records.get("thermo").state, two.execute()["output"]) == ("deploying", 42)
+    deployments._establishing._roll_out = change
+    assert Resume("thermo") in watch_of(two).round()
+    assert (records.get("thermo").state, two.execute()["output"]) == ("deployed", 21)
+    watch_of(two).round()
+    assert {name for d in two.devices.values() for name in d.installed} == {"thermo.r2"}
 
 
 def test_a_client_reads_all_properties(two):

@@ -58,8 +58,9 @@ def test_the_work_of_a_dead_device_goes_elsewhere(deployed):
     deployed.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
     deployed.unplug(deployed.devices["large"])
     assert watch_of(deployed, 0.0).round() == [Move("thermo", "urn:ex:large")]
-    feeds = deployed.devices["sensor"].installed["thermo"]["actions"]["read"]["wasmiot:feeds"]
-    assert feeds[0]["thing"] == "http://spare/deployments/thermo/td"
+    (share,) = deployed.devices["sensor"].installed.values()
+    feeds = share["actions"]["read"]["wasmiot:feeds"]
+    assert feeds[0]["thing"] == "http://spare/deployments/thermo.r2/td"
     assert deployed.execute()["output"] == 42
 
 
