@@ -1,5 +1,6 @@
 # make demo     run the digit reader across one orchestrator and three supervisors
 # make web      fetch what the web page uses in the browser (npm); part of demo and test
+# make docs     the documentation as pages, in build/site
 # make test     lint, types, import contracts and all tests
 # Everything is installed into .venv; `make clean` removes it.
 
@@ -12,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MADE_FROM := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web test lint modules bench constraints clean
+.PHONY: help demo web docs test lint modules bench constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -21,6 +22,12 @@ demo: $(VENV)/demo.stamp $(VENV)/web.stamp
 	@$(BIN)/python examples/digit-reader/demo.py
 
 web: $(VENV)/web.stamp
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m wasmiot_td.command_reference docs/cli.md
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
 
 test: lint $(VENV)/web.stamp
 	$(BIN)/python -m pytest -q

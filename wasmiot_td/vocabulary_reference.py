@@ -1,9 +1,8 @@
-"""The terms and the shapes in words: `python -m wasmiot_td.vocabulary_reference docs/reference`.
+"""The terms and the shapes in words, for pages.
 
 Read from `ontology/` and `shapes/`, so that no page can say anything else.
 """
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -177,9 +176,3 @@ def _below(graph: Graph, subject: Node) -> Iterator[Node]:
 def _names(graph: Graph, nodes: Iterable[Node]) -> tuple[str, ...]:
     named = (node for node in nodes if isinstance(node, URIRef))
     return tuple(sorted(graph.namespace_manager.normalizeUri(node) for node in named))
-
-
-if __name__ == "__main__":
-    folder = Path(sys.argv[1])
-    (folder / "ontology.md").write_text(ontology_page())
-    (folder / "shapes.md").write_text(shapes_page())

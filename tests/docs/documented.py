@@ -47,6 +47,7 @@ class Reader:
     """Someone who does what a page says, in a folder of their own.
 
     Attributes:
+        missing: the tools that were not here.
         folder: where files are written and commands run.
         environment: of the commands.
         replacements: texts of the page that are others here, such as ports.
@@ -56,6 +57,7 @@ class Reader:
     environment: Mapping[str, str]
     replacements: Mapping[str, str] = field(default_factory=dict)
     terminals: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     def do(self, block: Block) -> None:
         """Write a file, start what goes on, or run commands and look at what they print."""

@@ -1,18 +1,27 @@
 """What the documentation has its readers type works, in the order in which they read it."""
 
 import random
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from documented import Reader, blocks_of, environment_for
+from documented import Block, Reader, blocks_of, environment_for
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 INSTALLING = ("pip install", "apt install")
+ORCHESTRATOR = Block(
+    "sh",
+    {"title": "first terminal"},
+    "wasmiot orchestrator --port 5000 --data-dir orchestrator-data",
+    0,
+)
+WAIT = Block("sh", {"until": "[]"}, "wasmiot things list --json", 0)
 
 
 @pytest.fixture
@@ -35,12 +44,33 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     reader.leave()
 
 
-@pytest.mark.parametrize("name", ["tutorial.md"])
-def test_a_page_works_from_its_first_line_to_its_last(reader: Reader, name: str) -> None:
+def test_the_tutorial_works_from_its_first_line_to_its_last(reader: Reader) -> None:
     """Files are written, servers started and commands run as the page says."""
-    for block in blocks_of((DOCS / name).read_text()):
+    for block in blocks_of((DOCS / "tutorial.md").read_text()):
         if not block.text.startswith(INSTALLING):
             reader.do(block)
+
+
+@pytest.mark.parametrize("name", ["write-a-module", "third-party-thing", "policy"])
+def test_a_how_to_works_where_an_orchestrator_runs(reader: Reader, name: str) -> None:
+    """Blocks whose tools are missing here are left out, and the skip says which."""
+    for block in (ORCHESTRATOR, WAIT, *blocks_of((DOCS / "how-to" / f"{name}.md").read_text())):
+        missing = [tool for tool in block.attributes.get("needs", "").split() if not has(tool)]
+        if missing:
+            reader.missing.extend(missing)
+        else:
+            reader.do(block)
+    if reader.missing:
+        pytest.skip(f"all but what needs {' and '.join(reader.missing)}, which are not here")
+
+
+def has(tool: str) -> bool:
+    """Return whether a tool is here, and can do what the pages want of it."""
+    program = shutil.which(tool)
+    if program is None or tool != "rustc":
+        return program is not None
+    root = subprocess.run([program, "--print", "sysroot"], capture_output=True, text=True)
+    return Path(root.stdout.strip(), "lib", "rustlib", "wasm32-unknown-unknown").is_dir()
 
 
 def free_port() -> int:

@@ -1,0 +1,67 @@
+"""Write the pages of `reference/` that say what the code says: `python docs/generate.py`.
+
+`make docs` does it; a test compares what is committed with what would be written.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from textwrap import dedent
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from orchestrator_app.settings import Settings as OrchestratorSettings
+from supervisor_app.settings import Settings as SupervisorSettings
+from wasmiot_td.vocabulary_reference import ontology_page, shapes_page
+
+REFERENCE = Path(__file__).parent / "reference"
+_ATTRIBUTE = re.compile(r"^(\w+): (.*?)(?=^\w+: |\Z)", re.M | re.S)
+
+
+def pages() -> dict[str, str]:
+    """Return the text of each page, by its name."""
+    return {
+        "ontology.md": ontology_page(),
+        "shapes.md": shapes_page(),
+        "settings.md": settings_page(),
+    }
+
+
+def settings_page() -> str:
+    """Return every setting of both applications, with its meaning and its default."""
+    lines = ["# Settings", "", "Options of the commands have the same names, with dashes."]
+    for title, settings in (
+        ("orchestrator", OrchestratorSettings),
+        ("supervisor", SupervisorSettings),
+    ):
+        lines += ["", f"## {title}", "", "| setting | default | meaning |", "|---|---|---|"]
+        meanings = _meanings(settings.__doc__ or "")
+        lines += [f"| `{f.name}` | {_default(f)} | {meanings[f.name]} |" for f in fields(settings)]
+    return "\n".join(lines) + "\n"
+
+
+def _meanings(docstring: str) -> dict[str, str]:
+    _, _, listed = docstring.partition("Attributes:\n")
+    found = _ATTRIBUTE.findall(dedent(listed).strip())
+    return {name: " ".join(text.split()).replace("|", "\\|") for name, text in found}
+
+
+def _default(field: "Field[object]") -> str:
+    if field.default is MISSING or field.default in (None, "", ()):
+        return ""
+    return f"`{field.default}`"
+
+
+def _outdated() -> Iterator[str]:
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            yield name
+
+
+if __name__ == "__main__":
+    for changed in _outdated():
+        print(f"docs/reference/{changed} is written anew")
