@@ -1,6 +1,7 @@
 """`wasmiot manifest`: what shall run, and where it would."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _name_argument = click.argument(
     "name", metavar="NAME", shell_complete=names_of("manifests", slug_of)
 )
+_STEP_ID = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=")
 _file_argument = click.argument("file", type=click.File("rb"), metavar="FILE|-")
 
 
@@ -30,7 +32,7 @@ def manifest() -> None:
 
 @manifest.command()
 @click.argument("name")
-@click.argument("steps", nargs=-1, metavar="MODULE/FUNCTION…")
+@click.argument("steps", nargs=-1, metavar="[ID=]MODULE/FUNCTION[:FROM,…]…")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -42,6 +44,11 @@ def init(name: str, steps: Sequence[str], output: Path | None, force: bool, is_j
     """Write a manifest to start from: a name, and functions of modules in their order.
 
     For example: wasmiot manifest init digit-reader camera/takeImage digits/classify
+
+    A step takes what the one before it gives; with ids it may take from others, as members of its
+    input: shot=camera/takeImage a=edges/detect:shot merge/merge:left=a,right=shot
+
+    THING#AFFORDANCE instead of MODULE/FUNCTION is a step that any Thing does.
     """
     from wasmiot_td.namespaces import CANONICAL_CONTEXT
 
@@ -66,11 +73,26 @@ def init(name: str, steps: Sequence[str], output: Path | None, force: bool, is_j
     return terminal.say(f"wrote {path}; `wasmiot manifest explain {path}` says where it would run")
 
 
-def _step(text: str) -> dict[str, str]:
-    module, slash, entrypoint = text.rpartition("/")
-    if not (slash and module and entrypoint):
-        raise click.BadParameter(f"{text!r} is not MODULE/FUNCTION", param_hint="MODULE/FUNCTION")
-    return {"module": module, "entrypoint": entrypoint}
+def _step(text: str) -> dict[str, Any]:
+    found = _STEP_ID.match(text)
+    named = {"id": found[1]} if found else {}
+    text = text[found.end() :] if found else text
+    thing, hash_mark, affordance = text.rpartition("#")
+    if thing and affordance:
+        return {**named, "thing": thing, "affordance": affordance}
+    module, slash, function = text.rpartition("/")
+    entrypoint, colon, sources = function.partition(":")
+    if hash_mark or not (slash and module and entrypoint) or (colon and not sources):
+        message = f"{text!r} is not MODULE/FUNCTION, and not THING#AFFORDANCE"
+        raise click.BadParameter(message, param_hint="MODULE/FUNCTION")
+    taken = {"dependsOn": [_source(each) for each in sources.split(",")]} if sources else {}
+    return {**named, "module": module, "entrypoint": entrypoint, **taken}
+
+
+def _source(text: str) -> dict[str, str]:
+    """Return what a step takes: the output of a step, perhaps as a member of its input."""
+    member, equals, step = text.rpartition("=")
+    return {"step": step, "input": member} if equals else {"step": step}
 
 
 @manifest.command()
@@ -147,12 +169,30 @@ def list_manifests(orchestrator: "Orchestrator", is_json: bool) -> None:
 
 
 def _steps(document: dict[str, Any]) -> str:
-    return " → ".join(_step_name(step) for step in document.get("sequence", []))
+    """Return the steps of a list as one chain; of a graph each with what it takes."""
+    sequence = document.get("sequence", [])
+    if not any("dependsOn" in step for step in sequence):
+        return " → ".join(map(_step_name, sequence))
+    return ", ".join(f"{_step_name(step)}{_taken(step)}" for step in sequence)
 
 
 def _step_name(step: dict[str, Any]) -> str:
-    module = str(step.get("module") or step.get("thing") or "?").removeprefix("urn:wasmiot:module:")
-    return f"{module}/{step.get('entrypoint') or step.get('affordance') or '?'}"
+    if "module" not in step:
+        what = [step.get("thing"), step.get("affordance")]
+        return str(step.get("id") or "#".join(str(w) for w in what if w) or "a Thing")
+    module = str(step["module"]).removeprefix("urn:wasmiot:module:")
+    return str(step.get("id") or f"{module}/{step.get('entrypoint')}")
+
+
+def _taken(step: dict[str, Any]) -> str:
+    """Return what a step names as what it takes."""
+    named = [e.get("step") or e.get("id") or _types(e) for e in step.get("dependsOn", ())]
+    return f" ← {' + '.join(named)}" if named else ""
+
+
+def _types(entry: dict[str, Any]) -> str:
+    types = entry.get("type", "?")
+    return types if isinstance(types, str) else " or ".join(types)
 
 
 @manifest.command()

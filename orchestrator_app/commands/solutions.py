@@ -1,5 +1,6 @@
 """Where the steps of a manifest go and why, as tables."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -71,11 +72,48 @@ def say_solution(orchestrator: "Orchestrator", solution: dict[str, Any], is_json
     titles = orchestrator.titles(_all_devices(placements))
     candidates = [row for p in placements for row in _candidate_rows(p, titles)]
     terminal.say_table(("step", "device", ">score", "chosen", "scores"), candidates)
+    if not _is_plain(placements):
+        terminal.say("", "Fed by:")
+        terminal.say_table(("step", "takes"), [_taken_row(p, placements) for p in placements])
+    if solution.get("isOptimal") is False:
+        terminal.say("", "Not proven to be the best: the search met its limit.")
     rejected = [row for p in placements for row in _rejection_rows(p, titles)]
     if rejected:
         terminal.say("", "Rejected:")
         terminal.say_table(("step", "device", "by", "reason"), rejected)
     return None
+
+
+def _is_plain(placements: Sequence[Any]) -> bool:
+    """Return whether each step takes what the one before it gives, and nothing else."""
+    return all(
+        [each["from"].rpartition("/")[2] for each in _list(p.get("inputs"))]
+        == ([str(p["step"] - 1)] if p.get("step") else [])
+        and not any(key in p for key in ("dependsOn", "arguments", "uses"))
+        for p in placements
+    )
+
+
+def _taken_row(placement: dict[str, Any], placements: Sequence[Any]) -> list[str]:
+    """Return what a step takes: of steps, of Things, and constants."""
+    taken = []
+    for each in _list(placement.get("inputs")):
+        source = placements[int(each["from"].rpartition("/")[2])]
+        taken.append(_as_member(each, _label(source)))
+    for each in _list(placement.get("dependsOn")):
+        taken.append(_as_member(each, str(each["id"])))
+    constants = placement.get("arguments", {}).items()
+    taken += [f"{name} = {json.dumps(value)}" for name, value in constants]
+    return [_label(placement), ", ".join(taken) or "nothing"]
+
+
+def _as_member(each: dict[str, Any], what: str) -> str:
+    return f"{each['input']} = {what}" if "input" in each else what
+
+
+def _label(placement: dict[str, Any]) -> str:
+    """Return a step's place and name."""
+    return f"{placement.get('step')} {placement.get('name') or placement.get('entrypoint')}"
 
 
 def _all_devices(placements: Sequence[Any]) -> set[str]:
@@ -91,7 +129,7 @@ def _devices(rejections: Sequence[Any]) -> set[str]:
 
 
 def _candidate_rows(placement: dict[str, Any], titles: Mapping[str, str]) -> Iterator[list[Any]]:
-    step = f"{placement.get('step')} {placement.get('entrypoint')}"
+    step = _label(placement)
     for candidate in _list(placement.get("candidates")):
         device = str(candidate.get("device"))
         scores = ", ".join(f"{s['name']} {s['value']:g}" for s in _list(candidate.get("scores")))
@@ -100,7 +138,7 @@ def _candidate_rows(placement: dict[str, Any], titles: Mapping[str, str]) -> Ite
 
 
 def _rejection_rows(placement: dict[str, Any], titles: Mapping[str, str]) -> Iterator[list[Any]]:
-    step = f"{placement.get('step')} {placement.get('entrypoint')}"
+    step = _label(placement)
     for rejection in _list(placement.get("rejections")):
         yield [step, _who(rejection, titles), rejection.get("filter"), rejection.get("reason")]
 

@@ -28,6 +28,42 @@ def test_a_manifest_is_written_to_start_from(nobody: Any, tmp_path: Path) -> Non
     assert json.loads(nobody(*arguments, "--output", "-").stdout)["name"] == "x"
 
 
+def test_a_manifest_to_start_from_may_be_a_graph(nobody: Any) -> None:
+    """Steps have ids, take from each other by name, and may be any Thing's."""
+    steps = ("shot=camera/takeImage", "a=digits:1/f:shot", "m/join:left=a,right=shot", "urn:l#on")
+    written = json.loads(nobody("manifest", "init", "x", *steps, "--output", "-").stdout)
+    assert written["sequence"] == [
+        {"id": "shot", "module": "camera", "entrypoint": "takeImage"},
+        {"id": "a", "module": "digits:1", "entrypoint": "f", "dependsOn": [{"step": "shot"}]},
+        {
+            "module": "m",
+            "entrypoint": "join",
+            "dependsOn": [{"step": "a", "input": "left"}, {"step": "shot", "input": "right"}],
+        },
+        {"thing": "urn:l", "affordance": "on"},
+    ]
+
+
+def test_a_graph_is_explained_with_what_feeds_what(modules: Any) -> None:
+    """The steps are called by their ids, and each says what it takes."""
+    text = b"""
+name: twice
+sequence:
+  - {id: shot, module: camera, entrypoint: takeImage}
+  - {id: one, module: digits, entrypoint: classify, dependsOn: [{step: shot}]}
+  - {id: other, module: digits, entrypoint: classify, dependsOn: [{step: shot}]}
+"""
+    told = modules("manifest", "explain", "-", stdin=text).stdout
+    assert "Fed by:" in told
+    assert "2 other" in told
+    solution = modules.json("manifest", "explain", "-", stdin=text)
+    fed = [p.get("informedBy", []) for p in solution["placements"]]
+    assert fed == [[], *[["urn:wasmiot:solution:twice#/placements/0"]] * 2]
+    modules("manifest", "submit", "-", stdin=text)
+    assert "shot, one ← shot, other ← shot" in modules("manifest", "list").stdout
+    modules("manifest", "remove", "twice")
+
+
 def test_a_step_names_module_and_function(nobody: Any) -> None:
     """Anything else is a misunderstanding."""
     assert "MODULE/FUNCTION" in nobody("manifest", "init", "x", "digits", code=2).stderr
