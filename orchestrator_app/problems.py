@@ -13,6 +13,8 @@ from orchestrator_app.store import (
 from wasmiot_td.errors import DocumentError
 from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_of_document
 
+RETRY_AFTER_SECONDS = 2
+
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +36,10 @@ def register_problem_answers(app: Flask) -> None:
 def respond(problem: Problem) -> Response:
     """Return the response of problem details."""
     body = problem.model_dump_json(exclude_none=True)
-    return Response(body, status=problem.status, content_type=PROBLEM_MEDIA_TYPE)
+    response = Response(body, status=problem.status, content_type=PROBLEM_MEDIA_TYPE)
+    if problem.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def _plain(status: int, title: str, error: Exception) -> Response:

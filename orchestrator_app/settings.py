@@ -32,7 +32,8 @@ class Settings:
         max_upload_bytes: the largest request body.
         query_timeout_seconds: after this time a stranger's query is killed.
         query_result_bytes: the largest result of a stranger's query.
-        query_workers: how many strangers' queries run at once.
+        query_workers: how many strangers' queries run at once, and how many that take longer
+            than a moment beside them.
         http_timeout_seconds: how long a call to a Thing may take.
         monitor_interval_seconds: the time between two looks at the devices; 0 turns it off.
     """

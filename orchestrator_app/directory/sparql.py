@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_app.directory.checkpoints import Checkpoints
+from orchestrator_app.directory.query_lanes import SLICE_SECONDS, Lanes
 from orchestrator_app.directory.query_text import check_query, dataset_of
 from orchestrator_app.directory.things import enriched
-from orchestrator_app.directory.worker_process import WorkerProcess
+from orchestrator_app.directory.worker_process import TimeLimits, WorkerProcess
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
 
@@ -51,7 +52,7 @@ class Answer:
 
 
 class QueryService:
-    """Answers queries over the store, a few at a time, each within its limits."""
+    """Answers queries over the store, a few at a time, each within its limits (`query_lanes`)."""
 
     def __init__(
         self,
@@ -71,7 +72,8 @@ class QueryService:
         self._checkpoints = Checkpoints(store.graph_version, store.checkpoint, directory / "graphs")
         of_things = partial(_write_things, store)
         self._things = Checkpoints(store.version, of_things, directory / "things")
-        self._free = threading.Semaphore(workers)
+        self._lanes = Lanes(workers)
+        self._slice_seconds = min(SLICE_SECONDS, timeout_seconds / 3)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
 
@@ -84,20 +86,17 @@ class QueryService:
         """
         check_query(query.text)
         query = _with_dataset(query)
-        with self._worker() as worker, self._checkpoints.current() as checkpoint:
-            request = {
-                "checkpoint": str(checkpoint),
-                "query": query.text,
-                "result_type": query.result_type,
-                "graph_type": query.graph_type,
-                "default_graphs": list(query.default_graphs),
-                "named_graphs": list(query.named_graphs),
-                "max_bytes": self._max_result_bytes,
-            }
-            header, body = worker.ask(request, self._timeout_seconds)
-        if "error" in header:
-            raise self._problem(header)
-        return Answer(header["media_type"], body)
+        with self._checkpoints.current() as checkpoint:
+            return self._ask(
+                {
+                    "checkpoint": str(checkpoint),
+                    "query": query.text,
+                    "result_type": query.result_type,
+                    "graph_type": query.graph_type,
+                    "default_graphs": list(query.default_graphs),
+                    "named_graphs": list(query.named_graphs),
+                }
+            )
 
     def find(self, path: str) -> Answer:
         """Answer a JSONPath query over the array of all descriptions of Things.
@@ -105,16 +104,8 @@ class QueryService:
         Raises:
             ProblemError: as for `answer`.
         """
-        with self._worker() as worker, self._things.current() as folder:
-            request = {
-                "jsonpath": path,
-                "documents": str(folder / _THINGS),
-                "max_bytes": self._max_result_bytes,
-            }
-            header, body = worker.ask(request, self._timeout_seconds)
-        if "error" in header:
-            raise self._problem(header)
-        return Answer(header["media_type"], body)
+        with self._things.current() as folder:
+            return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)})
 
     def close(self) -> None:
         """End the processes and remove the checkpoints."""
@@ -125,25 +116,32 @@ class QueryService:
         self._checkpoints.close()
         self._things.close()
 
+    def _ask(self, request: dict[str, Any]) -> Answer:
+        """Have a process answer, in the lane that the query turns out to need."""
+        with self._lanes.turn(self._timeout_seconds) as turn:
+            if turn is None:
+                raise self._problem({"error": "busy"})
+            limits = TimeLimits(self._slice_seconds, self._timeout_seconds, turn.change_lanes)
+            with self._worker() as worker:
+                header, body = worker.ask({**request, "max_bytes": self._max_result_bytes}, limits)
+        if "error" in header:
+            raise self._problem(header)
+        return Answer(header["media_type"], body)
+
     @contextmanager
     def _worker(self) -> Iterator[WorkerProcess]:
-        """Lend a process; one that was killed or died is not taken back."""
-        if not self._free.acquire(timeout=self._timeout_seconds):
-            raise ProblemError(503, "Too many queries", "Other queries run; try again later.")
+        """Lend a process; one that was killed, died or was slowed down is not taken back."""
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+        worker = worker or WorkerProcess()
         try:
-            with self._lock:
-                worker = self._idle.pop() if self._idle else None
-            worker = worker or WorkerProcess()
-            try:
-                yield worker
-            finally:
-                if worker.is_alive:
-                    with self._lock:
-                        self._idle.append(worker)
-                else:
-                    worker.end()
+            yield worker
         finally:
-            self._free.release()
+            if worker.is_alive and not worker.is_slowed:
+                with self._lock:
+                    self._idle.append(worker)
+            else:
+                worker.end()
 
     def _problem(self, header: dict[str, Any]) -> ProblemError:
         detail = str(header.get("detail", ""))[:1000]
@@ -154,6 +152,13 @@ class QueryService:
             "too-large": (422, "Result too large", limit),
             "not-acceptable": (406, "Not Acceptable", f"Such a result comes as {detail}."),
             "evaluation": (400, "Query cannot be answered", detail),
+            "busy": (503, "Too many queries", "Other queries run; try again later."),
+            "crowded": (
+                503,
+                "Query took too long",
+                f"It was ended after {self._slice_seconds:g} s, as many long ones run; "
+                "ask for less, or try again later.",
+            ),
             "died": (400, "Query cannot be answered", "It is too deep, or needs too much memory."),
             "timeout": (
                 503,

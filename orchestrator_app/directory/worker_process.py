@@ -1,20 +1,44 @@
 """A process that answers strangers' queries, and may be killed at any time."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 _WORKER = Path(__file__).with_name("query_worker.py")
+_LOW_PRECEDENCE = 15
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long a query may take.
+
+    Attributes:
+        slice_seconds: as one of the quick ones.
+        whole_seconds: at most.
+        may_go_on: asked once when the slice is over; the query is ended if it says no.
+    """
+
+    slice_seconds: float
+    whole_seconds: float
+    may_go_on: Callable[[], bool]
 
 
 class WorkerProcess:
-    """One `query_worker` process."""
+    """One `query_worker` process.
+
+    Attributes:
+        is_slowed: whether it has overrun a slice, and yields to others from then on.
+    """
 
     def __init__(self) -> None:
+        self.is_slowed = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_WORKER)],
             stdin=subprocess.PIPE,
@@ -27,19 +51,19 @@ class WorkerProcess:
         """Whether it can take another query."""
         return self._process.poll() is None
 
-    def ask(self, request: dict[str, Any], timeout_seconds: float) -> tuple[dict[str, Any], bytes]:
-        """Send a request and return header and body; on time-out the process is killed."""
-        was_late = threading.Event()
-        timer = threading.Timer(timeout_seconds, self._kill, (was_late,))
-        timer.start()
+    def ask(self, request: dict[str, Any], limits: TimeLimits) -> tuple[dict[str, Any], bytes]:
+        """Send a request and return header and body; out of time, the process is killed."""
+        answered, killed_for = threading.Event(), list[str]()
+        watch = threading.Thread(target=self._watch, args=(limits, answered, killed_for))
+        watch.start()
         try:
             return self._exchange(request)
         except (OSError, ValueError):
             self.end()
-            return {"error": "timeout" if was_late.is_set() else "died"}, b""
+            return {"error": killed_for[0] if killed_for else "died"}, b""
         finally:
-            timer.cancel()
-            timer.join()
+            answered.set()
+            watch.join()
 
     def end(self) -> None:
         """Kill the process and wait for its end."""
@@ -58,8 +82,19 @@ class WorkerProcess:
             raise OSError("the process ended within its answer")
         return header, body
 
-    def _kill(self, was_late: threading.Event) -> None:
-        was_late.set()
+    def _watch(self, limits: TimeLimits, answered: threading.Event, killed_for: list[str]) -> None:
+        """Slow the process down when its slice is over, and kill it when its time is."""
+        if answered.wait(limits.slice_seconds):
+            return
+        if not limits.may_go_on():
+            killed_for.append("crowded")
+        else:
+            self.is_slowed = True
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _LOW_PRECEDENCE)
+            if answered.wait(limits.whole_seconds - limits.slice_seconds):
+                return
+            killed_for.append("timeout")
         self._process.kill()
 
     @property

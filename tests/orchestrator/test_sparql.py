@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from orchestrator_app.app import create_app
+from orchestrator_app.directory.query_lanes import Lanes
 from orchestrator_app.settings import Settings
 
 ALL = "SELECT ?title { ?s <https://www.w3.org/2019/wot/td#title> ?title } ORDER BY ?title"
@@ -172,6 +173,42 @@ def test_a_runaway_query_is_ended_and_others_go_on(hurried):
     assert (quick.status_code, thread.is_alive()) == (200, True)
     thread.join()
     assert (late[0].status_code, late[0].json["title"]) == (503, "Query took too long")
+
+
+def test_queries_that_never_end_starve_nobody(hurried):
+    """With more of them than there are places, others are answered, and all are ended."""
+    ask, ended = hurried.application.test_client, []
+    threads = [
+        threading.Thread(
+            target=lambda: ended.append(ask().get("/sparql", query_string={"query": RUNAWAY}))
+        )
+        for _ in range(2 * Settings().query_workers)
+    ]
+    for thread in threads:
+        thread.start()
+    answered = [hurried.get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"})]
+    while any(thread.is_alive() for thread in threads):
+        answered.append(hurried.get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"}))
+    for thread in threads:
+        thread.join()
+    assert {answer.status_code for answer in answered} == {200}
+    assert len(answered) > 1
+    assert {(r.status_code, r.headers["Retry-After"]) for r in ended} == {(503, "2")}
+
+
+def test_a_slow_query_makes_room_until_too_many_are_slow():
+    """Who changes lanes gives a quick place back; where the slow lane is full, none changes."""
+    lanes = Lanes(1)
+    with lanes.turn(0) as first:
+        with lanes.turn(0) as none:
+            assert none is None
+        assert first.change_lanes()
+        with lanes.turn(0) as second:
+            assert second is not None
+            assert not second.change_lanes()
+    with lanes.turn(0) as third:
+        assert third.change_lanes()
+    assert third.change_lanes()  # its query has ended meanwhile
 
 
 def test_a_large_result_is_refused(hurried):
