@@ -114,6 +114,7 @@ class CallRequest:
         state: installation and module whose one instance is kept for the next call; None for a
             fresh instance.
         buffer: the function that says where the module takes bytes; empty for its `alloc`.
+        prepare: what is done to the instance instead of calling a function of it.
         starts_without_code: whether making an instance runs no code of the module.
     """
 
@@ -124,6 +125,7 @@ class CallRequest:
     directory: Path | None = None
     state: tuple[str, str] | None = None
     buffer: str = ""
+    prepare: Callable[[Any, Any], Any] | None = None
     starts_without_code: bool = False
 
 

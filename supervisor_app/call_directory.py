@@ -71,7 +71,7 @@ class KeptDirectories:
         with self._lock:
             turn = self._turns.setdefault(key, threading.Lock())
         with held(turn, wait_seconds):
-            directory = self._directory(key)
+            directory = self.place(key)
             try:
                 _fill(directory, operation, packages, inputs)
                 yield directory
@@ -83,9 +83,10 @@ class KeptDirectories:
         with self._lock:
             for key in [key for key in self._turns if key[0] == slug]:
                 del self._turns[key]
-                shutil.rmtree(self._directory(key).parent, ignore_errors=True)
+                shutil.rmtree(self.place(key).parent, ignore_errors=True)
 
-    def _directory(self, key: tuple[str, str]) -> Path:
+    def place(self, key: tuple[str, str]) -> Path:
+        """Return the directory of the instance that is kept of a module of an installation."""
         name = hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]
         directory = self._root / f"kept-{name}" / "root"
         directory.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ SupervisorError
 ├── PackageError         a module or a data file cannot be used; carries its digest
 │   └── CompileError     it is not a module this engine can run
 ├── ArgumentError        the arguments do not fit the function
+├── StateError           what a module keeps cannot be taken, or does not fit another one
 └── CallFailedError           a call ended without a result; carries the trap's name
 └── CallCancelledError    because somebody asked for it
 """
@@ -27,6 +28,10 @@ class CompileError(PackageError):
 
 class ArgumentError(SupervisorError):
     """The arguments, or the results, do not fit the type of the function."""
+
+
+class StateError(SupervisorError):
+    """What a module keeps between its calls cannot be taken out of it, or put into another one."""
 
 
 class CallFailedError(SupervisorError):

@@ -130,6 +130,13 @@ class Execution:
             values |= resolved
         return lower(names, values, function, is_buffered=bool(operation.buffer))
 
+    def kept_directory(self, operation: Operation) -> Path | None:
+        """Return the directory of the kept instance behind an operation; None if it needs none."""
+        interface = self._packages.interface(operation.module.package.digest)
+        if not needs_directory(operation) and not _opens_files(interface):
+            return None
+        return self._kept.place((operation.slug, operation.module.id))
+
     def forget(self, slug: str) -> None:
         """Remove what is kept between the calls of an installation."""
         self._kept.forget(slug)

@@ -5,7 +5,7 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from supervisor_app.errors import ArgumentError, CallFailedError, PackageError
+from supervisor_app.errors import ArgumentError, CallFailedError, PackageError, StateError
 from wasmiot_td.errors import DocumentError, InteractionError, ThingProblem
 from wasmiot_td.problem import (
     PROBLEM_MEDIA_TYPE,
@@ -37,6 +37,8 @@ def _problem_of_work(error: Exception) -> Problem:
         )
     if isinstance(error, ArgumentError):
         return Problem(title="Arguments do not fit", status=400, detail=detail)
+    if isinstance(error, StateError):
+        return Problem(title="State not usable", status=409, detail=detail)
     if isinstance(error, PackageError):
         return Problem(title="Package not usable", status=422, detail=detail, digest=error.digest)
     if isinstance(error, ThingProblem):

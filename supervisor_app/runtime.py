@@ -11,8 +11,9 @@ is noted on the call, and the store's deadline is set to now.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,16 @@ import wasmtime
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
 from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
+from supervisor_app.exported_state import PREFIX, with_state_exported
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
+from supervisor_app.kept_state import ModuleState, read_state, state_exports, write_state
 from supervisor_app.short_calls import keep_lock
 from supervisor_app.watch import Watch
 
 WASM_MAGIC = b"\0asm"
-ENGINE_TAG = f"wasmtime-{version('wasmtime')}"
+ENGINE_TAG = f"wasmtime-{version('wasmtime')}-1"
 _MAX_WASM_STACK_BYTES = 512 * 1024
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
@@ -58,10 +61,18 @@ def compile_file(source: Path, target: Path) -> None:
     if not binary.startswith(WASM_MAGIC):  # the engine would take WAT text as well
         raise CompileError("the file is not a WebAssembly binary: it does not begin with \\0asm")
     try:
-        module = wasmtime.Module(new_engine(), binary)
+        module = _compiled(binary)
     except wasmtime.WasmtimeError as error:
         raise CompileError(f"the module does not compile: {error}") from None
     target.write_bytes(module.serialize())
+
+
+def _compiled(binary: bytes) -> wasmtime.Module:
+    """Compile a module, so that what it keeps can be taken out of it."""
+    changed = with_state_exported(binary)
+    with suppress(wasmtime.WasmtimeError):
+        return wasmtime.Module(new_engine(), changed)
+    return wasmtime.Module(new_engine(), binary)
 
 
 def inspect_file(compiled: Path) -> ModuleInterface:
@@ -138,6 +149,41 @@ class Runtime:
         with self._lock:
             self._kept = {k: v for k, v in self._kept.items() if k[0] != slug}
 
+    def take_state(
+        self, state: tuple[str, str], compiled: Path, wait_seconds: float
+    ) -> ModuleState | None:
+        """Return what the instance of a module keeps, between two calls; None if there is none.
+
+        Raises:
+            StateError: it keeps what cannot be taken out of it.
+            TimeoutError: a call takes too long.
+        """
+        with self._lock:
+            kept = self._kept.get(state)
+        if kept is None:
+            return None
+        with held(kept.lock, wait_seconds):
+            return kept.take_state(compiled)
+
+    def restored(self, request: CallRequest, call: Call, state: ModuleState) -> "Slot":
+        """Return a slot with an instance that has a state, to be used by `keep`.
+
+        Raises:
+            StateError: the state does not fit.
+            CallFailedError: no instance can be made.
+        """
+        slot = Slot(self._functions)
+        names = slot.state_exports(request.compiled)
+        wanted = replace(request, prepare=lambda s, i: write_state(s, i, names, state))
+        self._run_in(slot, wanted, call)
+        return slot
+
+    def keep(self, slots: Mapping[tuple[str, str], "Slot | None"]) -> None:
+        """Have instances take the place of those that are kept; none is a fresh one."""
+        with self._lock:
+            kept = {key: slot for key, slot in self._kept.items() if key not in slots}
+            self._kept = {**kept, **{key: slot for key, slot in slots.items() if slot}}
+
     def _kept_for(self, state: tuple[str, str]) -> "Slot":
         with self._lock:
             if state not in self._kept:
@@ -192,13 +238,26 @@ class Slot:
                     if kept
                     else template.instantiate(store, runs_nothing=request.starts_without_code)
                 )
-                result = _enter(instance, store, request, call)
+                if request.prepare is None:
+                    result = _enter(instance, store, request, call)
+                else:
+                    result = request.prepare(store, instance)
             if request.state is not None:  # after a failure the state is not to be trusted
                 self._instance, is_kept = (store, instance), True
             return result
         finally:
             if not is_kept:
                 _close(store, call, template)
+
+    def state_exports(self, compiled: Path) -> tuple[str, ...]:
+        """Return the names by which a module exports what it keeps."""
+        return state_exports(_load(self.engine, compiled))
+
+    def take_state(self, compiled: Path) -> ModuleState | None:
+        """Return what the instance keeps; None if there is none."""
+        if self._instance is None:
+            return None
+        return read_state(*self._instance, self.state_exports(compiled))
 
     def _new_store(self, call: Call, request: CallRequest, needs_wasi: bool) -> wasmtime.Store:
         store = wasmtime.Store(self.engine)
@@ -356,6 +415,8 @@ def _interface_of(module: wasmtime.Module) -> ModuleInterface:
     functions: dict[str, FunctionType] = {}
     memory_bytes, has_memory = 0, False
     for export in module.exports:
+        if export.name.startswith(PREFIX):
+            continue  # it was added here
         function_type = _function_type(export.type)
         if function_type is not None:
             functions[export.name] = function_type

@@ -26,6 +26,7 @@ from supervisor_app.observations import Observations
 from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
+from supervisor_app.states import States
 from supervisor_app.statuses import Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
@@ -53,6 +54,7 @@ class Supervisor:
     descriptions: Descriptions
     joins: Joins
     triggers: Triggers
+    states: States
 
     @property
     def base(self) -> str:
@@ -215,6 +217,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
             settings.data_dir / "triggers",
             poll_seconds=max(settings.observe_seconds, 0.5),
         ),
+        States(runtime, packages, execution, settings.slot_wait_seconds),
     )
     installations.restore()
     if settings.td is not None:

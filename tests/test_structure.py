@@ -35,6 +35,7 @@ IMPORTERS = {
     },
     "wasmtime": {
         "supervisor_app/instance.py",
+        "supervisor_app/kept_state.py",
         "supervisor_app/runtime.py",
         "supervisor_app/short_calls.py",
         "orchestrator_app/packages/wasm_binary.py",

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.exposed_thing import rebased
 from supervisor_app.routes.context import installation_base, json_response, supervisor
+from supervisor_app.states import MEDIA_TYPE
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("deployments", __name__, url_prefix="/deployments")
@@ -44,3 +45,17 @@ def thing(slug: str) -> Response:
     """Return the completed TD of an installation."""
     document = supervisor().installations.get(slug).document
     return json_response(rebased(document, installation_base(slug)), TD_MEDIA_TYPE)
+
+
+@blueprint.get("/<slug>/state")
+def state(slug: str) -> Response:
+    """Return what the modules of an installation keep between their calls."""
+    content = supervisor().states.take(supervisor().installations.get(slug))
+    return Response(content, content_type=MEDIA_TYPE)
+
+
+@blueprint.put("/<slug>/state")
+def restore(slug: str) -> Response:
+    """Give the modules of an installation what the same modules have kept elsewhere."""
+    supervisor().states.restore(supervisor().installations.get(slug), request.get_data())
+    return Response(status=204)

@@ -1,0 +1,94 @@
+"""What an instance keeps between its calls, out of it and into another one.
+
+Its memory and its mutable globals are all that a module of numbers can keep. Tables that it
+changed, references and open files are not among it.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import wasmtime
+
+from supervisor_app.errors import StateError
+from supervisor_app.exported_state import MEMORY, PREFIX
+from supervisor_app.instance import Instance
+
+_PAGE_BYTES = 65536
+_FORMATS = {"i32": "<i", "i64": "<q", "f32": "<f", "f64": "<d"}
+
+
+@dataclass(frozen=True)
+class ModuleState:
+    """The state of one instance.
+
+    Attributes:
+        memory: all of its linear memory; None if it has none.
+        numbers: the type and the bytes (little endian) of each mutable global, by its export.
+    """
+
+    memory: bytes | None = None
+    numbers: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
+
+
+def state_exports(module: wasmtime.Module) -> tuple[str, ...]:
+    """Return the names by which a module exports its state.
+
+    Raises:
+        StateError: it keeps what cannot be taken out of it.
+    """
+    names = []
+    for export in module.exports:
+        if export.name.startswith(PREFIX):
+            names.append(export.name)
+            _check_type(export)
+    return tuple(names)
+
+
+def read_state(store: wasmtime.Store, instance: Instance, names: Sequence[str]) -> ModuleState:
+    """Return the state of an instance that runs nothing."""
+    memory, numbers = None, {}
+    for name in names:
+        item = instance.get(name)
+        if name == MEMORY:
+            memory = bytes(item.read(store, 0, item.data_len(store)))
+        else:
+            kind = str(item.type(store).content)
+            numbers[name] = kind, struct.pack(_FORMATS[kind], item.value(store))
+    return ModuleState(memory, numbers)
+
+
+def write_state(
+    store: wasmtime.Store, instance: Instance, names: Sequence[str], state: ModuleState
+) -> None:
+    """Put a state into a fresh instance.
+
+    Raises:
+        StateError: it is not the state of such an instance, or has no room.
+    """
+    wanted = {name for name in names if name != MEMORY}
+    if wanted != set(state.numbers) or (MEMORY in names) != (state.memory is not None):
+        raise StateError("the state has other parts than the module")
+    if state.memory is not None:
+        _write_memory(store, instance.get(MEMORY), state.memory)
+    for name, (kind, content) in state.numbers.items():
+        item = instance.get(name)
+        if str(item.type(store).content) != kind or len(content) != struct.calcsize(_FORMATS[kind]):
+            raise StateError(f"{name} is no {kind} of the module")
+        item.set_value(store, getattr(wasmtime.Val, kind)(*struct.unpack(_FORMATS[kind], content)))
+
+
+def _write_memory(store: wasmtime.Store, memory: wasmtime.Memory, content: bytes) -> None:
+    missing = len(content) - memory.data_len(store)
+    if missing < 0 or missing % _PAGE_BYTES:
+        raise StateError(f"the module has no memory of {len(content)} bytes")
+    try:
+        memory.grow(store, missing // _PAGE_BYTES)
+    except wasmtime.WasmtimeError as error:
+        raise StateError(f"there is no room for {len(content)} bytes of memory: {error}") from None
+    memory.write(store, content, 0)
+
+
+def _check_type(export: wasmtime.ExportType) -> None:
+    if isinstance(export.type, wasmtime.GlobalType) and str(export.type.content) not in _FORMATS:
+        raise StateError(f"the module keeps a global of type {export.type.content}")

@@ -1,0 +1,189 @@
+"""What a module keeps, taken from one device and put into another."""
+
+import io
+import json
+import zipfile
+
+import pytest
+import wasmtime
+
+from supervisor_app.exported_state import PREFIX, with_state_exported
+
+NUMBER = {"type": "integer"}
+URL = "/deployments/d/state"
+COUNTER = """(module
+  (memory 1 4)
+  (global $n (mut i32) (i32.const 7)) (global $k i32 (i32.const 3))
+  (global $big (mut i64) (i64.const 0)) (global $half (mut f64) (f64.const 0.5))
+  (func (export "count") (result i32)
+    (global.set $n (i32.add (global.get $n) (i32.const 1)))
+    (global.set $big (i64.add (global.get $big) (i64.const 1099511627776)))
+    (global.set $half (f64.mul (global.get $half) (f64.const -2)))
+    (if (i32.eq (global.get $n) (i32.const 9)) (then (drop (memory.grow (i32.const 1)))))
+    (i32.store (i32.mul (i32.sub (memory.size) (i32.const 1)) (i32.const 65536)) (global.get $n))
+    (global.get $n))
+  (func (export "sum") (result f64)
+    (f64.add (global.get $half) (f64.add (f64.convert_i64_s (global.get $big))
+      (f64.convert_i32_s (i32.add (i32.load (i32.const 0)) (i32.load (i32.const 65536))))))))"""
+ACTIONS = {
+    "count": {"wasmiot:entrypoint": "count", "output": NUMBER, "synchronous": True},
+    "sum": {"wasmiot:entrypoint": "sum", "output": {"type": "number"}, "synchronous": True},
+}
+
+
+@pytest.fixture
+def start(make_device):
+    """Return a function that starts a device with a counter."""
+
+    def start(wat=COUNTER, is_stateful=True, **settings):
+        device = make_device(**settings)
+        response = device.put("d", wat, is_stateful=is_stateful, actions=ACTIONS)
+        assert response.status_code == 201, response.text
+        return device
+
+    return start
+
+
+def call(device, action="count"):
+    """Invoke an action."""
+    return device.client.post(f"/deployments/d/actions/{action}").json
+
+
+def changed(archive, name="state.json", **members):
+    """Return an archive whose index has other members in its one module."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as old:
+        files = {n: old.read(n) for n in old.namelist()}
+    index = json.loads(files["state.json"])
+    index["modules"][0] |= members
+    files["state.json"] = json.dumps(index).encode()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
+        for each, content in files.items():
+            new.writestr(each, content)
+    return made.getvalue()
+
+
+def test_counter_moves(start):
+    """A counter goes on where it was, on another device: memory that has grown, and globals."""
+    here, there = start(), start()
+    for expected in (8, 9, 10):
+        assert call(here) == expected
+    answer = here.client.get(URL)
+    assert (answer.status_code, answer.content_type) == (200, "application/zip")
+    assert there.client.put(URL, data=answer.data).status_code == 204
+    assert call(there, "sum") == call(here, "sum")
+    assert (call(there), call(here)) == (11, 11)
+
+
+def test_state_before_the_first_call(start):
+    """What has not run yet keeps nothing: who gets that begins anew."""
+    here, there = start(), start()
+    assert call(there) == 8
+    assert there.client.put(URL, data=here.client.get(URL).data).status_code == 204
+    assert call(there) == 8
+
+
+def test_state_of_another_module(start):
+    """The state of another binary is refused, and nothing changes."""
+    here = start(COUNTER.replace("(i32.const 7)", "(i32.const 70)"))
+    there = start()
+    assert [call(here), call(there)] == [71, 8]
+    response = there.client.put(URL, data=here.client.get(URL).data)
+    assert (response.status_code, "sha256:" in response.json["detail"]) == (409, True)
+    assert call(there) == 9
+
+
+def test_state_without_room(start):
+    """A memory that a call may not have here is refused, and nothing changes."""
+    here, there = start(), start(memory_bytes=65536)
+    for _ in range(3):
+        call(here)
+    assert call(there) == 8
+    response = there.client.put(URL, data=here.client.get(URL).data)
+    assert response.status_code == 409
+    assert call(there) == 9
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"globals": {}}, 409),
+        ({"globals": {"x": ["i32", "00000000"]}}, 409),
+        ({"globals": 5}, 400),
+        ({"memory": "memory-9"}, 400),
+        ({"memory": None}, 409),
+        ({"digest": "sha256:0"}, 409),
+    ],
+)
+def test_state_that_is_damaged(start, members, code):
+    """A state that is not what a module keeps is refused, and nothing changes."""
+    device = start()
+    assert call(device) == 8
+    archive = changed(device.client.get(URL).data, **members)
+    assert device.client.put(URL, data=archive).status_code == code
+    assert call(device) == 9
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\0" * 100])
+def test_what_is_no_state(start, content):
+    """Bytes that are no archive are refused."""
+    assert start().client.put(URL, data=content).status_code == 400
+
+
+def test_archive_that_was_cut(start):
+    """An archive that lacks a part, or has another byte in it, is refused."""
+    device = start()
+    call(device)
+    whole = device.client.get(URL).data
+    place = whole.index(b"memory-0") + 12
+    spoilt = whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :]
+    for archive in (whole[:-10], spoilt):
+        assert device.client.put(URL, data=archive).status_code == 400
+
+
+@pytest.mark.parametrize("method", ["get", "put"])
+def test_nothing_is_kept(start, method):
+    """An installation whose modules keep nothing has no state."""
+    device = start(is_stateful=False)
+    assert getattr(device.client, method)(URL).status_code == 404
+
+
+def test_global_that_is_no_number(start):
+    """A module that keeps a reference says so, instead of losing it."""
+    wat = """(module (global $r (mut funcref) (ref.null func))
+      (func (export "count") (result i32) (i32.const 1))
+      (func (export "sum") (result f64) (f64.const 1)))"""
+    device = start(wat)
+    call(device)
+    response = device.client.get(URL)
+    assert (response.status_code, "funcref" in response.json["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(
+    "wat",
+    [
+        "(module)",
+        "(module (memory 1))",
+        "(module (global i32 (i32.const 1)) (global (mut i32) (global.get 0)) (func) (start 0))",
+        '(module (import "m" "f" (func)) (memory (export "memory") 1) (data (i32.const 0) "x"))',
+        "(module (global (mut f32) (f32.const 1)) (table 1 funcref) (elem (i32.const 0) 0) (func))",
+        "(module (global (mut i64) (i64.add (i64.const -1) (i64.const 200000))))",
+        "(module (global (mut v128) (v128.const i32x4 1 2 3 4)))",
+    ],
+)
+def test_exports_are_added(wat):
+    """Whatever a module is made of, it stays valid, and is otherwise as it was."""
+    binary = bytes(wasmtime.wat2wasm(wat))
+    changed_ = with_state_exported(binary)
+    before, after = (wasmtime.Module(wasmtime.Engine(), b) for b in (binary, changed_))
+    added = [e.name for e in after.exports if e.name.startswith(PREFIX)]
+    assert [e.name for e in before.exports] + added == [e.name for e in after.exports]
+    is_known = "v128" not in wat and wat != "(module)"
+    assert bool(added) == is_known
+
+
+@pytest.mark.parametrize("cut", [9, 12, 20])
+def test_module_that_is_cut_off(cut):
+    """What cannot be read is left to the engine to refuse."""
+    binary = bytes(wasmtime.wat2wasm(COUNTER))[:cut]
+    assert with_state_exported(binary) == binary
