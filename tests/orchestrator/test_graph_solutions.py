@@ -132,3 +132,23 @@ def test_the_context_of_a_step_of_a_thing_may_be_pinned(diamond):
     solved = diamond.post("/manifests?dry-run=true", json={**MANIFEST, "sequence": steps})
     devices = [p["device"] for p in solved.get_json()["placements"]]
     assert devices[4] == "urn:ex:yard"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("wasmiot:uses ; sh:maxCount 0", 422),
+        ("prov:wasInformedBy ; sh:maxCount 1", 422),
+        ("prov:wasInformedBy ; sh:maxCount 2", 200),
+    ],
+)
+def test_policies_see_edges_and_things(diamond, path, status):
+    """An operator may forbid what uses Things, or what joins too much."""
+    policy = f"""@prefix sh: <http://www.w3.org/ns/shacl#> .
+@prefix prov: <http://www.w3.org/ns/prov#> .
+@prefix wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#> .
+[] a sh:NodeShape ; sh:targetSubjectsOf wasmiot:stepIndex ;
+    sh:property [ sh:path {path} ; sh:message "not so" ] ."""
+    put = diamond.put("/policies/p", data=policy, content_type="text/turtle")
+    assert put.status_code == 201
+    assert diamond.get("/manifests/diamond/solution").status_code == status
