@@ -1,13 +1,13 @@
 """What is deployed on this device: installed as a whole or not at all, kept over restarts."""
 
-import importlib
 import json
 import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from supervisor_app.document_check import checked
 from supervisor_app.errors import PackageError, SupervisorError
 from supervisor_app.exposed_thing import complete
 from supervisor_app.installation import Installation, Module, Package
@@ -19,9 +19,6 @@ from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding, Report
-
-if TYPE_CHECKING:  # it brings the checkers of graphs: loaded when a TD comes, not while idle
-    from wasmiot_td.thing_description import LoadedDocument
 
 _log = logging.getLogger(__name__)
 
@@ -115,10 +112,7 @@ class Installations:
 
     def _accept(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> dict[str, Any]:
         source = parse_document(document) if isinstance(document, bytes) else document
-        completed = complete(source, slug=slug, device_id=self._device_id, base=base)
-        thing_description = importlib.import_module("wasmiot_td.thing_description")
-        loaded: LoadedDocument = thing_description.load(completed, strict=True)
-        return loaded.document
+        return checked(complete(source, slug=slug, device_id=self._device_id, base=base))
 
     def _prepare(self, installation: Installation) -> Installation:
         """Have every package of an installation ready to run."""
