@@ -165,8 +165,8 @@ class Invocations:
         active = dict(self._active)
         return [active[s.id].status if s.id in active else s for s in found]
 
-    def cancel(self, status: Status) -> None:
-        """Stop an invocation; one that has ended is forgotten."""
+    def cancel(self, status: Status) -> Invocation | None:
+        """Stop an invocation and return it; one that has ended is forgotten."""
         invocation = self._active.get(status.id)
         if invocation is None:
             self._statuses.remove(status.id)
@@ -176,6 +176,7 @@ class Invocations:
             )
             if invocation.on_cancel is not None:
                 invocation.on_cancel()
+        return invocation
 
     def remove_installation(self, slug: str) -> None:
         """Stop and forget every invocation of an installation."""
@@ -234,12 +235,22 @@ class Invocations:
             keep_as=self._statuses.output_path(status.id),
             context=invocation.context.child(),
         )
-        fed = self._feed(invocation.operation, outcome, invocation.context.child())
+        fed = self._fed(invocation, outcome)
         members = {**_members_of(outcome), **fed}
         state = "failed" if "error" in fed else "completed"
         status = status.with_members(status=state, timeEnded=now(), **members)
         media_type = outcome.media_type if outcome.file else ""
         return Status(status.id, status.slug, status.action, status.members, media_type)
+
+    def _fed(self, invocation: Invocation, outcome: Outcome) -> dict[str, Any]:
+        """Send an outcome on, unless somebody has cancelled meanwhile."""
+        call = invocation.call
+        if call.failure is not None:
+            raise call.failure
+        fed = self._feed(invocation.operation, outcome, invocation.context.child())
+        if call.failure is not None:
+            return {**fed, "error": problem_of(call.failure).to_document()}
+        return fed
 
     def _end(self, invocation: Invocation, status: Status) -> None:
         invocation.status = status

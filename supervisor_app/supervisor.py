@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from supervisor_app.call import Limits
+from supervisor_app.cancelling import Cancelling
 from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
 from supervisor_app.directory import Directory
@@ -27,7 +28,7 @@ from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
 from supervisor_app.states import States
-from supervisor_app.statuses import Statuses
+from supervisor_app.statuses import Status, Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
 from supervisor_app.triggers import Triggers
@@ -55,6 +56,7 @@ class Supervisor:
     joins: Joins
     triggers: Triggers
     states: States
+    cancelling: Cancelling
 
     @property
     def base(self) -> str:
@@ -107,6 +109,10 @@ class Supervisor:
         self._follow()
         return is_new
 
+    def cancel(self, status: Status) -> None:
+        """Stop an invocation and what it has begun elsewhere; one that has ended is forgotten."""
+        self.cancelling.pass_on(self.invocations.cancel(status), status.members)
+
     def begin(self) -> None:
         """Start what goes on by itself, of what was installed before."""
         self._follow()
@@ -126,6 +132,7 @@ class Supervisor:
     def close(self) -> None:
         """Stop what runs and close what is open."""
         self.triggers.close()
+        self.cancelling.close()
         self.observations.close()
         self.descriptions.close()
         self.joins.close()
@@ -147,6 +154,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     lasting = transport or stream_transport()
+    quick = transport or HttpTransport(timeout_seconds=min(settings.remote_seconds, 5.0))
     transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
     directory = Directory(settings.directory, transport) if settings.directory else None
     descriptions = Descriptions(transport, settings.data_dir / "descriptions")
@@ -218,6 +226,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
             poll_seconds=max(settings.observe_seconds, 0.5),
         ),
         States(runtime, packages, execution, settings.slot_wait_seconds),
+        Cancelling(quick),
     )
     installations.restore()
     if settings.td is not None:

@@ -64,8 +64,8 @@ def query(slug: str, name: str, invocation: str) -> Response:
 
 @blueprint.delete("/<name>/<invocation>")
 def cancel(slug: str, name: str, invocation: str) -> Response:
-    """Stop an invocation; one that has ended is forgotten."""
-    supervisor().invocations.cancel(_status(slug, name, invocation))
+    """Stop an invocation and what it has begun elsewhere; one that has ended is forgotten."""
+    supervisor().cancel(_status(slug, name, invocation))
     return Response(status=204)
 
 
