@@ -1,7 +1,7 @@
 """The process that parses and answers strangers' queries, over a copy of the graph.
 
-A program of its own: it reads one request a line from its input, and writes one line of JSON
-and then the bytes of the result. It has no network, and may be killed at any time; a query that
+A program of its own: it says that it is ready, reads one request a line from its input, and writes
+one line of JSON and then the bytes of the result. It has no network, and may be killed at any time; a query that
 overflows the parser's stack, or never ends, takes only this process with it.
 Beside `store.py`, the only import of pyoxigraph.
 """
@@ -162,6 +162,8 @@ def main() -> None:
     _confine()
     threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
     worker = Worker()
+    sys.stdout.buffer.write(b"ready\n")
+    sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:
         header, body = worker.reply(json.loads(line))
         header["length"] = len(body)

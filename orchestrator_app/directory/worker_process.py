@@ -39,6 +39,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self.is_slowed = False
+        self._is_ready = False
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_WORKER)],
             stdin=subprocess.PIPE,
@@ -53,6 +54,8 @@ class WorkerProcess:
 
     def ask(self, request: dict[str, Any], limits: TimeLimits) -> tuple[dict[str, Any], bytes]:
         """Send a request and return header and body; out of time, the process is killed."""
+        if not self._is_ready:  # the time of the first query does not begin before
+            self._is_ready = bool(self._stdout.readline())
         answered, killed_for = threading.Event(), list[str]()
         watch = threading.Thread(target=self._watch, args=(limits, answered, killed_for))
         watch.start()
