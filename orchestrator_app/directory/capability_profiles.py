@@ -5,12 +5,15 @@ with the number of devices. Derived when a device's TD is stored; never taken fr
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
 
-from rdflib import RDF
+from rdflib import RDF, XSD
 
 from wasmiot_td.namespaces import WASMIOT
+from wasmiot_td.units import convert
 
 PROFILE_PREFIX = "urn:wasmiot:capability-profile:"
 
@@ -52,6 +55,19 @@ def profile_of(thing_id: str, types: Collection[str], n_triples: bytes) -> Capab
     ]
     link = f"<{thing_id}> {WASMIOT.capabilityProfile.n3()} <{iri}> .\n"
     return CapabilityProfile(iri, "".join(lines).encode(), link.encode())
+
+
+def memory_of(document: Mapping[str, Any]) -> bytes:
+    """Return the memory of a device in bytes as N-Triples, where it says it in another unit."""
+    stated = document.get("wasmiot:memory")
+    if not isinstance(stated, Mapping) or "wasmiot:memoryBytes" in document:
+        return b""
+    try:
+        in_bytes = convert(Fraction(str(stated["value"])), str(stated["unit"]), "unit:BYTE")
+    except (ValueError, KeyError, OverflowError):
+        return b""
+    number = f'"{int(in_bytes)}"^^{XSD.integer.n3()}'
+    return f"<{document['id']}> {WASMIOT.memoryBytes.n3()} {number} .\n".encode()
 
 
 def profile_id(provided: Collection[str]) -> str:

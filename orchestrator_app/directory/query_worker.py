@@ -1,8 +1,8 @@
 """The process that parses and answers strangers' queries, over a copy of the graph.
 
 A program of its own: it says that it is ready, reads one request a line from its input, and writes
-one line of JSON and then the bytes of the result. It has no network, and may be killed at any time; a query that
-overflows the parser's stack, or never ends, takes only this process with it.
+one line of JSON and then the bytes of the result. It has no network, and may be killed at any
+time; a query that overflows the parser's stack, or never ends, takes only this process with it.
 Beside `store.py`, the only import of pyoxigraph.
 """
 

@@ -1,14 +1,16 @@
 """Keep introduced Things fresh: ask each now and then whether its description has changed.
 
 What DNS-SD introduced is registered for a while only, and every answer of the Thing renews that;
-so a Thing that vanishes without a goodbye expires.
+so a Thing that vanishes without a goodbye expires. A Thing Link is not registered: what it links
+to is introduced in its place, and goes when it goes (W3C WoT Discovery, clause 7.1).
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urljoin
 
 from orchestrator_app.directory.registration import INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
@@ -19,6 +21,13 @@ from wasmiot_td.transport import DOCUMENT_TYPES, Response
 
 DNS_SD = "dns-sd"
 LEASE_INTERVALS = 3
+MOST_LINKS = 100
+"""How many descriptions one announcement may lead to, however its links lead on."""
+
+_THING_LINK = frozenset(
+    ("ThingLink", "discovery:ThingLink", "https://www.w3.org/2022/wot/discovery#ThingLink")
+)
+_LINKED = " by link: "  # after the name of a service, before a URL
 
 _log = logging.getLogger(__name__)
 
@@ -44,12 +53,14 @@ class Introduced:
         id: its id; empty as long as the description could not be had.
         entity_tag: the ETag of the description that is registered.
         due: the monotonic time at which to ask again.
+        linked_by: the URL of the Thing Link that led here; empty for what announced itself.
     """
 
     url: str
     id: str = ""
     entity_tag: str = ""
     due: float = 0.0
+    linked_by: str = ""
 
 
 class IntroducedThings:
@@ -78,14 +89,18 @@ class IntroducedThings:
     def forget(self, name: str) -> None:
         """Drop a Thing that said goodbye, if it was introduced this way."""
         known = self._known.pop(name, None)
-        if known is not None and self._is_introduced(known):
+        if known is None:
+            return
+        self._forget_linked(name, known.url)
+        if self._is_introduced(known):
             self._parts.directory.delete(known.id)
             _log.info("goodbye id=%s", known.id)
 
     def refresh(self) -> None:
         """Ask the Things that are due whether their descriptions have changed."""
         for name, known in list(self._known.items()):
-            if known.due > self._now() or self._is_registered_otherwise(known):
+            is_due = name in self._known and known.due <= self._now()
+            if not is_due or self._is_registered_otherwise(known):
                 continue
             try:
                 self._ask(name, known)
@@ -99,15 +114,47 @@ class IntroducedThings:
         response = self._parts.transport.request("GET", known.url, headers=headers)
         if tag and response.status == 304:
             self._parts.directory.patch(known.id, b"{}")
+            return
+        description = _description(known, response.checked())
+        if _is_link(description):
+            self._follow(name, known, description)
         else:
-            thing_id = self._register(known, response.checked())
+            thing_id = self._register(known, description)
             tag = response.headers.get("etag", "")
             self._known[name] = replace(self._known[name], id=thing_id, entity_tag=tag)
 
-    def _register(self, known: Introduced, response: Response) -> str:
-        description = response.json()
-        if not isinstance(description, dict):
-            raise ThingProblem(f"{known.url} is not a JSON object", known.url, response.status, {})
+    def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> None:
+        """Introduce what a Thing Link links to, each once, and forget what it no longer does."""
+        if self._is_introduced(link):  # it was a Thing before
+            self._parts.directory.delete(link.id)
+        origin = name.partition(_LINKED)[0]
+        urls = set(_linked_urls(description, link.url))
+        self._forget_linked(name, link.url, urls)
+        for url in sorted(urls):
+            if url in self._urls_of(origin) or len(self._urls_of(origin)) > MOST_LINKS:
+                continue
+            linked = f"{origin}{_LINKED}{url}"
+            try:
+                self._ask(linked, Introduced(url, linked_by=link.url))
+            except (WasmiotError, ProblemError) as error:
+                _log.info("link_not_followed url=%s error=%s", url, error)
+
+    def _urls_of(self, origin: str) -> set[str]:
+        """Return where one announcement has led to already."""
+        return {k.url for name, k in self._known.items() if name.partition(_LINKED)[0] == origin}
+
+    def _forget_linked(self, name: str, link_url: str, kept: Collection[str] = ()) -> None:
+        """Forget what was introduced by a link only that has gone, or no longer names it."""
+        origin = name.partition(_LINKED)[0]
+        for other, known in list(self._known.items()):
+            is_linked = known.linked_by == link_url and known.url not in kept
+            if is_linked and other.startswith(f"{origin}{_LINKED}") and other in self._known:
+                del self._known[other]
+                self._forget_linked(name, known.url)
+                if self._is_introduced(known):
+                    self._parts.directory.delete(known.id)
+
+    def _register(self, known: Introduced, description: dict[str, Any]) -> str:
         ttl_seconds = LEASE_INTERVALS * self._interval_seconds
         description["registration"] = {"ttl": ttl_seconds}
         if known.id:
@@ -125,3 +172,26 @@ class IntroducedThings:
     def _is_registered_otherwise(self, known: Introduced) -> bool:
         thing = self._parts.directory.get(known.id) if known.id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) != DNS_SD
+
+
+def _description(known: Introduced, response: Response) -> dict[str, Any]:
+    description = response.json()
+    if not isinstance(description, dict):
+        raise ThingProblem(f"{known.url} is not a JSON object", known.url, response.status, {})
+    return description
+
+
+def _is_link(description: dict[str, Any]) -> bool:
+    types = description.get("@type", ())
+    return not _THING_LINK.isdisjoint([types] if isinstance(types, str) else types)
+
+
+def _linked_urls(description: dict[str, Any], url: str) -> Iterator[str]:
+    """Yield where the descriptions are that a Thing Link links to."""
+    links = description.get("links")
+    base = urljoin(url, str(description.get("base", "")))
+    for link in links if isinstance(links, list) else ():
+        if isinstance(link, dict) and link.get("rel") == "describedby":
+            target = urljoin(base, str(link.get("href", "")))
+            if target.startswith(("http://", "https://")):
+                yield target

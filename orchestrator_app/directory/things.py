@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator_app.directory.capability_profiles import profile_of
+from orchestrator_app.directory.capability_profiles import memory_of, profile_of
 from orchestrator_app.directory.claims import foreign_claims
 from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
@@ -162,7 +162,7 @@ class Directory:
                 loaded,
                 kind="thing",
                 registration=registration,
-                extra_triples=profile.link if profile else b"",
+                extra_triples=profile.link + memory_of(loaded.document) if profile else b"",
                 shared_graphs={profile.id: profile.triples} if profile else None,
             )
             thing = StoredDocument(loaded.id, "thing", loaded.document, registration)

@@ -59,6 +59,12 @@ class Scene:
     parts: Parts
     things: IntroducedThings
     clock: list
+    apps: dict
+    documents: dict = field(default_factory=dict)
+
+    def ids(self):
+        """Return the ids of what is registered."""
+        return {thing.id for thing in self.parts.directory.page()}
 
     def later(self):
         """Let it become time to ask again."""
@@ -78,11 +84,12 @@ def scene(thing):
     start = datetime(2026, 1, 1, tzinfo=UTC)
     lamp = Lamp(thing("lamp", id="urn:ex:lamp"))
     directory = Directory(store, now=lambda: start + timedelta(seconds=clock[0]))
-    transport = WsgiTransport({"http://lamp.example": lamp.app()})
+    apps = {"http://lamp.example": lamp.app()}
+    transport = WsgiTransport(apps)
     parts = Parts(directory, transport)
     things = IntroducedThings(parts, INTERVAL_SECONDS, now=lambda: clock[0])
     things.note("lamp", URL)
-    yield Scene(lamp, parts, things, clock)
+    yield Scene(lamp, parts, things, clock, apps)
     store.close()
 
 
@@ -145,6 +152,63 @@ def test_a_thing_that_does_not_answer_yet_is_asked_later(scene):
     scene.things.forget("lamp")
     scene.later()
     assert scene.title() == "lamp"
+
+
+def link_to(*hrefs):
+    """Return a Thing Link."""
+    return {
+        "@context": [
+            "https://www.w3.org/2022/wot/td/v1.1",
+            "https://www.w3.org/2022/wot/discovery",
+        ],
+        "@type": "ThingLink",
+        "id": "urn:ex:link",
+        "title": "link",
+        "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
+        "security": ["nosec_sc"],
+        "links": [
+            {"rel": "describedby", "href": href, "type": "application/td+json"} for href in hrefs
+        ],
+    }
+
+
+@pytest.fixture
+def linked(scene, thing):
+    """A scene in which two Things and two Thing Links, which link to each other, stand around."""
+    scene.documents = {
+        "a": thing("a", id="urn:ex:a"),
+        "b": thing("b", id="urn:ex:b"),
+        "first": link_to("a", "/second"),
+        "second": link_to("b", "first", "ftp://elsewhere/td", "missing"),
+    }
+    app = Flask("others")
+    app.add_url_rule("/<name>", view_func=lambda name: scene.documents[name], endpoint="td")
+    scene.apps["http://others.example"] = app
+    scene.things.forget("lamp")
+    return scene
+
+
+def test_a_thing_link_leads_to_what_it_links_to(linked):
+    """Once each, also where links lead in a circle; the link itself is no Thing."""
+    linked.things.note("link", "http://others.example/first")
+    linked.later()
+    assert linked.ids() == {"urn:ex:a", "urn:ex:b"}
+
+
+def test_what_is_no_longer_linked_goes_and_what_is_new_comes(linked):
+    """A round asks the link again."""
+    linked.things.note("link", "http://others.example/first")
+    linked.documents["first"] = link_to("b")
+    linked.later()
+    assert linked.ids() == {"urn:ex:b"}
+
+
+def test_a_goodbye_of_a_link_is_one_of_what_it_linked_to(linked):
+    """Nobody else has announced it."""
+    linked.things.note("link", "http://others.example/first")
+    linked.things.forget("link")
+    linked.later()
+    assert linked.ids() == set()
 
 
 def test_an_anonymous_thing_keeps_the_id_it_was_given(scene):
