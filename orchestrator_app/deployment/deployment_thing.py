@@ -47,8 +47,7 @@ class Plan:
     @property
     def input(self) -> Mapping[str, Any] | None:
         """What one source takes, or what several do by their names; None if none does."""
-        takers = self.deployment.graph.takers
-        return self._schema({step: self.models[step]["input"] for step in takers})
+        return self._schema(self.deployment.open_inputs)
 
     @property
     def output(self) -> Mapping[str, Any] | None:

@@ -21,6 +21,7 @@ from orchestrator_app.deployment.names import (
     standby_name,
     trigger_name,
 )
+from orchestrator_app.deployment.open_input import open_input
 from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.solution import Placement, Solution
@@ -71,6 +72,7 @@ class Deployment:
         standbys: the actions of the stand-ins.
         standby_installations: the TDs of the stand-ins, by device.
         trigger: the TD of what starts it by itself, if anything does.
+        open_inputs: what is left to be given to whoever executes, by source.
     """
 
     slug: str
@@ -80,6 +82,7 @@ class Deployment:
     standbys: tuple[StepAction, ...] = ()
     standby_installations: Mapping[str, Document] = field(default_factory=dict)
     trigger: Document | None = None
+    open_inputs: Mapping[int, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,14 @@ class Draft:
         placements = self.solution.placements
         names = tuple(p.name or p.entrypoint for p in placements)
         inputs = tuple(p.inputs for p in placements)
-        takers = [i for i, edges in enumerate(inputs) if not edges and "input" in self.models[i]]
-        return StepGraph(names, inputs, tuple(takers))
+        return StepGraph(names, inputs, tuple(self.open_inputs))
+
+    @property
+    def open_inputs(self) -> dict[int, Document]:
+        """What is left to be given to steps that no other feeds, by step."""
+        pairs = enumerate(zip(self.models, self.solution.placements, strict=True))
+        found = {i: open_input(model, placement) for i, (model, placement) in pairs}
+        return {i: schema for i, schema in found.items() if schema is not None}
 
     def reserves(self) -> list[Placement]:
         """Return the steps that have a stand-in, placed there.
@@ -156,6 +165,7 @@ def compose(draft: Draft, names: Names | None = None) -> Deployment:
         stand_ins,
         _installations(reserves, stand_ins, sources),
         _trigger(draft.solution.trigger, sources),
+        draft.open_inputs,
     )
 
 

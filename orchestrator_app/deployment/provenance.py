@@ -36,7 +36,10 @@ def triples(subject: str, slug: str, status: Status) -> bytes:
         for value in sorted({entry[key] for entry in trace if key in entry}):
             lines.append(_line(subject, predicate, _iri(value)))
     for index, entry in enumerate(trace):
-        lines += _step(subject, f"{subject}#/trace/{index}", entry)
+        step = f"{subject}#/trace/{index}"
+        lines += _step(subject, step, entry)
+        for before in entry.get("after", ()):
+            lines += _edge(step, f"{subject}#/trace/{before}", trace[before])
     return "".join(lines).encode("utf-8", "replace")
 
 
@@ -52,6 +55,14 @@ def _step(execution: str, step: str, entry: Mapping[str, Any]) -> Iterator[str]:
     if result and well_formed(result):
         yield _line(result, RDF.type, _iri(str(PROV.Entity)))
         yield _line(result, PROV.wasGeneratedBy, _iri(step))
+
+
+def _edge(step: str, before: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Say that a step took what another one gave."""
+    yield _line(step, PROV.wasInformedBy, _iri(before))
+    result = entry.get("outputUrl")
+    if result and well_formed(result):
+        yield _line(step, PROV.used, _iri(result))
 
 
 def _activity(subject: str, status: Status) -> Iterator[str]:

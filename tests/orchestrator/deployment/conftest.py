@@ -17,6 +17,7 @@ from orchestrator_app.services import Services
 from orchestrator_app.settings import Settings
 from wasmiot_td.call_context import CarryingTransport, input_headers, input_name, invocation_id
 from wasmiot_td.consumed_thing import ConsumedThing, WsgiTransport
+from wasmiot_td.errors import InteractionError
 
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 IMPORTS = {"read": '(import "dht" "getTemperature" (func (result f32)))', "double": ""}
@@ -135,9 +136,13 @@ class FakeDevice:
         try:
             output = self.results[affordance["wasmiot:entrypoint"]](given)
             status |= {"status": "running" if output is None else "completed", "output": output}
-            begun = [self._send(feed, output) for feed in affordance.get("wasmiot:feeds", ())]
+            feeds = affordance.get("wasmiot:feeds", ()) if output is not None else ()
+            begun = [self._send(feed, output) for feed in feeds]
             status |= {"resultUrl": begun[0]["href"]} if begun else {}
             status |= {"resultUrls": begun} if len(begun) > 1 else {}
+        except InteractionError as error:
+            problem = {"title": "Not passed on", "status": 502, "detail": str(error)}
+            status |= {"status": "failed", "error": problem}
         except ValueError as error:
             problem = {"title": "Trap", "status": 500, "detail": str(error)}
             status |= {"status": "failed", "error": problem}
@@ -223,6 +228,19 @@ class Yard:
             parameter, number = "(param f32)", "(local.get 0)"
         text = f"""(module {IMPORTS[name]} (memory (export "memory") {pages})
             (func (export "{name}") {parameter} (result f32) {number}))"""
+        self.upload_text(name, text, action)
+
+    def upload_join(self, name: str) -> None:
+        """Upload a function of two numbers, `left` and `right`."""
+        members = {"left": {"type": "number"}, "right": {"type": "number"}}
+        given = {"type": "object", "properties": members, "required": ["left", "right"]}
+        action = {"wasmiot:entrypoint": name, "input": given, "output": {"type": "number"}}
+        text = f"""(module (memory (export "memory") 1)
+            (func (export "{name}") (param f32 f32) (result f32) (local.get 0)))"""
+        self.upload_text(name, text, action)
+
+    def upload_text(self, name: str, text: str, action: dict[str, Any]) -> None:
+        """Upload a module of one function."""
         model = {
             "@context": CONTEXT,
             "@type": ["tm:ThingModel", "wasmiot:Module"],
