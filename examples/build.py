@@ -20,7 +20,11 @@ COMMAND = (
 SOURCES: dict[str, tuple[str, ...]] = {
     "digit-reader/camera/camera.c": (),
     "digit-reader/digits/digits.c": ("-Wl,--initial-memory=2097152",),
+    "digit-check/ink.c": (),
+    "digit-check/judge.c": (),
     "lone-device/status.c": (),
+    "recurring/measure.c": (),
+    "thermostat/thermostat.c": (),
 }
 
 
