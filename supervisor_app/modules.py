@@ -6,9 +6,6 @@ this device only: what comes over the network is never loaded as machine code.
 
 import hashlib
 import os
-import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,13 +14,13 @@ from pathlib import Path
 
 from supervisor_app.binary import starts_without_code
 from supervisor_app.call import ModuleInterface
+from supervisor_app.compile import compile_apart
+from supervisor_app.engine import ENGINE_TAG
 from supervisor_app.errors import CompileError, PackageError
 from supervisor_app.installation import DIGEST_PREFIX, Package
-from supervisor_app.runtime import ENGINE_TAG, inspect_file
+from supervisor_app.runtime import inspect_file
 
 Fetch = Callable[[str, int], bytes]
-_MAX_MESSAGE_LENGTH = 1000
-_NO_MEMORY = re.compile("MemoryError|[Cc]annot allocate")
 
 
 class Packages:
@@ -129,21 +126,15 @@ class Packages:
                     path.unlink(missing_ok=True)
 
     def _compile(self, source: Path, target: Path, digest: str) -> None:
-        command = [sys.executable, "-m", "supervisor_app.compile"]
-        command += [str(source), str(target), str(self._compile_memory_bytes)]
         try:
-            done = subprocess.run(
-                command, capture_output=True, timeout=self._compile_seconds, check=False
+            compile_apart(
+                source,
+                target,
+                seconds=self._compile_seconds,
+                memory_bytes=self._compile_memory_bytes,
             )
-        except subprocess.TimeoutExpired:
-            message = f"the module takes longer than {self._compile_seconds:g} s to compile"
-            raise CompileError(message, digest) from None
-        if done.returncode != 0:
-            message = done.stderr.decode("utf-8", "replace").strip()[-_MAX_MESSAGE_LENGTH:]
-            if done.returncode < 0 or _NO_MEMORY.search(message):
-                room = self._compile_memory_bytes
-                message = f"the module does not compile within {room} bytes of memory"
-            raise CompileError(message or "the compiler ended abnormally", digest)
+        except CompileError as error:
+            raise CompileError(str(error), digest) from None
 
     def _check_size(self, size: int, digest: str) -> None:
         if size > self._max_bytes:

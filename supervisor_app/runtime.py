@@ -1,4 +1,4 @@
-"""Compile and run WebAssembly: the import of wasmtime.
+"""Run WebAssembly in wasmtime.
 
 A slot is an engine of its own, so that stopping one call leaves the others alone, with the host
 functions linked once. Each call gets a fresh store and a fresh instance in it.
@@ -12,9 +12,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ import wasmtime
 
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
 from supervisor_app.call_directory import held, stderr_of
-from supervisor_app.errors import ArgumentError, CallFailedError, CompileError
-from supervisor_app.exported_state import PREFIX, with_state_exported
+from supervisor_app.engine import load_compiled, new_engine
+from supervisor_app.errors import ArgumentError, CallFailedError
+from supervisor_app.exported_state import PREFIX
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
@@ -31,48 +31,10 @@ from supervisor_app.kept_state import ModuleState, read_state, state_exports, wr
 from supervisor_app.short_calls import keep_lock
 from supervisor_app.watch import Watch
 
-WASM_MAGIC = b"\0asm"
-ENGINE_TAG = f"wasmtime-{version('wasmtime')}-1"
-_MAX_WASM_STACK_BYTES = 512 * 1024
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
 _SHORT_SECONDS = 0.002
 _WASI = "wasi_snapshot_preview1"
-
-
-def new_engine() -> wasmtime.Engine:
-    """Return an engine; all have the same configuration, so that one compilation fits all."""
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    config.max_wasm_stack = _MAX_WASM_STACK_BYTES
-    config.parallel_compilation = False
-    config.wasm_threads = False  # a guest that waits on shared memory could not be stopped
-    config.shared_memory = False
-    return wasmtime.Engine(config)
-
-
-def compile_file(source: Path, target: Path) -> None:
-    """Compile a binary and write the machine code to a file.
-
-    Raises:
-        CompileError: it is not a module, or not one this engine can run.
-    """
-    binary = source.read_bytes()
-    if not binary.startswith(WASM_MAGIC):  # the engine would take WAT text as well
-        raise CompileError("the file is not a WebAssembly binary: it does not begin with \\0asm")
-    try:
-        module = _compiled(binary)
-    except wasmtime.WasmtimeError as error:
-        raise CompileError(f"the module does not compile: {error}") from None
-    target.write_bytes(module.serialize())
-
-
-def _compiled(binary: bytes) -> wasmtime.Module:
-    """Compile a module, so that what it keeps can be taken out of it."""
-    changed = with_state_exported(binary)
-    with suppress(wasmtime.WasmtimeError):
-        return wasmtime.Module(new_engine(), changed)
-    return wasmtime.Module(new_engine(), binary)
 
 
 def inspect_file(compiled: Path) -> ModuleInterface:
@@ -81,7 +43,7 @@ def inspect_file(compiled: Path) -> ModuleInterface:
     Raises:
         CompileError: the file was not compiled by this engine.
     """
-    return _interface_of(_load(new_engine(), compiled))
+    return _interface_of(load_compiled(new_engine(), compiled))
 
 
 class Runtime:
@@ -101,7 +63,7 @@ class Runtime:
     def check_imports(self, compiled: Path) -> list[str]:
         """Return why a module cannot be linked on this device; empty if it can."""
         slot = Slot(self._functions)
-        module = _load(slot.engine, compiled)
+        module = load_compiled(slot.engine, compiled)
         missing = [
             f"{i.module}.{i.name}" for i in _interface_of(module).imports if not slot.offers(i)
         ]
@@ -251,7 +213,7 @@ class Slot:
 
     def state_exports(self, compiled: Path) -> tuple[str, ...]:
         """Return the names by which a module exports what it keeps."""
-        return state_exports(_load(self.engine, compiled))
+        return state_exports(load_compiled(self.engine, compiled))
 
     def take_state(self, compiled: Path) -> ModuleState | None:
         """Return what the instance keeps; None if there is none."""
@@ -286,7 +248,7 @@ class Slot:
     def _template(self, compiled: Path) -> Template:
         ready = self._ready.get(compiled)
         if ready is None:
-            module = _load(self.engine, compiled)
+            module = load_compiled(self.engine, compiled)
             interface = _interface_of(module)
             needs_wasi = any(i.module == _WASI for i in interface.imports)
             pre = self.linker.instantiate_pre(module)
@@ -386,14 +348,6 @@ def _failure_of(error: Exception) -> Exception:
     if isinstance(error, HostFunctionError):
         return CallFailedError("host-function", str(error))
     return error
-
-
-def _load(engine: wasmtime.Engine, compiled: Path) -> wasmtime.Module:
-    """Load machine code that this device compiled; never anything that came from elsewhere."""
-    try:
-        return wasmtime.Module.deserialize_file(engine, str(compiled))
-    except wasmtime.WasmtimeError as error:
-        raise CompileError(f"{compiled.name} is not of this engine: {error}") from None
 
 
 def _wasi_config(directory: Path | None, *, is_kept: bool) -> wasmtime.WasiConfig:

@@ -31,9 +31,11 @@ IMPORTERS = {
         "orchestrator_app/store/older_layout.py",
         "orchestrator_app/store/oxigraph_store.py",
         "orchestrator_app/store/oxigraph_terms.py",
+        "orchestrator_app/store/remote_copy.py",
         "orchestrator_app/directory/query_worker.py",
     },
     "wasmtime": {
+        "supervisor_app/engine.py",
         "supervisor_app/instance.py",
         "supervisor_app/kept_state.py",
         "supervisor_app/runtime.py",

@@ -197,9 +197,13 @@ def test_any_value_in_any_place(device, place, value):
         assert on_disk(device) == [] or digest.endswith(on_disk(device)[0])
 
 
+SLOW_TO_COMPILE = "(local i32)" + "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))" * 20000
+
+
 def test_compiling_has_a_deadline(make_device):
     """A module that takes too long to compile is refused."""
-    response = make_device(compile_seconds=0.001).put("a", ONE, actions=F)
+    device = make_device(compile_seconds=0.001)
+    response = device.put("a", f'(module (func (export "f") {SLOW_TO_COMPILE}))', actions=F)
     assert (response.status_code, "to compile" in response.json["detail"]) == (422, True)
 
 

@@ -194,7 +194,9 @@ def test_limits_that_make_no_sense(device):
 
 
 def test_compiling_has_so_much_memory(make_device):
-    """A module that needs more memory to compile than the device gives is refused."""
-    device = make_device(compile_memory_bytes=48 * 1024 * 1024)
-    response = device.put("a", GROW, actions={})
+    """A module that needs more memory to compile than the device gives is refused, others not."""
+    device = make_device(compile_memory_bytes=64 * 1024 * 1024)
+    large = "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))" * 200_000
+    response = device.put("a", f'(module (func (export "f") (local i32) {large}))', actions={})
     assert (response.status_code, "of memory" in response.json["detail"]) == (422, True)
+    assert device.put("a", GROW, actions={}).status_code == 201
