@@ -127,6 +127,15 @@ class Observations:
             self._leave(joined, subscription)
             self._places.release()
 
+    def newest(self, operations: Sequence[Operation]) -> int:
+        """Return the number of the last change that is known of some operations; 0 without any."""
+        keys = {(o.slug, o.kind, o.name) for o in operations}
+        with self._lock:
+            known = [
+                w.changes[-1].number for k, w in self._watched.items() if k in keys and w.changes
+            ]
+        return max(known, default=0)
+
     def look_again(self, slug: str) -> None:
         """Read what is watched of an installation at once: something has been done to it."""
         for watched in list(self._watched.values()):

@@ -24,6 +24,7 @@ from supervisor_app.invocation import Invocations
 from supervisor_app.joins import Joins
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.observations import Observations
+from supervisor_app.poll_places import PollPlaces
 from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
@@ -57,6 +58,7 @@ class Supervisor:
     triggers: Triggers
     states: States
     cancelling: Cancelling
+    poll_places: PollPlaces
 
     @property
     def base(self) -> str:
@@ -227,6 +229,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         ),
         States(runtime, packages, execution, settings.slot_wait_seconds),
         Cancelling(quick),
+        PollPlaces(),
     )
     installations.restore()
     if settings.td is not None:

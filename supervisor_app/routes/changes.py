@@ -7,8 +7,9 @@ noticed. HEAD answers at once, for clients that try the form first (node-wot).
 Source: W3C WoT Profile, HTTP SSE Profile; HTML, clause 9.2 (server-sent events).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from flask import Response, request
 
@@ -43,12 +44,36 @@ def change_response(operations: Sequence[Operation]) -> Response:
         return Response(content_type=EVENT_STREAM if wants_stream() else JSON)
     stack = ExitStack()
     observations = supervisor().observations
-    subscription = stack.enter_context(observations.subscribed(operations, _last_told()))
-    body = _stream(subscription) if wants_stream() else _poll(subscription)
-    content_type = EVENT_STREAM if wants_stream() else JSON
-    response = Response(body, content_type=content_type, headers=_NO_CACHE)
+    if wants_stream():
+        subscription = stack.enter_context(observations.subscribed(operations, _last_told()))
+        response = Response(_stream(subscription), content_type=EVENT_STREAM, headers=_NO_CACHE)
+    else:
+        after, leave = _place(operations)
+        known = observations.newest(operations) if after is None else after
+        with _left_on_refusal(leave, known):
+            subscription = stack.enter_context(observations.subscribed(operations, after))
+        body = _poll(subscription, known, leave)
+        response = Response(body, content_type=JSON, headers=_NO_CACHE)
     response.call_on_close(stack.close)
     return response
+
+
+def _place(operations: Sequence[Operation]) -> tuple[int | None, Callable[[int], None]]:
+    """Return after which change a client's poll goes on, and what notes where it has got to."""
+    names = tuple((o.slug, o.kind, o.name) for o in operations)
+    client = (request.remote_addr, request.headers.get("User-Agent"), names)
+    places = supervisor().poll_places
+    told = _last_told()
+    return places.resume(client) if told is None else told, partial(places.leave, client)
+
+
+@contextmanager
+def _left_on_refusal(leave: Callable[[int], None], known: int) -> Iterator[None]:
+    try:
+        yield
+    except ProblemError:
+        leave(known)
+        raise
 
 
 def _last_told() -> int | None:
@@ -65,12 +90,16 @@ def _stream(subscription: Subscription) -> Iterator[str]:
             yield f"event: {change.name}\nid: {change.number}\ndata: {change.data}\n\n"
 
 
-def _poll(subscription: Subscription) -> Iterator[str]:
-    for change in _changes(subscription):
-        if change is not None:
-            yield change.data
-            return
-        yield " "
+def _poll(subscription: Subscription, told: int, leave: Callable[[int], None]) -> Iterator[str]:
+    try:
+        for change in _changes(subscription):
+            if change is not None:
+                yield change.data
+                told = change.number
+                return
+            yield " "
+    finally:  # also of a client that has gone away with nothing
+        leave(told)
 
 
 def _changes(subscription: Subscription) -> Iterator[Change | None]:

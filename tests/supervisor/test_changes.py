@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 import pytest
 import requests
 
+from supervisor_app.poll_places import PollPlaces
 from supervisor_app.routes import changes
 
 COUNTER = """(module (global $n (mut i32) (i32.const 0))
@@ -119,6 +121,48 @@ def test_long_poll(tank):
         level = 11 - level
         thread.join(0.3)
     assert answers in ([True], [False])
+
+
+def seen(device):
+    """Return how many changes of the level are known."""
+    observations = device.app.extensions["supervisor"].observations
+    return sum(len(w.changes) for w in list(observations._watched.values()))
+
+
+def test_long_polls_miss_nothing(tank, served_device):
+    """What changes between two polls of a client is told by the next ones, each value once."""
+    url = f"{tank}properties/level/changes"
+    answers = []
+    with ThreadPoolExecutor(1) as polls:
+        first = polls.submit(lambda: requests.get(url, timeout=30).json())
+        while not first.done():  # the poll may begin after the first writes
+            write(tank, len(answers) + 100)
+            answers.append(len(answers) + 100)
+            wait([first], 0.1)
+    count = answers.index(first.result()) + 1
+    for value in (1, 2):
+        known = seen(served_device)
+        write(tank, value)
+        while seen(served_device) == known:
+            time.sleep(0.005)
+    told = [requests.get(url, timeout=30).json() for _ in (*answers[count:], 1, 2)]
+    assert told == [*answers[count:], 1, 2]
+
+
+def test_polls_of_several_clients():
+    """Each poll that ends expects one that comes; who comes too late is a newcomer."""
+    places = PollPlaces()
+    places.leave("client", 5)
+    places.leave("client", 6)
+    assert [places.resume(c) for c in ("another", "client", "client", "client")] == [
+        None,
+        5,
+        6,
+        None,
+    ]
+    late = PollPlaces(keep_seconds=0)
+    late.leave("client", 5)
+    assert late.resume("client") is None
 
 
 def test_head_answers_at_once(tank):

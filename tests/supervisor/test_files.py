@@ -173,6 +173,31 @@ def test_open_files(device):
     assert device.invoke("hoard", "hoard")["error"]["trap"] == "files"
 
 
+OPENER = f"""(module (import "sys" "delay" (func $delay (param i32))) {WASI}
+  (data (i32.const 200) "out.bin")
+  (func (export "open") (param $count i32) (param $milliseconds i32) (result i32)
+    (loop
+      (drop (call $path (i32.const 200) (i32.const 7) (i32.const 1)))
+      (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+      (br_if 0 (local.get $count)))
+    (call $delay (local.get $milliseconds))
+    (i32.const 1)))"""
+
+
+@pytest.mark.parametrize(("count", "wait", "status"), [(3, 0, "completed"), (9, 60_000, "failed")])
+def test_open_files_of_a_module(device, count, wait, status):
+    """A module has as many files open as its description allows; one more ends the call."""
+    number = {"type": "integer"}
+    action = {"wasmiot:entrypoint": "open", "wasmiot:mount": [mount("x/out.bin", "execution")]}
+    action["wasmiot:mount"][0]["required"] = False
+    members = {"type": "object", "properties": {"count": number, "wait": number}}
+    action |= {"input": members, "output": number}
+    device.put("opener", OPENER, limits={"openFiles": 4}, actions={"open": action})
+    ended = device.invoke("opener", "open", json={"count": count, "wait": wait})
+    assert ended["status"] == status
+    assert status == "completed" or "files open, the limit is 4" in ended["error"]["detail"]
+
+
 @pytest.mark.parametrize("limits", [{"fileBytes": 100_000}, {"outputBytes": 100_000}])
 def test_files_of_a_module(device, limits):
     """What a module's description allows for files and for the output is what it gets."""
