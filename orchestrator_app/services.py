@@ -111,7 +111,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         looks=looks,
         manifests=manifests,
         deployments=deployments,
-        executions=Executions(store, deployments, devices),
+        executions=Executions(
+            store, deployments, devices, data_dir / "executions" if data_dir else None
+        ),
     )
 
 

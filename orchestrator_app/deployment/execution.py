@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from orchestrator_app.deployment.cancelling import cancel_all
 from orchestrator_app.deployment.devices import Devices
+from orchestrator_app.deployment.execution_journal import Begun, ExecutionJournal
 from orchestrator_app.deployment.execution_log import ExecutionLog, Status
 from orchestrator_app.deployment.hops import Given, Hops
 from orchestrator_app.deployment.lifecycle import Deployments
@@ -52,9 +54,12 @@ class Executions:
         store: where results are kept, and devices are looked up.
         deployments: what can be executed.
         devices: the way to the devices.
+        journal: a file of what has begun; None where nothing is kept.
     """
 
-    def __init__(self, store: Store, deployments: Deployments, devices: Devices) -> None:
+    def __init__(
+        self, store: Store, deployments: Deployments, devices: Devices, journal: Path | None = None
+    ) -> None:
         self._store = store
         self._deployments = deployments
         self._devices = devices
@@ -65,8 +70,8 @@ class Executions:
         self._live: dict[tuple[str, str], Status] = {}
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
-        for slug, invocation, status in self.log.unfinished():
-            self.log.write(slug, invocation, _failed(status, _restarted()))
+        self._journal = ExecutionJournal(journal) if journal else None
+        self._fail_interrupted()
 
     def start(self, slug: str, given: Given, traceparent: str = "") -> tuple[str, Status]:
         """Begin an execution and return its id and its first status.
@@ -87,7 +92,9 @@ class Executions:
         is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
         self._live[slug, invocation] = status
         self.log.note(slug, invocation)
-        if is_waiting:
+        if self._journal is not None:
+            self._journal.note(slug, invocation, status["timeRequested"])
+        elif is_waiting:
             self._write_down((slug, invocation))
         self._pool.submit(self._run, deployed, invocation, given, context)
         return invocation, status
@@ -158,6 +165,23 @@ class Executions:
             self._is_closing = True
             self._changed.notify_all()
         self._pool.shutdown(wait=True)
+        if self._journal is not None:
+            self._journal.shorten(tuple, is_forced=True)
+            self._journal.close()
+
+    def _under_way(self) -> list[Begun]:
+        return [(*key, status["timeRequested"]) for key, status in list(self._live.items())]
+
+    def _fail_interrupted(self) -> None:
+        """Have what was under way when the orchestrator ended say so."""
+        for slug, invocation, status in self.log.unfinished():
+            self.log.write(slug, invocation, _failed(status, _restarted()))
+        for slug, invocation, time_requested in self._journal.begun() if self._journal else ():
+            if self.log.read(slug, invocation) is None:
+                status = {"timeRequested": time_requested, "trace": []}
+                self.log.write(slug, invocation, _failed(status, _restarted()))
+        if self._journal is not None:
+            self._journal.shorten(tuple, is_forced=True)
 
     def _entered(self, slug: str, invocation: str) -> Deployed:
         """Return a deployment, from which nothing is taken before the execution has ended."""
@@ -228,6 +252,8 @@ class Executions:
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
         self.log.sweep(is_busy=bool(self._live))
+        if self._journal is not None:
+            self._journal.shorten(self._under_way)
 
 
 def _result(graph: StepGraph, ended: Mapping[int, ActionStatus]) -> Status:

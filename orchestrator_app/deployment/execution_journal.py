@@ -1,0 +1,68 @@
+"""Which executions have begun, in a file that only grows: a line costs next to nothing.
+
+Results are in the store. What stands here and not there was under way when the orchestrator was
+killed. A line is with the operating system before anybody is told of the execution, so it survives
+the end of the process at any moment; a power cut may take the last ones.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+MOST_BYTES = 1_000_000
+"""Beyond this size it is written anew, with what has not ended."""
+
+Begun = tuple[str, str, str]
+"""A deployment, an invocation, and when it was asked for."""
+
+
+class ExecutionJournal:
+    """The executions that have begun since the file was written anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._bytes = os.fstat(self._file).st_size
+
+    def begun(self) -> list[Begun]:
+        """Return what stands in the file; a line that a crash cut short does not count."""
+        found = []
+        for line in self._path.read_text(errors="replace").splitlines():
+            try:
+                slug, invocation, time = json.loads(line)
+            except ValueError:
+                continue
+            found.append((slug, invocation, time))
+        return found
+
+    def note(self, slug: str, invocation: str, time: str) -> None:
+        """Write that an execution has begun."""
+        line = _line((slug, invocation, time))
+        with self._lock:
+            os.write(self._file, line)
+            self._bytes += len(line)
+
+    def shorten(self, begun: Callable[[], Iterable[Begun]], *, is_forced: bool = False) -> None:
+        """Leave only what has not ended, if the file has become long."""
+        if self._bytes < MOST_BYTES and not is_forced:
+            return
+        with self._lock:
+            content = b"".join(map(_line, begun()))
+            new = self._path.with_suffix(".new")
+            new.write_bytes(content)
+            new.replace(self._path)
+            os.close(self._file)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            self._bytes = len(content)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            os.close(self._file)
+
+
+def _line(begun: Begun) -> bytes:
+    return json.dumps(begun).encode() + b"\n"
