@@ -5,9 +5,11 @@ import unicodedata
 from typing import Any
 
 from orchestrator_app.deployment.deployment_thing import deployment_id
+from orchestrator_app.matching.check import check_requirements
 from orchestrator_app.placement import explain, read_steps
 from orchestrator_app.solver.solution import explanation_document
 from orchestrator_app.store import Store, StoredDocument
+from orchestrator_app.thing_reader import with_absolute_types
 from orchestrator_app.what_if import what_if
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
@@ -18,6 +20,7 @@ from wasmiot_td.thing_description import LoadedDocument, load
 
 MOST_SLUG_CHARACTERS = 64
 MOST_STEPS = 100
+MOST_EDGES = 300
 PREFIX = "urn:wasmiot:manifest:"
 
 
@@ -63,6 +66,10 @@ class Manifests:
         loaded = load(_completed(_parsed(source)), strict=True)
         if len(loaded.document["sequence"]) > MOST_STEPS:
             raise ProblemError(422, "Too many steps", f"a sequence has at most {MOST_STEPS} steps")
+        if sum(len(s.get("dependsOn", ())) for s in loaded.document["sequence"]) > MOST_EDGES:
+            detail = f"the steps of a manifest take at most {MOST_EDGES} things together"
+            raise ProblemError(422, "Too many edges", detail)
+        check_requirements(with_absolute_types(loaded.document))
         read_steps(self._store, loaded.document)
         return loaded
 

@@ -88,15 +88,20 @@ class Ontologies:
 
 
 @cache
-def _own() -> _Stored:
-    """Return what our own ontology says of classes and interfaces, and nothing else of it."""
+def own_graph() -> Graph:
+    """Return all of our own ontology; it must not be changed."""
     graph = Graph()
     for path in sorted(resource_directory("ontology").glob("*.ttl")):
         graph.parse(path, format="turtle")
-    matters = (RDFS.subClassOf, OWL.equivalentClass, WASMIOT.implies)
+    return graph
+
+
+@cache
+def _own() -> _Stored:
+    """Return what our own ontology says of classes and interfaces, and nothing else of it."""
     kept = Graph()
-    for term in matters:
-        for triple in graph.triples((None, URIRef(term), None)):
+    for term in (RDFS.subClassOf, OWL.equivalentClass, WASMIOT.implies):
+        for triple in own_graph().triples((None, URIRef(term), None)):
             kept.add(triple)
     return _stored(OWN, kept, kept.serialize(format="turtle"))
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from rdflib import Literal
 
-from orchestrator_app.fleet_reader import lacking_profiles, provided_interfaces, read_fleet
+from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
 from orchestrator_app.lawful import Solver, lawful
+from orchestrator_app.matching.answers import with_answers
 from orchestrator_app.solver import for_each, triggering
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.compatibility import connected
@@ -109,10 +110,8 @@ def devices_for_each(store: Store, manifest: Mapping[str, Any]) -> tuple[str, ..
     """
     if "forEach" not in manifest:
         return ()
-    requirement = facts.Requirement.of(manifest["forEach"])
-    fleet = read_fleet(store)
-    if requirement.interfaces:
-        fleet = replace(fleet, provides=provided_interfaces(store))
+    requirement = facts.Requirement.of(with_absolute_types(manifest)["forEach"])
+    fleet = with_answers(store, read_fleet(store), [requirement])
     return for_each.matching_devices(requirement, fleet)
 
 
@@ -248,8 +247,7 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
     """
     modules = dict.fromkeys(s.module.id for s in steps if s.thing is None)
     fleet = read_fleet(store, own_deployment)
-    if any(s.requires.interfaces or s.prefers.interfaces for s in steps):
-        fleet = replace(fleet, provides=provided_interfaces(store))
+    fleet = with_answers(store, fleet, [r for s in steps for r in (s.requires, s.prefers)])
     return facts.View(
         fleet=fleet,
         lacking={m: lacking_profiles(store, m) for m in modules},

@@ -17,6 +17,7 @@ from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.manifests import Manifests
+from orchestrator_app.matching.patterns import serve_patterns
 from orchestrator_app.ontologies import Ontologies
 from orchestrator_app.packages.modules import Modules
 from orchestrator_app.packages.package_store import PackageStore
@@ -89,6 +90,14 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     deployments = Deployments(store, manifests, devices, settings.base_url)
     deployment_events = DeploymentEvents()
     deployments.records.on_event(deployment_events.note)
+    queries = QueryService(
+        store,
+        timeout_seconds=settings.query_timeout_seconds,
+        max_result_bytes=settings.query_result_bytes,
+        workers=settings.query_workers,
+        directory=data_dir / "checkpoints" if data_dir else None,
+    )
+    serve_patterns(store, queries)
     return Services(
         settings=settings,
         store=store,
@@ -100,13 +109,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         streams=threading.BoundedSemaphore(max(1, settings.threads // 2)),
         packages=packages,
         modules=modules,
-        queries=QueryService(
-            store,
-            timeout_seconds=settings.query_timeout_seconds,
-            max_result_bytes=settings.query_result_bytes,
-            workers=settings.query_workers,
-            directory=data_dir / "checkpoints" if data_dir else None,
-        ),
+        queries=queries,
         devices=devices,
         looks=looks,
         manifests=manifests,

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from rdflib import URIRef
 
 from orchestrator_app.directory.registration import is_expired
+from orchestrator_app.matching.names import with_absolute_names
 from orchestrator_app.semantic_types import subclasses_of
 from orchestrator_app.solver.errors import UnknownThings
 from orchestrator_app.solver.offer import Offer
@@ -36,8 +37,8 @@ _STEPS_USE = ("properties", "actions")
 def with_absolute_types(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return a manifest in which the types of what its steps take are absolute IRIs."""
     prefixes = _prefixes_of(manifest.get("@context", ()))
-    steps = [_step_with_absolute_types(step, prefixes) for step in manifest["sequence"]]
-    return {**manifest, "sequence": steps}
+    steps = [_step_with_absolute_types(step, prefixes) for step in manifest.get("sequence", ())]
+    return {**manifest, "sequence": steps, **_absolute(manifest, ("forEach",), prefixes)}
 
 
 def with_things(store: Store, steps: Sequence[Step], base_url: str) -> tuple[Step, ...]:
@@ -159,6 +160,7 @@ def _unknown(selector: Selector) -> Finding:
 def _step_with_absolute_types(
     step: Mapping[str, Any], prefixes: Mapping[str, str]
 ) -> Mapping[str, Any]:
+    step = {**step, **_absolute(step, ("requires", "prefers"), prefixes)}
     if not step.get("dependsOn"):
         return step
     entries = [
@@ -166,6 +168,12 @@ def _step_with_absolute_types(
         for e in step["dependsOn"]
     ]
     return {**step, "dependsOn": entries}
+
+
+def _absolute(
+    document: Mapping[str, Any], members: Sequence[str], prefixes: Mapping[str, str]
+) -> dict[str, Any]:
+    return {m: with_absolute_names(document[m], prefixes) for m in members if m in document}
 
 
 def _listed(value: str | list[str]) -> list[str]:

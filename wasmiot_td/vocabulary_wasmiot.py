@@ -43,6 +43,7 @@ _NODE: Mapping[str, Member] = {
 THING_TERMS: Mapping[str, Member] = {
     "wasmiot:provides": Texts(),
     "wasmiot:memoryBytes": _COUNT,
+    "wasmiot:memory": Node("QuantityValue"),
     "wasmiot:cpuCores": Number(above=0),
     "wasmiot:architecture": _TEXT,
     "wasmiot:zone": _TEXT,
@@ -110,6 +111,13 @@ _ANY_STEP: Mapping[str, Member] = {
 }
 
 WASMIOT_KINDS: tuple[Kind, ...] = (
+    Kind(
+        "QuantityValue",
+        "wasmiot:memory",
+        {**_NODE, "value": _NUMBER, "unit": _NAME},
+        required=("value", "unit"),
+        is_closed=True,
+    ),
     Kind(
         "Mount",
         "wasmiot:Mount",
@@ -246,7 +254,18 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "cpuCores": _COUNT,
             "architecture": _NAME,
             "zone": _NAME,
+            "type": Texts(),
+            "quantities": NodeList("RequiredQuantity"),
+            "shape": Text(r"\S", "SHACL shapes in Turtle"),
+            "pattern": Text(r"\S", "a SPARQL graph pattern"),
         },
+        is_closed=True,
+    ),
+    Kind(
+        "RequiredQuantity",
+        "wasmiot:quantity",
+        {"property": _NAME, "atLeast": _NUMBER, "atMost": _NUMBER, "unit": _NAME},
+        required=("property",),
         is_closed=True,
     ),
     Kind(

@@ -6,14 +6,20 @@ import numpy as np
 
 from orchestrator_app.solver.filters.filter import Filter
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet, Floats, Ints, Mask
+from orchestrator_app.solver.requirement import Answer
 from orchestrator_app.solver.view import Requirement, Step
 
 REQUIRES = "requires"
 PREFERS_WEIGHT = 1.0
 
 
-def conditions(requirement: Requirement) -> Iterator[Filter]:
-    """Yield a filter for each condition of a requirement."""
+def conditions(requirement: Requirement, fleet: Fleet) -> Iterator[Filter]:
+    """Yield a filter for each condition of a requirement.
+
+    Args:
+        requirement: what is required.
+        fleet: the devices, with the graph's answers to what it was asked.
+    """
     for interface in requirement.interfaces:
         yield _interface(interface)
     if requirement.memory_bytes:
@@ -24,11 +30,13 @@ def conditions(requirement: Requirement) -> Iterator[Filter]:
         yield _same("architecture", requirement.architecture)
     if requirement.zone:
         yield _same("zone", requirement.zone)
+    for question in requirement.questions:
+        yield from map(_answered, fleet.answers[question])
 
 
 def preferred(step: Step, fleet: Fleet) -> Floats:
     """Return which part of what a step prefers each device has, from 0 to 100."""
-    met = [~condition.refuses(step, fleet) for condition in conditions(step.prefers)]
+    met = [~condition.refuses(step, fleet) for condition in conditions(step.prefers, fleet)]
     return 100.0 * np.mean(met, axis=0) if met else np.zeros(len(fleet))
 
 
@@ -83,5 +91,20 @@ def _same(column: str, wanted: str) -> Filter:
         offered=offered,
         reason=lambda step, device: (
             f"has {column} {offered(step, device)}; the manifest requires {wanted}"
+        ),
+    )
+
+
+def _answered(answer: Answer) -> Filter:
+    def refuses(step: Step, fleet: Fleet) -> Mask:
+        return np.array([not answer.is_met_by(id) for id in fleet.ids], np.bool_)
+
+    return Filter(
+        REQUIRES,
+        refuses,
+        requirement=lambda step: answer.requirement,
+        offered=lambda step, device: answer.offered_by(device.id),
+        reason=lambda step, device: (
+            f"has {answer.offered_by(device.id)}; the manifest requires {answer.requirement}"
         ),
     )

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from orchestrator_app.solver.requirement import Answers
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -72,6 +74,7 @@ class Fleet:
         profile, zone, architecture: positions in `profiles`, `zones` and `architectures`;
             `NO_ZONE` for none.
         provides: the interfaces of each profile, where they were asked for.
+        answers: what the graph said to what is required, by the question.
         holders: by module id, the rows of the devices that hold it.
     """
 
@@ -94,6 +97,7 @@ class Fleet:
     n_deployments: Ints
     holders: Mapping[str, Ints] = field(default_factory=dict)
     provides: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    answers: Answers = field(default_factory=dict)
 
     @classmethod
     def of(cls, devices: Iterable[DeviceFacts]) -> "Fleet":

@@ -17,10 +17,11 @@ _ANY_STEP = Step(0, ModuleFacts("", "", 0, {}), "")
 def matching_devices(requirement: Requirement, fleet: Fleet) -> tuple[str, ...]:
     """Return the devices that meet a requirement, in order of their ids.
 
+    The fleet has the answers to what must be asked of the graph.
     Whether they answer now is not asked: a device that is away for a while still is one of them.
     """
     refused = np.zeros(len(fleet), np.bool_)
-    for condition in conditions(requirement):
+    for condition in conditions(requirement, fleet):
         refused |= condition.refuses(_ANY_STEP, fleet)
     return tuple(fleet.ids[row] for row in np.flatnonzero(~refused))
 

@@ -56,7 +56,7 @@ def sift(step: Step, view: View) -> Sifted:
     What a device is for good is asked of every device, so that all of it is known at once;
     what it is now, only of those that could ever do.
     """
-    static = (*STATIC_FILTERS, *conditions(step.requires))
+    static = (*STATIC_FILTERS, *conditions(step.requires, view.fleet))
     lasting = [*_lacking(step, view), *(_failure(f, step, view) for f in static)]
     could_ever = _meets(lasting, len(view.fleet))
     present = [_failure(f, step, view, could_ever) for f in filters()]

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet
 from orchestrator_app.solver.offer import Offer
+from orchestrator_app.solver.requirement import Requirement
 from orchestrator_app.solver.wiring import Selector
 
 __all__ = ["DeviceFacts", "Edge", "Fleet", "ModuleFacts", "Requirement", "Step", "View"]
@@ -29,33 +30,6 @@ class ModuleFacts:
     reference: str
     required_memory_bytes: int
     actions: Mapping[str, Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """What a device must have, or should have; what is empty is not asked for.
-
-    Attributes:
-        memory_bytes, cpu_cores: at least so much.
-    """
-
-    interfaces: tuple[str, ...] = ()
-    memory_bytes: int = 0
-    cpu_cores: int = 0
-    architecture: str = ""
-    zone: str = ""
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> "Requirement":
-        """Return the requirement that a manifest states."""
-        named = document.get("interfaces", ())
-        return cls(
-            interfaces=(named,) if isinstance(named, str) else tuple(named),
-            memory_bytes=document.get("memoryBytes", 0),
-            cpu_cores=document.get("cpuCores", 0),
-            architecture=document.get("architecture", ""),
-            zone=document.get("zone", ""),
-        )
 
 
 @dataclass(frozen=True)

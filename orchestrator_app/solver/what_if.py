@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_app.solver.fleet import DeviceFacts, Fleet
+from orchestrator_app.solver.requirement import SUPPOSED
 from orchestrator_app.solver.solution import Solution
 from orchestrator_app.solver.view import View
 
@@ -42,7 +43,8 @@ def supposed(view: View, supposition: Supposition) -> View:
     new = [d for id, n in supposition.added.items() for d in _like(fleet, id, n)]
     fleet = fleet.changed(busy).without(supposition.removed)
     if new:
-        fleet = Fleet.of([*(fleet.device(row) for row in range(len(fleet))), *new])
+        every = Fleet.of([*(fleet.device(row) for row in range(len(fleet))), *new])
+        fleet = replace(every, provides=fleet.provides, answers=fleet.answers)
     return replace(view, fleet=fleet)
 
 
@@ -66,5 +68,5 @@ def _like(fleet: Fleet, id: str, count: int) -> Sequence[DeviceFacts]:
     new = replace(
         model, reserved_bytes=0, cpu_load=0.0, memory_load=0.0, n_deployments=0, modules=frozenset()
     )
-    names = [(f"{id}#supposed-{n + 1}", f"{model.title} ({n + 1})") for n in range(count)]
+    names = [(f"{id}{SUPPOSED}{n + 1}", f"{model.title} ({n + 1})") for n in range(count)]
     return [replace(new, id=name, title=title, is_healthy=True) for name, title in names]

@@ -7,6 +7,15 @@ from pydantic import ConfigDict, Field, model_validator
 from wasmiot_td.models.base import Context, Strings, VocabularyModel
 
 
+class RequiredQuantity(VocabularyModel):
+    """How much of something there must be, in a unit of QUDT or UCUM."""
+
+    property: str
+    at_least: int | float | None = None
+    at_most: int | float | None = None
+    unit: str | None = None
+
+
 class Requirement(VocabularyModel):
     """What a device must have, or should have."""
 
@@ -17,6 +26,9 @@ class Requirement(VocabularyModel):
     cpu_cores: int | None = None
     architecture: str | None = None
     zone: str | None = None
+    quantities: list[RequiredQuantity] = Field(default=[])
+    shape: str | None = None
+    pattern: str | None = None
 
 
 class Trigger(VocabularyModel):

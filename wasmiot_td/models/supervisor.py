@@ -7,12 +7,21 @@ from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.thing import Thing
 
 
+class QuantityValue(VocabularyModel):
+    """A number with its unit (`qudt:QuantityValue`)."""
+
+    value: int | float
+    unit: str
+
+
 class SupervisorTerms(VocabularyModel):
     """What a device offers, and how loaded it is."""
 
     provides: list[str] = Field(default=[], alias="wasmiot:provides")
     capability_profile: str | None = Field(default=None, alias="wasmiot:capabilityProfile")
     memory_bytes: int | None = Field(default=None, alias="wasmiot:memoryBytes")
+    implies: list[str] = Field(default=[], alias="wasmiot:implies")
+    memory: QuantityValue | None = Field(default=None, alias="wasmiot:memory")
     cpu_cores: int | None = Field(default=None, alias="wasmiot:cpuCores")
     architecture: str | None = Field(default=None, alias="wasmiot:architecture")
     cpu_load: int | float | None = Field(default=None, alias="wasmiot:cpuLoad")
