@@ -1,5 +1,8 @@
 """From an invocation along the trace to the final result, whatever happens on the way."""
 
+import threading
+import time
+
 import pytest
 
 from wasmiot_td.consumed_thing import ConsumedThing
@@ -72,6 +75,38 @@ def test_an_execution_that_was_interrupted_is_failed_after_the_restart(deployed)
     status = deployed.client.get("/deployments/thermo/actions/execute/0001").get_json()
     assert status["status"] == "failed"
     assert "restarted" in status["error"]["detail"]
+
+
+def test_what_has_only_begun_is_not_forgotten_at_a_crash(deployed):
+    """It stands in a journal before anybody is told of it, which the next start reads."""
+    gate = threading.Event()
+    deployed.devices["sensor"].results["read"] = lambda _: gate.wait(30) and 21
+    begun = deployed.client.post("/deployments/thermo/actions/execute").get_json()
+    path = deployed.data_dir / "executions"
+    left_by_a_crash = path.read_bytes() + b'["thermo", "cut sh'
+    gate.set()
+    deployed.parts.close()
+    id_ = begun["href"].rpartition("/")[2]
+    path.write_bytes(left_by_a_crash.replace(id_.encode(), b"0002"))
+    deployed.start()
+    status = deployed.client.get("/deployments/thermo/actions/execute/0002").get_json()
+    assert (status["status"], status["error"]["title"]) == ("failed", "Interrupted")
+    assert status["timeRequested"] == begun["timeRequested"]
+
+
+def test_the_journal_is_written_anew_when_it_is_long(deployed, monkeypatch):
+    """What has ended does not stand in it any more."""
+    monkeypatch.setattr("orchestrator_app.deployment.execution_journal.MOST_BYTES", 1)
+    deployed.execute()
+    assert until(lambda: (deployed.data_dir / "executions").read_bytes() == b"")
+
+
+def until(is_so):
+    """Wait a little until something is so."""
+    deadline = time.monotonic() + 20
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return is_so()
 
 
 def test_old_executions_are_dropped(deployed, monkeypatch):
