@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     add("--zone", default="", help="where the device stands")
     add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
     add("--camera", default="", help="a directory of image files, or opencv:N")
-    add("--dht", default="", help="a JSON file with `temperature` and `humidity`")
+    add("--dht", default="", help="iio, iio:N or a JSON file with `temperature` and `humidity`")
     add("--td", type=Path, help="a TD to serve without any orchestrator")
     add(
         "--module",

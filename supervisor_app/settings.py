@@ -21,7 +21,8 @@ class Settings:
         zone: where the device stands, if that matters for placement.
         memory_bytes: what the linear memory of one call may use, and what is advertised.
         camera: a directory of image files, `opencv:N`, or empty for no camera.
-        dht: a JSON file with `temperature` and `humidity`, or empty for no such sensor.
+        dht: `iio` for a sensor that the kernel drives, `iio:N` for one of several, a JSON file
+            with `temperature` and `humidity`, or empty for no such sensor.
         directory: base URL of a Thing directory to register with where mDNS does not reach.
         is_announced: whether the device announces itself by mDNS.
         announce_interface: the address to announce on; all interfaces when empty.

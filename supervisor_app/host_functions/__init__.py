@@ -3,11 +3,10 @@
 What is linked is what is advertised: both come from `linked_functions`.
 """
 
-from pathlib import Path
-
 from supervisor_app.host_functions import camera, communication, dht, sys
 from supervisor_app.host_functions.camera_drivers import open_camera
 from supervisor_app.host_functions.communication import RemoteCall
+from supervisor_app.host_functions.dht_drivers import open_dht
 from supervisor_app.host_functions.guest import HostFunction
 from supervisor_app.settings import Settings
 
@@ -28,7 +27,7 @@ def linked_functions(settings: Settings, call: RemoteCall) -> tuple[HostFunction
     if settings.camera:
         functions += camera.functions(open_camera(settings.camera))
     if settings.dht:
-        functions += dht.functions(Path(settings.dht))
+        functions += dht.functions(open_dht(settings.dht))
     return functions
 
 

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from supervisor_app.host_functions.dht_drivers import IioDht, open_dht
+from supervisor_app.host_functions.guest import HostFunctionError
+
 CAMERA = """(module
   (import "camera" "takeImageDynamicSize" (func $dynamic (param i32 i32)))
   (import "camera" "takeImageStaticSize" (func $static (param i32 i32)))
@@ -199,6 +202,45 @@ def test_dht(make_device, tmp_path):
     for reading in ({"temperature": 21.3, "humidity": 40}, {"temperature": -4.5, "humidity": 99}):
         source.write_text(json.dumps(reading))
         assert device.client.get("/deployments/dht/properties").json == reading
+
+
+@pytest.fixture
+def sensors(tmp_path):
+    """A tree as the kernel makes it: a light sensor, and two of temperature and humidity."""
+    (tmp_path / "iio:device0").mkdir()
+    (tmp_path / "iio:device0" / "in_illuminance_input").write_text("1\n")
+    for number, temperature in (("1", "21300"), ("2", "-4500")):
+        directory = tmp_path / f"iio:device{number}"
+        directory.mkdir()
+        (directory / "in_temp_input").write_text(f"{temperature}\n")
+        (directory / "in_humidityrelative_input").write_text("40600\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("source", "reading"), [("iio", 21.3), ("iio:1", 21.3), ("iio:2", -4.5)])
+def test_dht_of_the_kernel(sensors, source, reading):
+    """A sensor that the kernel drives is found, or named, and gives its readings."""
+    driver = open_dht(source, sensors)
+    assert (driver.read("temperature"), driver.read("humidity")) == (reading, 40.6)
+
+
+@pytest.mark.parametrize("source", ["iio:0", "iio:7"])
+def test_dht_that_is_not_there(sensors, source):
+    """A sensor that does not measure both, or is not there, is said at start."""
+    with pytest.raises(ValueError, match="iio:1, iio:2"):
+        open_dht(source, sensors)
+
+
+def test_dht_that_fails_now_and_then(sensors, monkeypatch):
+    """A read that fails, as those of these sensors often do, is tried again; then it is said."""
+    file = sensors / "iio:device1" / "in_temp_input"
+    file.write_text("")
+    driver = IioDht(file.parent, pause_seconds=0.01)
+    monkeypatch.setattr("time.sleep", lambda _: file.write_text("19000"))
+    assert driver.read("temperature") == 19
+    (file.parent / "in_humidityrelative_input").unlink()
+    with pytest.raises(HostFunctionError, match="no humidity"):
+        driver.read("humidity")
 
 
 def test_sys(device, caplog):
