@@ -15,7 +15,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,6 +120,11 @@ def chain_to(step: int) -> tuple[Edge, ...]:
     return (Edge(step - 1),) if step else ()
 
 
+def edges_of_a_graph(step: int) -> tuple[Edge, ...]:
+    """Return what a step takes in a graph of fan-outs and joins: of the two steps before it."""
+    return tuple(Edge(source) for source in (step - 2, step - 1) if source >= 0)
+
+
 def stages(store: OxigraphStore, n_steps: int, n_devices: int) -> Iterator[tuple[str, float]]:
     """Yield each stage with its time; the last one is all of them."""
     modules = list(find_modules(store, [f"m{n}" for n in range(N_MODULES)]).values())
@@ -138,6 +143,11 @@ def stages(store: OxigraphStore, n_steps: int, n_devices: int) -> Iterator[tuple
     yield "score", best_ms(lambda: problem_of(sifted, view.fleet))
     problem = problem_of(sifted, view.fleet)
     yield "assign", best_ms(lambda: best_rows(problem))
+    graph = [replace(s, inputs=edges_of_a_graph(s.index)) for s in steps]
+    as_graph = problem_of(
+        [replace(one, step=g) for one, g in zip(sifted, graph, strict=True)], view.fleet
+    )
+    yield "assign, as a graph", best_ms(lambda: best_rows(as_graph))
     yield "explain rejections", best_ms(lambda: [rejections_of(s, view.fleet) for s in sifted])
     yield "solve (sift to explain)", best_ms(lambda: solve(steps, view))
     document = solve(steps, view).to_document("bench", datetime.now(UTC))

@@ -20,18 +20,12 @@ from functools import cached_property
 from orchestrator_app.solver.fleet import DeviceFacts
 from orchestrator_app.solver.forest import Forest, Pairs, covering_forests, neighbours
 from orchestrator_app.solver.integer_program import Found, most_points
-from orchestrator_app.solver.scorers import (
-    LOCALITY_SAME_DEVICE,
-    LOCALITY_SAME_ZONE,
-    LOCALITY_WEIGHT,
-    locality,
-)
-from orchestrator_app.solver.slot import Slot, points_of
+from orchestrator_app.solver.slot import SAME_DEVICE, SAME_ZONE, Slot, edge_points
 
 Devices = tuple[DeviceFacts, ...]
 
-MOST_EXPANSIONS = 2000
-"""Partial assignments that the best-first search may take up; far above what common cases need."""
+MOST_PARTIALS = 60_000
+"""Partial assignments that the best-first search may make; far above what common cases need."""
 
 BEAM_WIDTH = 16
 
@@ -80,11 +74,6 @@ class Task:
             whole = {"": max(value.values())}
             found[step] = whole if above is None else _best_next(self.slots[above], slot, value)
         return tuple(found)
-
-
-def edge_points(one: DeviceFacts, other: DeviceFacts) -> int:
-    """Return the points of two neighbouring steps on two devices."""
-    return points_of(locality(one, other) * LOCALITY_WEIGHT)
 
 
 def search(task: Task) -> Found:
@@ -145,16 +134,17 @@ def _start(task: Task) -> _Partial:
 
 
 def _best_first(task: Task) -> Devices | None:
-    heap = [_start(task)]
-    for _ in range(MOST_EXPANSIONS):
-        if not heap:
-            return None
+    heap, n_made = [_start(task)], 0
+    while heap:
         best = heapq.heappop(heap)
         if len(best.chosen) == len(task.slots):
             return _in_steps_order(task, best.chosen)
         for partial in _expand(task, best):
             heapq.heappush(heap, partial)
-    raise _SearchTooLongError
+            n_made += 1
+        if n_made > MOST_PARTIALS:
+            raise _SearchTooLongError
+    return None
 
 
 def _in_steps_order(task: Task, chosen: Devices) -> Devices:
@@ -191,16 +181,13 @@ def _best_next(before: Slot, after: Slot, value: Mapping[str, int]) -> dict[str,
     for device in after.candidates:
         if device.zone:
             by_zone[device.zone] = max(by_zone.get(device.zone, 0), value[device.id])
-    same, near = (
-        points_of(v * LOCALITY_WEIGHT) for v in (LOCALITY_SAME_DEVICE, LOCALITY_SAME_ZONE)
-    )
     result = {}
     for device in before.candidates:
         options = [anywhere]
         if device.zone in by_zone:
-            options.append(by_zone[device.zone] + near)
+            options.append(by_zone[device.zone] + SAME_ZONE)
         together = before.memory_bytes + after.memory_bytes
         if device.id in value and together <= device.free_bytes:
-            options.append(value[device.id] + same)
+            options.append(value[device.id] + SAME_DEVICE)
         result[device.id] = max(options)
     return result

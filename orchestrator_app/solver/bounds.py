@@ -17,15 +17,7 @@ import numpy as np
 from orchestrator_app.solver.fleet import Ints, Mask
 from orchestrator_app.solver.forest import Forest, covering_forests
 from orchestrator_app.solver.problem import UNFIT, Problem
-from orchestrator_app.solver.scorers import (
-    LOCALITY_SAME_DEVICE,
-    LOCALITY_SAME_ZONE,
-    LOCALITY_WEIGHT,
-)
-from orchestrator_app.solver.slot import points_of
-
-SAME_DEVICE = points_of(LOCALITY_SAME_DEVICE * LOCALITY_WEIGHT)
-SAME_ZONE = points_of(LOCALITY_SAME_ZONE * LOCALITY_WEIGHT)
+from orchestrator_app.solver.slot import SAME_DEVICE, SAME_ZONE
 
 
 def upper_bounds(problem: Problem) -> Ints:

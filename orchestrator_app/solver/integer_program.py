@@ -21,12 +21,7 @@ import numpy as np
 
 from orchestrator_app.solver.fleet import DeviceFacts, Floats
 from orchestrator_app.solver.forest import Pairs
-from orchestrator_app.solver.scorers import (
-    LOCALITY_SAME_DEVICE,
-    LOCALITY_SAME_ZONE,
-    LOCALITY_WEIGHT,
-)
-from orchestrator_app.solver.slot import Slot, points_of
+from orchestrator_app.solver.slot import SAME_DEVICE, SAME_ZONE, Slot
 
 MOST_SECONDS = 4.0
 """Time for all runs of HiGHS together; what it has by then is taken."""
@@ -40,9 +35,6 @@ MOST_VARIABLES = 15_000
 MOST_RUNS = 50
 """How often steps that do not fit together are forbidden, before the next best is taken."""
 
-SAME_DEVICE = points_of(LOCALITY_SAME_DEVICE * LOCALITY_WEIGHT)
-SAME_ZONE = points_of(LOCALITY_SAME_ZONE * LOCALITY_WEIGHT)
-
 _LOCK = threading.Lock()
 _log = logging.getLogger(__name__)
 
@@ -54,10 +46,12 @@ class Found:
     Attributes:
         devices: those of the steps in their order; None if they do not fit, or none was found.
         is_proven: whether nothing is better; for None, whether there is nothing.
+        has_met_limit: whether looking longer could have proven it.
     """
 
     devices: tuple[DeviceFacts, ...] | None
     is_proven: bool
+    has_met_limit: bool = False
 
 
 def most_points(
@@ -73,17 +67,17 @@ def most_points(
     program = _Program.of(slots, pairs)
     if len(program.points) > MOST_VARIABLES:
         _log.warning("integer_program_too_large variables=%d", len(program.points))
-        return Found(known, is_proven=False)
+        return Found(known, is_proven=False, has_met_limit=True)
     for _ in range(MOST_RUNS):
         chosen, is_proven = program.solved(known)
         if chosen is None:
-            return Found(known, is_proven=is_proven and known is None)
+            return Found(known, is_proven and known is None, has_met_limit=not is_proven)
         too_much = list(_overfull(slots, chosen))
         if not too_much:
-            return Found(chosen, is_proven)
+            return Found(chosen, is_proven, has_met_limit=not is_proven)
         for device, steps in too_much:
             program.forbid(device, steps)
-    return Found(known, is_proven=False)
+    return Found(known, is_proven=False, has_met_limit=True)
 
 
 def _overfull(

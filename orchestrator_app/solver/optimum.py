@@ -46,6 +46,8 @@ def best_rows(problem: Problem) -> Best:
     lowest = value_of(task.slots, task.pairs, first.devices)
     if lowest >= bounds.max():
         return _best(problem, Found(first.devices, is_proven=True))
+    if first.has_met_limit:  # what takes too long among few devices does so among many
+        return _best(problem, first)
     left = _left(problem, bounds, lowest)
     kept, are_all = undominated(problem, np.flatnonzero(left.any(axis=0)))
     task = problem.task([kept[row[kept]] for row in left])

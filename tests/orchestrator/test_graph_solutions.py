@@ -152,3 +152,10 @@ def test_policies_see_edges_and_things(diamond, path, status):
     put = diamond.put("/policies/p", data=policy, content_type="text/turtle")
     assert put.status_code == 201
     assert diamond.get("/manifests/diamond/solution").status_code == status
+
+
+def test_a_manifest_has_no_more_edges_than_can_be_solved(diamond):
+    """A graph that is too dense is refused before anything is looked for."""
+    dense = {"module": "m", "entrypoint": "add", "dependsOn": [{"step": "s"}] * 301}
+    answer = diamond.post("/manifests", json={**MANIFEST, "sequence": [dense]})
+    assert (answer.status_code, answer.get_json()["title"]) == (422, "Too many edges")

@@ -125,7 +125,7 @@ def test_scarce_memory_is_solved_to_the_end(monkeypatch):
     """Where the best-first search gives up, the answer is proven nevertheless."""
     chain = tuple((step, step + 1) for step in range(4))
     expected = best_rows(scarce(8, 5, chain))
-    monkeypatch.setattr(assignment, "MOST_EXPANSIONS", 3)
+    monkeypatch.setattr(assignment, "MOST_PARTIALS", 3)
     found = best_rows(scarce(8, 5, chain))
     task = scarce(8, 5, chain).task([np.arange(8)] * 5)
     values = [
