@@ -276,25 +276,6 @@ class OxigraphStore:
         return self._settled().query(query, substitutions=substitutions or None)
 
 
-def write_copy(results: Path, directory: Path) -> None:
-    """Write a store of the rows `?g ?s ?p ?o` of a query's results in JSON.
-
-    Args:
-        results: the file of SPARQL results.
-        directory: where the store is made.
-    """
-    copy = ox.Store(str(directory))
-    rows: Any = ox.parse_query_results(path=str(results), format=ox.QueryResultsFormat.JSON)
-    copy.bulk_extend(quad for row in rows for quad in _copied(row))
-    copy.flush()
-
-
-def _copied(row: Any) -> tuple[ox.Quad, ox.Quad]:
-    """Return a row as a quad of its graph, and of the merge of all graphs."""
-    triple = row["s"], row["p"], row["o"]
-    return ox.Quad(*triple, row["g"]), ox.Quad(*triple)
-
-
 def _opened(directory: Path | None) -> ox.Store:
     if directory is None:
         return ox.Store()

@@ -5,7 +5,6 @@ if the revision is still the one from which its differences were worked out, and
 operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2).
 """
 
-import tempfile
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
@@ -30,7 +29,7 @@ from orchestrator_app.store.ground_triples import (
     string_term,
 )
 from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
-from orchestrator_app.store.oxigraph_store import write_copy
+from orchestrator_app.store.remote_copy import RemoteCopy
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
 _STORE = f"<{layout.BOOKKEEPING}>"
@@ -41,6 +40,11 @@ _LAYOUT, _SHARED_GRAPH = f"<{layout.LAYOUT}>", f"<{layout.SHARED_GRAPH}>"
 _VERSION = f"<{layout.BOOKKEEPING}#version>"
 _REVISION = f"<{layout.BOOKKEEPING}#revision>"
 _NOTED = (_KIND, _JSON, _REGISTRATION, _REVISION)
+_REVISIONS = f"SELECT ?g ?revision {{ GRAPH {_STORE} {{ ?g {_REVISION} ?revision }} }}"
+_SHARED_TRIPLES = (
+    f"SELECT ?g ?s ?p ?o {{ GRAPH {_STORE} {{ {_STORE} {_SHARED_GRAPH} ?g }}"
+    " GRAPH ?g { ?s ?p ?o } }"
+)
 _MAX_ATTEMPTS = 20
 
 Quad = tuple[str, str, str, str]
@@ -70,6 +74,8 @@ class SparqlStore:
         """
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds)
         self._write_lock = threading.Lock()
+        self._copy = RemoteCopy(self._endpoint.download, _REVISIONS, _SHARED_TRIPLES)
+        self._copy_lock = threading.Lock()
         self._is_closed = False
         self._lay_out(query_url)
 
@@ -191,19 +197,15 @@ class SparqlStore:
         return frozenset() if self.version() == version else None
 
     def checkpoint(self, directory: Path) -> None:
-        """See `Store.checkpoint`; reads the whole graph from the server."""
-        query = (
-            f"SELECT ?g ?s ?p ?o {{ {{ GRAPH {_STORE} {{ ?g {_KIND} ?kind }} }} UNION"
-            f" {{ GRAPH {_STORE} {{ {_STORE} {_SHARED_GRAPH} ?g }} }} GRAPH ?g {{ ?s ?p ?o }} }}"
-        )
-        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".results-") as folder:
-            results = Path(folder) / "results.json"
-            self._endpoint.download(query, results)
-            write_copy(results, directory)
+        """See `Store.checkpoint`; reads from the server what has changed since the last one."""
+        with self._copy_lock:
+            self._copy.write(directory)
 
     def close(self) -> None:
         """See `Store.close`."""
         self._is_closed = True
+        with self._copy_lock:
+            self._copy.close()
         self._endpoint.disconnect()
 
     def _result(self, query: str) -> Any:

@@ -3,7 +3,10 @@
 import pyoxigraph as ox
 import pytest
 
+from orchestrator_app.store import SparqlStore
+
 A, B = "urn:ex:a", "urn:ex:b"
+G = ox.NamedNode
 SHARED = b"<urn:ex:s> <urn:ex:p> <urn:ex:o> .\n"
 
 
@@ -47,3 +50,39 @@ def test_a_copy_holds_the_graphs_of_documents_alone(store, tmp_path, make_docume
     copy = ox.Store.read_only(str(tmp_path / "copy"))
     rows = copy.query("SELECT ?g ?o { GRAPH ?g { ?s ?p ?o } }")
     assert [(row["g"].value, row["o"].value) for row in rows] == [(A, "urn:ex:o")]
+
+
+def test_a_copy_follows_what_has_changed(store, tmp_path, make_document):
+    """What is new, changed or gone since the last copy is so in the next, also if another wrote."""
+    for name in (A, B):
+        store.put(make_document(name, f'<{name}> <urn:ex:p> "old" .'.encode()), kind="thing")
+    (tmp_path / "copies").mkdir()
+    store.checkpoint(tmp_path / "copies" / "first")
+    store.put(make_document(A, f'<{A}> <urn:ex:p> "new" .'.encode()), kind="thing")
+    store.delete(B)
+    store.put(
+        make_document("urn:ex:c", SHARED), kind="thing", shared_graphs={"urn:ex:shared": SHARED}
+    )
+    store.checkpoint(tmp_path / "copies" / "second")
+    copy = ox.Store.read_only(str(tmp_path / "copies" / "second"))
+    named = {(q.graph_name.value, q.object.value) for q in copy if q.graph_name.__class__ is G}
+    assert named == {(A, "new"), ("urn:ex:c", "urn:ex:o"), ("urn:ex:shared", "urn:ex:o")}
+    merged = copy.quads_for_pattern(None, None, None, ox.DefaultGraph())
+    assert sorted(quad.object.value for quad in merged) == ["new", "urn:ex:o"]
+
+
+def test_only_graphs_that_changed_are_read_again(oxigraph_server, make_document, tmp_path):
+    """Of two documents of which one is changed, the server is asked for one."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    for name in (A, B):
+        store.put(make_document(name, f'<{name}> <urn:ex:p> "old" .'.encode()), kind="thing")
+    (tmp_path / "copies").mkdir()
+    store.checkpoint(tmp_path / "copies" / "first")
+    store.put(make_document(A, b""), kind="thing")
+    asked, download = [], store._copy._download
+    store._copy._download = lambda query, path: (asked.append(query), download(query, path))
+    store.checkpoint(tmp_path / "copies" / "second")
+    store.close()
+    assert [A in query for query in asked] == [False, True, False]
+    assert not any(B in query for query in asked)

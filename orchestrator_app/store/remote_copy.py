@@ -1,0 +1,91 @@
+"""A copy of a server's graphs as an Oxigraph store, kept up by what has changed there.
+
+Strangers' queries are answered from it and not by the server: whether a server ends a query that
+was begun is its own affair, and what it limits is not the protocol's. Each document has a
+revision, so one list of them tells which graphs to read again.
+"""
+
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyoxigraph as ox
+
+from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+
+_GRAPHS_AT_ONCE = 200
+
+#: Sends a query for rows `?g ?s ?p ?o`, or `?g ?revision`, and writes its results to a file.
+Download = Callable[[str, Path], None]
+
+
+class RemoteCopy:
+    """The copy, made when it is asked for first."""
+
+    def __init__(self, download: Download, revisions: str, shared: str) -> None:
+        """Say how to read the server.
+
+        Args:
+            download: as above.
+            revisions: the query for the graphs of documents with their revisions.
+            shared: the query for the triples of the graphs that documents share.
+        """
+        self._download = download
+        self._revisions_query, self._shared_query = revisions, shared
+        self._known: dict[str, str] = {}
+        self._copy: ox.Store | None = None
+        self._place: Path | None = None
+
+    def write(self, directory: Path) -> None:
+        """Write the copy as it is now to a new directory."""
+        if self._copy is None:
+            self._place = directory.parent.with_name(f"{directory.parent.name}-copy")
+            shutil.rmtree(self._place, ignore_errors=True)
+            self._copy = ox.Store(str(self._place))
+        self._catch_up(self._copy)
+        self._copy.backup(str(directory))
+
+    def close(self) -> None:
+        """Remove the copy."""
+        self._copy = None
+        if self._place is not None:
+            shutil.rmtree(self._place, ignore_errors=True)
+
+    def _catch_up(self, copy: ox.Store) -> None:
+        current = {
+            row["g"].value: row["revision"].value for row in self._rows(self._revisions_query)
+        }
+        changed = [name for name, revision in current.items() if self._known.get(name) != revision]
+        gone = self._known.keys() - current.keys()
+        to_read = [*changed, *gone]
+        for begin in range(0, len(to_read), _GRAPHS_AT_ONCE):
+            names = to_read[begin : begin + _GRAPHS_AT_ONCE]
+            MergedGraphs(copy).write(_changes(names, self._rows(_triples_of(names))))
+        MergedGraphs(copy).write(_changes((), self._rows(self._shared_query), is_shared=True))
+        self._known = current
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        with tempfile.TemporaryDirectory(prefix="wasmiot-results-") as folder:
+            path = Path(folder) / "results.json"
+            self._download(query, path)
+            rows: Any = ox.parse_query_results(path=str(path), format=ox.QueryResultsFormat.JSON)
+            yield from rows
+
+
+def _triples_of(names: Iterable[str]) -> str:
+    values = " ".join(f"<{name}>" for name in names)
+    return f"SELECT ?g ?s ?p ?o {{ VALUES ?g {{ {values} }} GRAPH ?g {{ ?s ?p ?o }} }}"
+
+
+def _changes(
+    names: Collection[str], rows: Iterable[Any], *, is_shared: bool = False
+) -> Iterator[GraphChange]:
+    """Yield what graphs are to hold, those also of which there are no rows."""
+    triples: Mapping[str, list[ox.Quad]] = defaultdict(list, {name: [] for name in names})
+    for row in rows:
+        triples[row["g"].value].append(ox.Quad(row["s"], row["p"], row["o"]))
+    for name, quads in triples.items():
+        yield GraphChange(ox.NamedNode(name), quads, is_shared)
