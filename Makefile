@@ -1,5 +1,6 @@
 # make demo     run the digit reader across one orchestrator and three supervisors
 # make web      fetch what the web page uses in the browser (npm); part of demo and test
+# make bench    run all benchmarks and write build/benchmarks/index.html
 # make docs     the documentation as pages, in build/site
 # make test     lint, types, import contracts and all tests
 # Everything is installed into .venv; `make clean` removes it.
@@ -43,9 +44,7 @@ modules: $(VENV)/dev.stamp
 	$(BIN)/python examples/build.py
 
 bench: $(VENV)/dev.stamp
-	@for script in benchmarks/bench_*.py; do \
-		test -e "$$script" || { echo "benchmarks/ holds no bench_*.py yet"; exit 0; }; \
-		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	$(BIN)/python benchmarks/page.py
 
 # Chooses the newest versions that pyproject.toml allows and writes them down.
 constraints: $(VENV)/python.stamp

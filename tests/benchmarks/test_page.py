@@ -1,0 +1,53 @@
+"""The page of the benchmarks says what was found, beside what it was compared with."""
+
+import runpy
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = '''"""Measure nothing.
+
+More words.
+"""
+from rows import Row, record
+
+for size in (10, 100):
+    record(Row("search", size / 10, peer=float(size), peer_name="naive <loop>", size=size))
+record(Row("rate", 50.0, "a second", 100.0, "bare", is_more_better=True))
+print("done")
+'''
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Return the page of one script."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.setenv("PYTHONPATH", str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "rows", raising=False)
+    script = tmp_path / "bench_nothing.py"
+    script.write_text(SCRIPT)
+    page = runpy.run_path(str(BENCHMARKS / "page.py"))
+    found = page["run"](script)
+    assert found.code == 0, found.printed
+    return str(page["page"]([found], "a machine", datetime(2026, 1, 2, tzinfo=UTC)))
+
+
+def test_the_page_names_machine_date_and_purpose(made: str) -> None:
+    """So that a figure can be judged."""
+    assert "a machine, 2026-01-02 00:00 UTC" in made
+    assert "Measure nothing." in made
+
+
+def test_the_table_has_both_figures_and_their_ratio(made: str) -> None:
+    """More is better for rates, less for times; names are escaped."""
+    assert "<td>search, 100</td><td>10 ms</td><td>100 ms</td>" in made
+    assert "naive &lt;loop&gt;</td><td>10.00</td>" in made
+    assert "<td>50 a second</td><td>100 a second</td><td>bare</td><td>0.50</td>" in made
+
+
+def test_growth_and_comparison_are_drawn(made: str) -> None:
+    """One curve over the sizes, and one drawing of ratios."""
+    assert made.count("<svg") == 2
