@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 SLICE_SECONDS = 0.5
+WAIT_SECONDS = 10.0
+"""How long a query waits for a place."""
 
 
 class Turn:
@@ -46,7 +48,7 @@ class Lanes:
         self._slow = threading.Semaphore(places)
 
     @contextmanager
-    def turn(self, timeout_seconds: float) -> Iterator[Turn | None]:
+    def turn(self, timeout_seconds: float = WAIT_SECONDS) -> Iterator[Turn | None]:
         """Lend a place, None if none becomes free in time."""
         if not self._quick.acquire(timeout=timeout_seconds):
             yield None

@@ -118,7 +118,7 @@ class QueryService:
 
     def _ask(self, request: dict[str, Any]) -> Answer:
         """Have a process answer, in the lane that the query turns out to need."""
-        with self._lanes.turn(self._timeout_seconds) as turn:
+        with self._lanes.turn() as turn:
             if turn is None:
                 raise self._problem({"error": "busy"})
             limits = TimeLimits(self._slice_seconds, self._timeout_seconds, turn.change_lanes)
