@@ -34,12 +34,13 @@ MANIFEST: dict[str, Any] = {
 
 def upload_chain(orchestrator: OrchestratorClient, delay_ms: int) -> None:
     """Upload both modules."""
-    _upload(orchestrator, "source", SOURCE, {"one": {"output": NUMBER}})
+    upload(orchestrator, "source", SOURCE, {"one": {"output": NUMBER}})
     text = SINK.replace("{delay}", str(delay_ms))
-    _upload(orchestrator, "sink", text, {"next": {"input": NUMBER, "output": NUMBER}})
+    upload(orchestrator, "sink", text, {"next": {"input": NUMBER, "output": NUMBER}})
 
 
-def _upload(orchestrator: OrchestratorClient, name: str, text: str, actions: Any) -> None:
+def upload(orchestrator: OrchestratorClient, name: str, text: str, actions: Any) -> None:
+    """Upload a module of some functions."""
     model = {
         "@context": CONTEXT,
         "@type": ["tm:ThingModel", "wasmiot:Module"],
