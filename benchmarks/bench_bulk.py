@@ -12,6 +12,7 @@ from time import perf_counter
 
 import click
 from bench_load import SUPERVISOR
+from rows import Row, record
 
 from wasmiot_td.bulk import available_cores, load_many
 from wasmiot_td.thing_description import LoadedDocument
@@ -46,6 +47,8 @@ def main() -> None:
     shared = seconds(number, cores)
     print(f"{f'{cores} processes':26}{shared:8.1f} s, {number / shared:8.0f} documents a second")
     print(f"{'gain':26}{alone / shared:8.2f} times")
+    own, peer = number / shared, number / alone
+    record(Row("bulk load", own, "documents/s", peer, "one process", is_more_better=True))
 
 
 if __name__ == "__main__":

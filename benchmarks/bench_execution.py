@@ -31,6 +31,7 @@ import requests  # noqa: E402
 import wasmtime  # noqa: E402
 from fleet import Fleet, Server  # noqa: E402
 from orchestrator_client import OrchestratorClient  # noqa: E402
+from rows import Row, record  # noqa: E402
 
 from orchestrator_app.app import create_app as create_orchestrator  # noqa: E402
 from orchestrator_app.settings import Settings as OrchestratorSettings  # noqa: E402
@@ -157,6 +158,7 @@ def bench_overhead(chain: Chain, times: int) -> None:
     whole = milliseconds(chain.execute, times)
     print(f"two wasm calls alone {alone:.2f} ms, one bare HTTP request {bare:.2f} ms")
     print(f"a chain of two devices {whole:.1f} ms: {whole / bare:.1f} bare requests")
+    record(Row("chain of two devices", whole, peer=alone, peer_name="its two wasm calls alone"))
 
 
 def cpu_seconds(servers: list[Server]) -> dict[str, float]:
@@ -180,6 +182,7 @@ def bench_throughput(chain: Chain, count: int) -> None:
     completed = sum(s["status"] == "completed" for s in ended)
     costs = {n: f"{(after[n] - before[n]) * 1000 / count:.1f}" for n in before}
     print(f"{count / seconds:.0f} executions/s with {CLIENTS} clients, {completed} completed")
+    record(Row("executions", count / seconds, "a second", is_more_better=True))
     print(f"processor time of one, in ms: {costs}; load of the machine {os.getloadavg()[0]:.1f}")
 
 
@@ -219,7 +222,9 @@ def bench_recovery(chain: Chain) -> None:
     begin = time.perf_counter()
     while chain.execute()["status"] != "completed":
         time.sleep(0.02)
-    print(f"kill -9 to the next success: {time.perf_counter() - begin:.2f} s")
+    seconds = time.perf_counter() - begin
+    print(f"kill -9 to the next success: {seconds:.2f} s")
+    record(Row("kill -9 to the next success", seconds, "s"))
 
 
 def alive(chain: Chain) -> list[tuple[str, Server]]:
@@ -271,6 +276,7 @@ def bench_deploy(count: int) -> float:
             taken.append(time.perf_counter() - begin)
             assert answer.status_code in (200, 201), answer.text
     print(f"deploy to {count} supervisors: {taken[0]:.2f} s, again {taken[1]:.2f} s")
+    record(Row("deploy to supervisors", taken[0], "s", size=count))
     return taken[0]
 
 

@@ -14,6 +14,7 @@ from time import process_time
 from typing import Any
 
 from pyld import jsonld as pyld
+from rows import Row, record
 
 from wasmiot_td.contexts import default_registry
 from wasmiot_td.errors import JsonLdError
@@ -63,6 +64,7 @@ def main() -> None:
     for name, (own, plain, inputs) in rows.items():
         ours, theirs = _milliseconds(own, inputs), _milliseconds(plain, inputs)
         print(f"{name:10}{ours:8.2f}{theirs:8.2f}{theirs / ours:8.1f}")
+        record(Row(name, ours, peer=theirs, peer_name="plain pyld"))
 
 
 def _documents(folder: Path) -> list[Any]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import fleet
 import rdflib
+from rows import Row, record
 
 from orchestrator_app.directory.capability_profiles import profile_of
 from orchestrator_app.fleet_reader import FleetReader, lacking_profiles
@@ -220,6 +221,8 @@ def report(store: OxigraphStore, size: int, with_naive: bool) -> None:
     print(f"\n{size} devices{'':<21} 5 steps  20 steps")
     for stage in columns[0]:
         print(f"  {stage:<28} " + "  ".join(f"{column[stage]:8.2f}" for column in columns))
+    for n_steps, column in zip((5, 20), columns, strict=True):
+        record(Row(f"solve {n_steps} steps", column["all, from the changed graph"], size=size))
     if with_naive:
         graph = naive_graph(store)
         module = next(iter(find_modules(store, ["m0"]).values()))
@@ -227,6 +230,7 @@ def report(store: OxigraphStore, size: int, with_naive: bool) -> None:
         taken = once_ms(lambda: naive(graph, steps))
         ours = columns[0]["all, from the changed graph"]
         print(f"  naive, rdflib in memory      {taken:8.2f}   ({taken / ours:.0f} times)")
+        record(Row("solve beside naive", ours, peer=taken, peer_name="rdflib loop", size=size))
 
 
 if __name__ == "__main__":
