@@ -1,7 +1,14 @@
 """A small function over HTTP beside a bare route of the same server, and what a device costs.
 
-The load comes from processes of its own, over kept-alive connections. The bare route is a Flask
-route on Granian with as many threads that answers a fixed number.
+The load comes from two processes of its own, over kept-alive connections, on the same cores. All
+rows are asked in turn, several times; a share is the median of what each turn gave.
+
+- bare route: a Flask route on Granian with as many threads; it reads nothing and answers a number.
+- fresh instance: an action that answers at once; its JSON is checked, its function called in an
+  instance made for this call under limits of time, memory and files, and the result checked.
+- kept instance: the same of a module that keeps its state, whose calls take turns.
+- by the routes: the fresh instance asked with a query, so that the request goes through Flask's
+  routing; plain calls are answered before it (`supervisor_app/routes/direct.py`).
 """
 
 import argparse
@@ -21,7 +28,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +64,9 @@ ACTIONS = {
 }
 BODY = b'{"a": 40, "b": 2}'
 SPINS = 1_500_000_000
+TURNS = 5
+QUIET_SECONDS = 12
+"""After so long without a document, what checks documents has ended."""
 
 
 @dataclass(frozen=True)
@@ -169,13 +179,28 @@ def measure_rates(device: Started, seconds: float) -> None:
     fresh, kept = (f"/deployments/{slug}/actions/add" for slug in ("fresh", "kept"))
     command = [sys.executable, str(Path(__file__)), "--serve-bare", "12"]
     with started(command) as plain:
+        rows = {
+            "bare route": (plain, "/add"),
+            "fresh instance": (device, fresh),
+            "kept instance": (device, kept),
+            "by the routes": (device, f"{fresh}?by=routes"),
+        }
         for clients in (1, 8, 32):
-            base = rate(plain, "/add", clients, seconds)
-            print(f"{clients:3} clients: bare route {base}")
-            for name, path in (("fresh instance", fresh), ("kept instance", kept)):
-                found = rate(device, path, clients, seconds)
-                share = found.per_second / base.per_second
-                print(f"             {name} {found}, {share:.2f} of bare")
+            turns = [
+                {name: rate(*row, clients, seconds / TURNS) for name, row in rows.items()}
+                for _ in range(TURNS)
+            ]
+            for name in rows:
+                print(f"{clients:3} clients: {name} {_row(name, turns)}")
+
+
+def _row(name: str, turns: list[dict[str, "Rate"]]) -> str:
+    """Return the middle of what the turns gave, and of the shares of the bare route in each."""
+    found = [turn[name] for turn in turns]
+    middle = Rate(*(statistics.median(values) for values in zip(*map(astuple, found), strict=True)))
+    shares = [turn[name].per_second / turn["bare route"].per_second for turn in turns]
+    spread = f"{min(shares):.2f} to {max(shares):.2f}"
+    return f"{middle}, {statistics.median(shares):.2f} of bare ({spread})"
 
 
 @dataclass(frozen=True)
@@ -262,24 +287,38 @@ def measure_cores(device: Started) -> None:
     for thread in threads:
         thread.join()
     at_once = time.perf_counter() - begin
-    print(f"two slow calls: in turn {in_turn:.2f} s, at once {at_once:.2f} s")
+    print(f"two slow calls: in turn {in_turn:.2f} s, at once {at_once:.2f} s", end="; ")
+    alone, together = (_computing_seconds(count) for count in (1, 2))
+    print(f"two processes that share nothing: {2 * alone:.2f} and {together:.2f} s")
+
+
+def _computing_seconds(count: int) -> float:
+    """Return how long so many processes take that only compute: what the cores themselves give."""
+    program = "x = 0\nfor i in range(10_000_000): x += i"
+    begin = time.perf_counter()
+    processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(count)]
+    for process in processes:
+        process.wait()
+    return time.perf_counter() - begin
 
 
 def measure_deployments(device: Started, folder: Path) -> None:
     """Install many modules; say how long each takes, and what it adds to the memory."""
-    count, before, taken = 20, 0, []
+    before, taken = resident_bytes(device.process), []
+    count = 20
     for number in range(count + 1):
         binary = wasmtime.wat2wasm(MODULE.replace("i32.const 1", f"i32.const {number + 1}"))
         begin = time.perf_counter()
         put(device, folder, f"d{number}", binary)
         ask(device.port, "POST", f"/deployments/d{number}/actions/add", BODY)
         taken.append(time.perf_counter() - begin)
-        if number == 0:
-            before = resident_bytes(device.process)
-    each = (resident_bytes(device.process) - before) / count / 1024
     print(f"from PUT to the first answer: first {taken[0]:.2f} s, then", end=" ")
-    print(f"{statistics.median(taken[1:]):.2f} s; {each:.0f} KiB of memory for each deployment")
-    print(f"with {count + 1} deployments: {memory_text(device.process)}")
+    print(f"{statistics.median(taken[1:]) * 1000:.0f} ms")
+    print(f"with {count + 1} deployments: {memory_text(device.process)}", end="; ")
+    time.sleep(QUIET_SECONDS)
+    print(f"after {QUIET_SECONDS} s: {memory_text(device.process)}")
+    each = (resident_bytes(device.process) - before) / (count + 1) / 1024
+    print(f"{each:.0f} KiB of memory for each deployment")
 
 
 def resident_bytes(process: "subprocess.Popen[str]") -> int:
