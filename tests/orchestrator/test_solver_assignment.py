@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from orchestrator_app.solver import assignment, integer_program
@@ -43,7 +43,9 @@ def problems(draw, most_devices=5, most_steps=4, shape="chain"):
     step = st.lists(
         st.sampled_from([UNFIT, 0, 20_000, 40_000, 80_000]), min_size=n_devices, max_size=n_devices
     ).filter(lambda points: max(points) > UNFIT)
-    points = np.array([draw(step) for _ in range(n_steps)])
+    fits = np.array([[d.memory_bytes >= need for d in devices] for need in needs])
+    points = np.where(fits, np.array([draw(step) for _ in range(n_steps)]), UNFIT)
+    assume((points > UNFIT).any(axis=1).all())  # what no device can take is told before
     return Problem(Fleet.of(devices), needs, points, draw(graphs(n_steps, shape)))
 
 
