@@ -91,6 +91,7 @@ class Subscription:
         self._last_id = last_id
         self._value: Any = _UNKNOWN
         self._retry_seconds = FIRST_PAUSE_SECONDS
+        self._failures = 0
         self._stopped = threading.Event()
         self._answer: Answer | None = None
 
@@ -106,6 +107,7 @@ class Subscription:
                     pause = 0.0
                     yield change
             except InteractionError as error:
+                self._failures += 1
                 _log.info("subscription_broken name=%s error=%s", self._name, error)
             is_steady = time.monotonic() - began > _STEADY_SECONDS
             pause = self._retry_seconds if is_steady else max(pause * 2, self._retry_seconds)
@@ -131,6 +133,9 @@ class Subscription:
     def _form(self, thing: ConsumedThing) -> Mapping[str, Any] | None:
         """Return the best form to be told of changes; None if a property has to be read.
 
+        A Thing may list addresses that do not lead to it from here: after a failure it is the
+        next form's turn.
+
         Raises:
             AffordanceNotFound: there is no such affordance, or no form that can be used.
         """
@@ -145,10 +150,10 @@ class Subscription:
             and form.get("subprotocol", "longpoll") in ("sse", "longpoll")
             and urlsplit(_url(thing, form)).scheme in ("http", "https")
         ]
-        found.sort(key=lambda form: form.get("subprotocol") != "sse")
+        found.sort(key=_rank)
         if not found and self._kind == "events":
             raise AffordanceNotFound(f"{self._name!r} has no form over HTTP", thing.base)
-        return found[0] if found else None
+        return found[self._failures % len(found)] if found else None
 
     def _stream(self, thing: ConsumedThing, form: Mapping[str, Any]) -> Iterator[Change]:
         others = {*thing.td.get(self._kind, {})} - {self._name}
@@ -211,6 +216,10 @@ class Subscription:
                 yield Change(value)
             self._value = value
             self._stopped.wait(self._poll_seconds)
+
+
+def _rank(form: Mapping[str, Any]) -> tuple[bool, bool]:
+    return form.get("subprotocol") != "sse", not is_json_type(defaults.content_type(form))
 
 
 def _url(thing: ConsumedThing, form: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Following what changes in a Thing, over real connections."""
 
 import json
+import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -140,6 +141,21 @@ def test_property_that_cannot_be_observed():
 
     with serving(answer) as url:
         assert first(subscription(url, "properties"), 2) == [2, 3]
+
+
+def test_address_that_leads_nowhere(monkeypatch):
+    """Of several forms the next one is tried when the first cannot be reached."""
+    monkeypatch.setattr("wasmiot_td.subscription.FIRST_PAUSE_SECONDS", 0.01)
+    with socket.socket() as closed, serving(lambda request, n: respond(request, b"5")) as url:
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        forms = [
+            {"href": base, "op": "subscribeevent", "subprotocol": "longpoll"}
+            for base in (nowhere, url)
+        ]
+        thing = ConsumedThing({"events": {"x": {"forms": forms}}})
+        following = Subscription(lambda: thing, "events", "x", stream_transport())
+        assert first(following, 1) == [5]
 
 
 def test_thing_that_fails_for_a_while(monkeypatch):
