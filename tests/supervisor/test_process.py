@@ -1,8 +1,11 @@
 """A supervisor as a real process: started by its command, killed, started again."""
 
+import json
 import signal
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
@@ -51,6 +54,44 @@ def test_survives_its_own_death(start, tmp_path):
     _, base = start()
     assert requests.get(base + path, timeout=10).json() == 42
     assert requests.get(f"{base}.well-known/wot", timeout=10).json()["id"] == device_id
+
+
+def test_trigger_survives_it(start, tmp_path):
+    """After `kill -9` a trigger starts its composition again, on the same multiples, unasked."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    (tmp_path / "m.wasm").write_bytes(wasmtime.wat2wasm(MODULE))
+    thing = f"http://127.0.0.1:{port}/deployments/beat/td"
+    document = {
+        "@context": json.loads(TD)["@context"],
+        "title": "Beat",
+        "actions": {"beat": {"wasmiot:entrypoint": "f", "output": {"type": "integer"}}},
+        "wasmiot:trigger": {"every": "PT0.2S", "feeds": [{"thing": thing, "affordance": "beat"}]},
+    }
+    document["@context"] = [document["@context"], "https://wetware.fi/2023/wasmiot/v1.0"]
+    (tmp_path / "td.json").write_text(json.dumps(document))
+    files = ("--td", tmp_path / "td.json", "--module", tmp_path / "m.wasm")
+    process, base = start(*files, "--port", port)
+    until_more_than(1, base)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=10)
+    _, base = start("--port", port)
+    until_more_than(len(beats(base)), base)
+    fired = requests.get(f"{base}deployments/beat/properties/triggers", timeout=10).json()["fired"]
+    assert fired >= 1
+
+
+def beats(base):
+    """Return the invocations that have ended well."""
+    statuses = requests.get(f"{base}deployments/beat/actions", timeout=10).json()["beat"]
+    return [s for s in statuses if s.get("output") == 42]
+
+
+def until_more_than(count, base):
+    """Wait until there are more of them."""
+    while len(beats(base)) <= count:
+        time.sleep(0.05)
 
 
 def test_stops_when_asked(start):
