@@ -106,13 +106,26 @@ class Devices:
     def is_at_work(self, device: Document, slug: str) -> bool:
         """Return whether an invocation of an installation has not ended."""
         try:
-            listed = self._transport.get_document(f"{installation_url(device, slug)}/actions")
+            listed = self.statuses(device, slug)
         except ThingProblem as error:
             if error.status == 404:
                 return False
             raise
         found = [status for statuses in listed.values() for status in statuses]
         return any(status.get("status") in ("pending", "running") for status in found)
+
+    def state(self, device: Document, slug: str) -> bytes:
+        """Return what the stateful modules of an installation keep."""
+        return self.fetch_output(f"{installation_url(device, slug)}/state")[0]
+
+    def restore_state(self, device: Document, slug: str, state: bytes) -> None:
+        """Give the stateful modules of an installation what the same ones kept elsewhere."""
+        url = f"{installation_url(device, slug)}/state"
+        self._transport.request("PUT", url, body=state).checked()
+
+    def statuses(self, device: Document, slug: str) -> dict[str, list[dict[str, Any]]]:
+        """Return the statuses of the invocations of an installation, by action, newest first."""
+        return dict(self._transport.get_document(f"{installation_url(device, slug)}/actions"))
 
     def health(self, device: Document) -> dict[str, Any]:
         """Return the value of a device's health property."""

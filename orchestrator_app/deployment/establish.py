@@ -18,6 +18,7 @@ from orchestrator_app.deployment.names import Names, trigger_name
 from orchestrator_app.deployment.planning import Revised, Share, by_device, revise
 from orchestrator_app.deployment.records import DeploymentRecords, Documents
 from orchestrator_app.deployment.roll_out import RollOutError, roll_out, taken_back, tell_all
+from orchestrator_app.deployment.state_carrying import carry_state, moves_of_state
 from orchestrator_app.deployment.takers import known_devices
 from orchestrator_app.store import Store
 from wasmiot_td.errors import InteractionError, ThingUnreachable
@@ -122,6 +123,7 @@ class Establishing:
 
     def _write_done(self, change: Change, revised: Revised, plan: Plan) -> None:
         """Let traffic move: name the new installations, and know the old ones as retired."""
+        carry_state(self._store, self._devices, moves_of_state(change.held, revised))
         left = self._switch_trigger(change, revised)
         wanted = revised.deployment.installations
         gone = [doc for d, doc in change.held.installations.items() if d not in wanted]

@@ -34,6 +34,7 @@ class FakeDevice:
     yard: "Yard"
     installed: dict[str, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
     refuses: str | None = None
@@ -87,6 +88,8 @@ class FakeDevice:
         app.add_url_rule("/deployments/<slug>", "put", self._put, methods=["PUT"])
         app.add_url_rule("/deployments/<slug>", "delete", self._delete, methods=["DELETE"])
         app.add_url_rule("/deployments/<slug>/td", "td", self._td)
+        app.add_url_rule("/deployments/<slug>/state", "state", self._state, methods=["GET", "PUT"])
+        app.add_url_rule("/deployments/<slug>/actions", "statuses", self._statuses)
         path = "/deployments/<slug>/actions/<name>"
         app.add_url_rule(path, "invoke", self._invoke, methods=["POST"])
         app.add_url_rule(
@@ -97,6 +100,21 @@ class FakeDevice:
 
     def _status(self, slug: str, name: str, number: str) -> dict[str, Any]:
         return self.statuses[number]
+
+    def _statuses(self, slug: str) -> Response:
+        found: dict[str, list[Any]] = {name: [] for name in self.installed[slug]["actions"]}
+        for status in reversed(self.statuses.values()):
+            if f"/deployments/{slug}/" in status["href"]:
+                found[status["href"].split("/")[-2]].append(status)
+        return _json(found)
+
+    def _state(self, slug: str) -> Response:
+        if slug not in self.installed:
+            return Response(status=404)
+        if request.method == "PUT":
+            self.states[slug] = request.get_data()
+            return Response(status=204)
+        return Response(self.states.get(slug, b""), content_type="application/zip")
 
     def _cancel(self, slug: str, name: str, number: str) -> Response:
         self.statuses[number]["status"] = "cancelled here"
@@ -239,7 +257,7 @@ class Yard:
             (func (export "{name}") (param f32 f32) (result f32) (local.get 0)))"""
         self.upload_text(name, text, action)
 
-    def upload_text(self, name: str, text: str, action: dict[str, Any]) -> None:
+    def upload_text(self, name: str, text: str, action: dict[str, Any], **members: Any) -> None:
         """Upload a module of one function."""
         model = {
             "@context": CONTEXT,
@@ -247,6 +265,7 @@ class Yard:
             "title": name,
             "version": {"model": "1.0.0"},
             "actions": {name: action},
+            **members,
         }
         parts = {
             "binary": (_stream(wat2wasm(text)), f"{name}.wasm", "application/wasm"),
