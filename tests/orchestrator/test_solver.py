@@ -156,4 +156,4 @@ def test_every_filter_and_scorer_is_documented():
     text = (Path(orchestrator_app.solver.__path__[0]) / "README.md").read_text()
     rows = set(re.findall(r"^\| `(\w+)`", text, re.MULTILINE))
     named = {f.name for f in (*STATIC_FILTERS, *FILTERS)} | {w.name for w in SCORERS}
-    assert rows == named | {"provides_imports", "requires", "preferred", "locality"}
+    assert rows == named | {"provides_imports", "requires", "preferred", "locality", "near_things"}
