@@ -78,6 +78,6 @@ def profile_id(provided: Collection[str]) -> str:
 
 def provided_interfaces(thing_id: str, n_triples: bytes) -> list[str]:
     """Return the interfaces that a device says it provides, sorted, as N-Triples terms."""
-    start = f"<{thing_id}> {_PROVIDES} "
-    lines = n_triples.decode().splitlines()
-    return sorted({line[len(start) :].rstrip(" .") for line in lines if line.startswith(start)})
+    start = f"<{thing_id}> {_PROVIDES} ".encode()
+    parts = (b"\n" + n_triples).split(b"\n" + start)
+    return sorted({part.partition(b"\n")[0].rstrip(b" .").decode() for part in parts[1:]})

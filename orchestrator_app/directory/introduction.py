@@ -10,18 +10,22 @@ import logging
 import queue
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from zeroconf import Error as ZeroconfError
 from zeroconf import (
     InterfaceChoice,
     IPVersion,
     ServiceBrowser,
     ServiceInfo,
     ServiceListener,
+    ServiceNameAlreadyRegistered,
     Zeroconf,
 )
 
@@ -68,10 +72,10 @@ def introduce_things(
     try:
         yield
     finally:
-        browser.cancel()
+        _try("browsing_not_ended", browser.cancel)
         introduction.stop()
         thread.join()
-        zeroconf.close()
+        _try("responder_not_closed", zeroconf.close)
 
 
 @contextmanager
@@ -89,10 +93,10 @@ def announce_directory(thing_id: str, base_url: str, interface: str = "") -> Ite
         return
     try:
         for info in directory_services(thing_id, base_url):
-            zeroconf.register_service(info, allow_name_change=True)
+            _announce(zeroconf, info)
         yield
     finally:
-        zeroconf.close()  # says goodbye
+        _try("responder_not_closed", zeroconf.close)  # says goodbye
 
 
 def directory_services(thing_id: str, base_url: str) -> list[ServiceInfo]:
@@ -117,6 +121,30 @@ def directory_services(thing_id: str, base_url: str) -> list[ServiceInfo]:
     ]
 
 
+def _announce(zeroconf: Zeroconf, info: ServiceInfo) -> None:
+    """Announce a service; on a machine with too much to do it may take another try."""
+    register = partial(zeroconf.register_service, info, allow_name_change=True)
+    for _ in RETRY_SECONDS:
+        try:
+            if _try("announcement_delayed", register):
+                return
+        except ServiceNameAlreadyRegistered:  # the try before came to its end meanwhile
+            return
+    _log.warning("not_announced name=%s", info.name)
+
+
+def _try(event: str, step: Callable[[], object]) -> bool:
+    """Take a step; what zeroconf cannot do in its time is logged, and stops nobody."""
+    try:
+        step()
+    except ServiceNameAlreadyRegistered:
+        raise
+    except ZeroconfError as error:
+        _log.warning("%s error=%r", event, error)
+        return False
+    return True
+
+
 def _open(interface: str) -> Zeroconf | None:
     """Return a responder on an interface, or None where multicast is closed."""
     interfaces: Any = [interface] if interface else InterfaceChoice.All
@@ -135,6 +163,7 @@ class Introduction(ServiceListener):
         self._zeroconf = zeroconf
         self._sightings: queue.Queue[Sighting | None] = queue.Queue()
         self._is_over = threading.Event()
+        self._unresolved: dict[str, float] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a new instance."""
@@ -167,7 +196,10 @@ class Introduction(ServiceListener):
         except queue.Empty:
             sighting = None
         if sighting is not None:
+            self._unresolved.pop(sighting.name, None)
             self._things.forget(sighting.name) if sighting.has_gone else self._introduce(sighting)
+        for name in [n for n, due in self._unresolved.items() if due <= time.monotonic()]:
+            self._introduce(Sighting(name))
         self._things.refresh()
 
     def _introduce(self, sighting: Sighting) -> None:
@@ -177,11 +209,13 @@ class Introduction(ServiceListener):
                 return
             try:
                 self._register(sighting.name)
-            except (WasmiotError, ProblemError, LookupError) as error:
-                _log.info("introduction_delayed name=%s error=%s", sighting.name, error)
+            except (WasmiotError, ProblemError, LookupError, ZeroconfError) as error:
+                _log.info("introduction_delayed name=%s error=%r", sighting.name, error)
             else:
+                self._unresolved.pop(sighting.name, None)
                 return
-        _log.warning("introduction_given_up name=%s", sighting.name)
+        _log.warning("introduction_put_off name=%s", sighting.name)
+        self._unresolved[sighting.name] = time.monotonic() + REFRESH_SECONDS
 
     def _register(self, name: str) -> None:
         info = self._zeroconf.get_service_info(SERVICE_TYPE, name, RESOLVE_MILLISECONDS)

@@ -3,20 +3,31 @@
 import gc
 import json
 import socket
+import threading
 import time
 from dataclasses import dataclass
 
 import pytest
 from flask import Flask
-from zeroconf import ServiceBrowser, ServiceInfo, ServiceStateChange, Zeroconf
+from zeroconf import (
+    EventLoopBlocked,
+    ServiceBrowser,
+    ServiceInfo,
+    ServiceStateChange,
+    Zeroconf,
+)
 
+from orchestrator_app.directory import introduction
 from orchestrator_app.directory.introduction import (
+    RETRY_SECONDS,
     SERVICE_TYPE,
+    Introduction,
     announce_directory,
     description_url,
     directory_services,
     introduce_things,
 )
+from orchestrator_app.directory.refresh import IntroducedThings
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
@@ -86,24 +97,64 @@ def test_an_announced_thing_is_registered_and_dropped_at_its_goodbye(lamp_device
 
 def test_the_directory_announces_itself():
     """Browsers of directories find it, with the path of its description."""
-    found = []
+    found, infos = [], []
     browser = Zeroconf(interfaces=[LOOPBACK])
     thing_id = f"urn:ex:{time.monotonic_ns()}"
     expected = directory_services(thing_id, "http://127.0.0.1:5000/")[1]
 
     def note(zeroconf, service_type, name, state_change):
         if name == expected.name and state_change is not ServiceStateChange.Removed:
-            found.append(zeroconf.get_service_info(service_type, name))
+            found.append((service_type, name))  # to resolve it here would hold up the browser
 
     listening = ServiceBrowser(browser, "_directory._sub._wot._tcp.local.", handlers=[note])
     try:
         with announce_directory(thing_id, "http://127.0.0.1:5000/", LOOPBACK):
             wait_until(lambda: found)
+            wait_until(lambda: infos.append(browser.get_service_info(*found[0])) or infos[-1])
     finally:
         listening.cancel()
         browser.close()
-    assert (found[0].port, found[0].properties[b"td"]) == (5000, b"/.well-known/wot")
-    assert found[0].properties[b"type"] == b"Directory"
+    assert (infos[-1].port, infos[-1].properties[b"td"]) == (5000, b"/.well-known/wot")
+    assert infos[-1].properties[b"type"] == b"Directory"
+
+
+def test_a_responder_that_is_late_stops_nobody(monkeypatch):
+    """An event loop that has too much to do is asked again, and the orchestrator starts anyway."""
+    tries = []
+
+    def late(*_, **__):
+        tries.append(1)
+        raise EventLoopBlocked
+
+    monkeypatch.setattr(Zeroconf, "register_service", late)
+    with announce_directory("urn:ex:late", "http://127.0.0.1:5000/", LOOPBACK):
+        pass
+    assert len(tries) == 2 * len(RETRY_SECONDS)
+
+
+def test_a_sighting_that_cannot_be_resolved_yet_is_not_lost(lamp_device, monkeypatch):
+    """It is tried again later, also if nobody announces it anew."""
+    for name, value in {"RETRY_SECONDS": (0.0,), "REFRESH_SECONDS": 0.0}.items():
+        monkeypatch.setattr(introduction, name, value)
+    answers = iter([EventLoopBlocked(), None, service("lamp")])
+    store = OxigraphStore()
+    parts = Parts(Directory(store), WsgiTransport(lamp_device))
+
+    class Responder:
+        def get_service_info(self, *_):
+            answer = next(answers)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    introducing = Introduction(IntroducedThings(parts, 30), Responder())
+    introducing.add_service(None, SERVICE_TYPE, "lamp")
+    thread = threading.Thread(target=introducing.run)
+    thread.start()
+    wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
+    introducing.stop()
+    thread.join()
+    store.close()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # zeroconf leaves its socket open
