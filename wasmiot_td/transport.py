@@ -6,6 +6,7 @@ systems run in one process without sockets. Both bound what they take in.
 
 import io
 import json
+import re
 import socket
 import sys
 import threading
@@ -14,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, BinaryIO, Protocol, Self
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -34,6 +35,8 @@ DEAD_LINK_SECONDS = 4.0
 DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, application/ld+json"
 
 _CHUNK_BYTES = 64 * 1024
+_PLAIN_SCHEME = "http://"
+_PLAIN_URL = re.compile(r"http://[a-z0-9.-]+(:\d{1,5})?/[A-Za-z0-9._~/=&?-]*")
 
 WsgiApplication = Callable[..., Iterable[bytes]]
 
@@ -228,6 +231,8 @@ class HttpTransport(Transport):
         self._timeout_seconds = timeout_seconds
         self._total_seconds = total_seconds
         self._local = threading.local()
+        connect_seconds = min(timeout_seconds, CONNECT_SECONDS)
+        self._timeout = urllib3.Timeout(connect=connect_seconds, read=timeout_seconds)
 
     def open(
         self,
@@ -251,30 +256,71 @@ class HttpTransport(Transport):
         self, method: str, url: str, body: Body | None, headers: Mapping[str, str]
     ) -> Iterator[Answer]:
         try:
-            with self._session().request(
-                method,
-                url,
-                data=body,
-                headers=dict(headers),
-                timeout=(min(self._timeout_seconds, CONNECT_SECONDS), self._timeout_seconds),
-                stream=True,
-                allow_redirects=method in ("GET", "HEAD"),
-            ) as response:
-                found = {name.lower(): value for name, value in response.headers.items()}
-                yield Answer(
-                    response.url,
-                    response.status_code,
-                    found,
-                    self._chunks(response),
-                    partial(_stop, response),
-                )
+            plain = self._sent_plainly(method, url, body, headers)
+            final_url, response = plain or self._sent(method, url, body, headers)
+            try:
+                found = {name.lower(): value for name, value in response.headers.itermerged()}
+                chunks, stop = self._chunks(response), partial(_stop, response)
+                yield Answer(final_url, response.status, found, chunks, stop)
+            finally:
+                response.close()
+                response.release_conn()
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
 
-    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+    def _sent(
+        self, method: str, url: str, body: Body | None, headers: Mapping[str, str]
+    ) -> tuple[str, urllib3.HTTPResponse]:
+        """Send a request of any kind; return the last URL and the response."""
+        response = self._session().request(
+            method,
+            url,
+            data=body,
+            headers=dict(headers),
+            timeout=(min(self._timeout_seconds, CONNECT_SECONDS), self._timeout_seconds),
+            stream=True,
+            allow_redirects=method in ("GET", "HEAD"),
+        )
+        return response.url, response.raw
+
+    def _sent_plainly(
+        self, method: str, url: str, body: Body | None, headers: Mapping[str, str]
+    ) -> tuple[str, urllib3.HTTPResponse] | None:
+        """Send a request that needs none of a session's preparations.
+
+        They take as long as the rest of a small request.
+
+        Returns:
+            As `_sent`; None if nothing was sent yet, or the answer to a GET leads elsewhere.
+        """
+        target = _plain_target(url) if body is None or isinstance(body, bytes) else None
+        if target is None:
+            return None
+        adapter: HTTPAdapter = self._session().adapters[_PLAIN_SCHEME]  # type: ignore[assignment]
+        pool = adapter.poolmanager.connection_from_host(target.host, target.port, "http")
+        try:
+            response: Any = pool.urlopen(
+                method,
+                target.request_uri,
+                body=body,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                timeout=self._timeout,
+                preload_content=False,
+                decode_content=False,
+            )
+        except ValueError as error:  # a header that cannot be sent
+            raise requests.RequestException(str(error)) from error
+        if response.get_redirect_location() and method in ("GET", "HEAD"):
+            response.close()
+            return None
+        return target.url, response
+
+    def _chunks(self, response: urllib3.HTTPResponse) -> Iterator[bytes]:
         """Yield what there is as it comes, so that an answer that trickles is cut off in time."""
         deadline = time.monotonic() + self._total_seconds
-        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+        while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
             yield chunk
             if time.monotonic() > deadline:
                 message = f"no complete answer within {self._total_seconds} s"
@@ -286,16 +332,24 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
-            session.mount("http://", _Adapter())
+            session.mount(_PLAIN_SCHEME, _Adapter())
             session.mount("https://", _Adapter())
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
 
 
-def _stop(response: requests.Response) -> None:
+@lru_cache(maxsize=1024)
+def _plain_target(url: str) -> urllib3.util.Url | None:
+    """Return where a URL leads if it is a plain one: no TLS, no user, nothing to be escaped."""
+    if not url.startswith(_PLAIN_SCHEME) or not _PLAIN_URL.fullmatch(url):
+        return None
+    return urllib3.util.parse_url(url)
+
+
+def _stop(response: urllib3.HTTPResponse) -> None:
     with suppress(ValueError, RuntimeError, OSError):  # it has ended by itself
-        response.raw.shutdown()
+        response.shutdown()
 
 
 class _Adapter(HTTPAdapter):
