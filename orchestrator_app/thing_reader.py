@@ -1,6 +1,7 @@
 """Find the Things that a composition names by id or by type, among those that hold and answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -23,8 +24,11 @@ from wasmiot_td.iri import absolute, well_formed
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, TD
 from wasmiot_td.report import Finding
 
-MOST_THINGS = 500
+MOST_THINGS = 200
 """Things of a type that are looked at, in the order of their ids, those of each zone in turn."""
+
+Named = dict[str, dict[tuple[str, str], bool]]
+"""By Thing, the kinds and names of affordances, and whether they are of a type themselves."""
 
 _KINDS = {
     str(TD.hasPropertyAffordance): "properties",
@@ -97,22 +101,31 @@ class ThingFinder:
         return [one] if one else []
 
     def _by_types(self, types: Sequence[str]) -> list[Offer]:
-        meant: dict[tuple[str, str, str], bool] = {}
-        for type in types:
-            if well_formed(type) != type:
-                continue
-            for kind in sorted(subclasses_of(self.store, type)):
-                for row in self.store.select(query("things_of_type"), wanted=URIRef(kind)):
-                    key = str(row["thing"]), _KINDS[str(row["has"])], str(row["name"])
-                    meant[key] = meant.get(key, False) or str(row["meant"]) == "true"
-        things = {thing: self._offers(thing, is_meant=False) for thing, _, _ in sorted(meant)}
-        chosen = _of_each_zone_in_turn([offers for offers in things.values() if offers])
-        return [
-            replace(offer, is_meant=meant[key])
-            for offers in chosen
-            for offer in offers
-            if (key := (offer.thing, offer.kind, offer.name)) in meant
-        ]
+        named, zones = self._named(types)
+        found: list[Offer] = []
+        n_things = 0
+        for thing in _in_turn(named, zones):
+            offers = [o for o in self._offers(thing, is_meant=False) if o.key in named[thing]]
+            found += [replace(o, is_meant=named[thing][o.key]) for o in offers]
+            n_things += bool(offers)
+            if n_things == MOST_THINGS:
+                break
+        return found
+
+    def _named(self, types: Sequence[str]) -> tuple[Named, dict[str, str]]:
+        """Return which affordances of which Things are meant by types, and the Things' zones."""
+        named: Named = defaultdict(dict)
+        zones: dict[str, str] = {}
+        wanted = {t for type in types if well_formed(type) == type for t in self._kinds(type)}
+        for type in sorted(wanted):
+            for row in self.store.select(query("things_of_type"), wanted=URIRef(type)):
+                thing, key = str(row["thing"]), (_KINDS[str(row["has"])], str(row["name"]))
+                named[thing][key] = named[thing].get(key, False) or str(row["meant"]) == "true"
+                zones[thing] = str(row.get("zone", ""))
+        return named, zones
+
+    def _kinds(self, type: str) -> Collection[str]:
+        return subclasses_of(self.store, type)
 
     def _offers(self, thing: str, *, is_meant: bool) -> list[Offer]:
         """Return all that a Thing in the directory offers; nothing if it is expired."""
@@ -130,14 +143,14 @@ class ThingFinder:
         ]
 
 
-def _of_each_zone_in_turn(things: Sequence[list[Offer]]) -> list[list[Offer]]:
-    seen: dict[str | None, int] = {}
+def _in_turn(named: Named, zones: Mapping[str, str]) -> list[str]:
+    """Return the Things: first those with an affordance that is meant, of each zone in turn."""
+    seen: Counter[str] = Counter()
     ranked = []
-    for order, offers in enumerate(things):
-        zone = offers[0].zone
-        ranked.append((seen.get(zone, 0), order, offers))
-        seen[zone] = seen.get(zone, 0) + 1
-    return [offers for _, _, offers in sorted(ranked, key=lambda r: r[:2])[:MOST_THINGS]]
+    for thing in sorted(named, key=lambda t: (not any(named[t].values()), t)):
+        ranked.append((not any(named[thing].values()), seen[zones[thing]], thing))
+        seen[zones[thing]] += 1
+    return [thing for _, _, thing in sorted(ranked)]
 
 
 def _with_things(step: Step, finder: ThingFinder) -> Step:

@@ -31,6 +31,11 @@ class Offer:
     is_meant: bool = True
 
     @property
+    def key(self) -> tuple[str, str]:
+        """What it is called among all that its Thing offers."""
+        return self.kind, self.name
+
+    @property
     def id(self) -> str:
         """The IRI of the affordance."""
         return part_iri(self.thing, f"/{self.kind}/{escape_pointer(self.name)}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_app import thing_reader
 from orchestrator_app.monitoring.observation import Observation
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
 
@@ -134,6 +135,36 @@ def test_a_thing_is_found_by_the_class_that_it_or_its_affordance_is_of(setting):
     meant = setting.register("z", properties=properties)
     (step,) = setting.placements({"dependsOn": [{"type": TEMPERATURE}]})
     assert step["uses"]["id"] == f"{meant}#/properties/heat"
+
+
+def test_a_thing_of_the_zone_is_used_if_it_can_be_there_instead(setting):
+    """What it gives must be acceptable as what the first one gives; where it is does not matter."""
+    at = {"forms": [{"href": "http://other.example/"}], "title": "another"}
+    sensor(setting, "a", properties={"value": {**READING, "maximum": 50}})
+    tight = {"value": {**READING, **at, "maximum": 40}}
+    near = sensor(setting, "b", **{"properties": tight, "wasmiot:zone": "yard"})
+    wide = {"value": {**READING, **at, "maximum": 90}}
+    sensor(setting, "c", **{"properties": wide, "wasmiot:zone": "hall"})
+    used = {
+        device: setting.placements({"dependsOn": [{"type": TEMPERATURE}], "device": device})[0]
+        for device in ("urn:ex:hall", "urn:ex:yard")
+    }
+    assert used["urn:ex:yard"]["uses"]["id"] == f"{near}#/properties/value"
+    assert used["urn:ex:hall"]["uses"]["id"] == "urn:ex:a#/properties/value"
+
+
+def test_of_many_things_those_of_each_zone_are_looked_at(setting, monkeypatch):
+    """A bound on how many are looked at leaves some of every zone, and what was meant by type."""
+    monkeypatch.setattr(thing_reader, "MOST_THINGS", 3)
+    for number in range(4):
+        sensor(setting, f"a{number}", **{"wasmiot:zone": "hall"})
+    far = sensor(setting, "z", **{"wasmiot:zone": "yard"})
+    step = {"dependsOn": [{"type": TEMPERATURE}], "device": "urn:ex:yard"}
+    (placement,) = setting.placements(step)
+    assert placement["uses"]["id"] == f"{far}#/properties/value"
+    meant = setting.register("zz", properties={"heat": {**READING, "@type": TEMPERATURE}})
+    (placement,) = setting.placements({"dependsOn": [{"type": TEMPERATURE}]})
+    assert placement["uses"]["id"] == f"{meant}#/properties/heat"
 
 
 def test_a_subclass_is_found_by_its_superclass(setting):
