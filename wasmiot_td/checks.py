@@ -127,6 +127,8 @@ def check_terms(place: Place, document: CheckedDocument) -> Iterator[Finding]:
     if kind.name == "SecurityScheme" and ":" in str(place.value.get("scheme")):
         return
     for name in place.value:
+        if not document.is_model and is_known_term(name, kind, document):
+            continue
         pointer = f"{place.pointer}/{escape_pointer(name)}"
         if document.is_model and PLACEHOLDER.search(name):
             yield Finding(pointer, "a name may not be a placeholder", source="TD 1.1, 10.3.2")

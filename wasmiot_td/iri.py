@@ -86,6 +86,7 @@ def pointer_of(document_id: str, iri: str) -> str | None:
     return _STEP.sub("", unquote(iri[len(prefix) :].removeprefix("list:")))
 
 
+@lru_cache(maxsize=4096)
 def step_to(key: str) -> str:
     """Return the step from a node to the values of a property, where no JSON pointer is known."""
     return "/" + key.replace("~", "~0").replace("/", "~1") + "~"
