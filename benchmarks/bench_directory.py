@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ from orchestrator_app.store import OxigraphStore, Store
 from wasmiot_td.thing_description import load
 
 ROOT = Path(__file__).parents[1]
+CLIENTS = (1, 2, 8)
+RATE_TURNS = 3
 SEARCH = """
 PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
@@ -152,7 +155,9 @@ def measure_beside(folder: Path, n_documents: int) -> None:
     environment = ROOT / ".cache" / "domus"
     try:
         with domus.domus(folder, environment) as theirs, ExitStack() as stack:
-            rows = _requests([theirs, *_ours(folder, stack)], list(range(n_documents)))
+            ours = _ours(folder, stack)
+            rows = _requests([theirs, *ours], list(range(n_documents)))
+            rates = {n: measure_rates([theirs, ours[-1]], n) for n in CLIENTS}
     except (RuntimeError, OSError) as error:
         print(f"  domus-tdd-api cannot be measured here: {error}")
         return
@@ -160,6 +165,49 @@ def measure_beside(folder: Path, n_documents: int) -> None:
     for name, (domus_ms, *ours) in rows.items():
         compared = [f"{own_ms:>10.2f}{domus_ms / own_ms:>8.0f}" for own_ms in ours]
         print(f"  {name:10}{domus_ms:>10.1f}{''.join(compared)}")
+    for n_clients, (theirs, own) in rates.items():
+        print(
+            f"  {n_clients} clients at once, new Things a second: domus {theirs.a_second:.2f}, ",
+            end="",
+        )
+        print(f"embedded {own.a_second:.0f}, ratio {own.a_second / theirs.a_second:.0f}; ", end="")
+        print(f"CPU {theirs.cpu_ms:.0f} and {own.cpu_ms:.1f} ms, {theirs.cpu_ms / own.cpu_ms:.0f}")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a server takes new Things, and what each costs its processes."""
+
+    a_second: float
+    cpu_ms: float
+
+
+def measure_rates(clients: list[measured.Client], n_at_once: int) -> list[Rate]:
+    """Return how many new Things a second each server takes of several clients, in turns."""
+    rates: list[list[Rate]] = [[] for _ in clients]
+    for turn in range(RATE_TURNS):
+        for own, client, n_things in zip(rates, clients, (8, 400), strict=True):
+            first = 1_000_000 * n_at_once + 10_000 * turn
+            own.append(_rate(client, _registrations(first, n_things), n_at_once))
+    return [
+        Rate(statistics.median(r.a_second for r in own), statistics.median(r.cpu_ms for r in own))
+        for own in rates
+    ]
+
+
+def _rate(client: measured.Client, puts: list[tuple[str, bytes]], n_at_once: int) -> Rate:
+    assert client.process
+    worked = measured.cpu_seconds(client.process)
+    a_second = measured.rate(client.port, puts, n_at_once)
+    worked = measured.cpu_seconds(client.process) - worked
+    return Rate(a_second, worked * 1000 / len(puts))
+
+
+def _registrations(first: int, n_things: int) -> list[tuple[str, bytes]]:
+    numbers = range(first, first + n_things)
+    return [
+        (f"/things/{fleet.thing_id(n)}", json.dumps(fleet.description(n)).encode()) for n in numbers
+    ]
 
 
 def _ours(folder: Path, stack: ExitStack) -> list[measured.Client]:

@@ -55,8 +55,8 @@ def domus(folder: Path, environment_dir: Path) -> Iterator[measured.Client]:
             "TDD__PERIOD_CLEAR_EXPIRE_TD": "0",
         }
         arguments = [str(command), "run", "--port", str(port)]
-        with measured.served(arguments, folder / "domus", port, settings):
-            client = measured.Client(port)
+        with measured.served(arguments, folder / "domus", port, settings) as process:
+            client = measured.Client(port, process)
             try:
                 yield client
             finally:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,16 @@ def resident_bytes(process: subprocess.Popen[bytes]) -> int:
     return int(total)
 
 
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Return the time that a server, its children and those that have ended were computing."""
+    parent = psutil.Process(process.pid)
+    total = 0.0
+    for member in [parent, *parent.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            total += sum(member.cpu_times()[:4])  # user and system, own and of ended children
+    return total
+
+
 def free_port() -> int:
     """Return a port on which nobody listens, below those of outgoing connections."""
     for port in random.sample(range(20000, 32000), 100):
@@ -102,7 +113,7 @@ def orchestrator(
     command += ["--data-dir", str(data_dir.absolute()), "--monitor-interval", "0", *options]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     with served(command, root / ".cache" / "bench", port, environment) as process:
-        client = Client(port)
+        client = Client(port, process)
         try:
             yield process, client
         finally:
@@ -122,7 +133,9 @@ def oxigraph_server(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
 class Client:
     """One kept-alive connection to a server."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, process: subprocess.Popen[bytes] | None = None) -> None:
+        self.port = port
+        self.process = process
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
 
     def get(self, path: str) -> bytes:
@@ -145,6 +158,23 @@ class Client:
         if response.status not in (200, 201, 204):
             raise RuntimeError(f"{method} {path}: {response.status} {content[:500]!r}")
         return content
+
+
+def rate(port: int, puts: list[tuple[str, bytes]], n_clients: int) -> float:
+    """Return how many PUTs a second a server answers to several clients, each with its share."""
+
+    def send(share: list[tuple[str, bytes]]) -> None:
+        client = Client(port)
+        for path, body in share:
+            client.put(path, body)
+        client.close()
+
+    shares = [puts[begin::n_clients] for begin in range(n_clients)]
+    with ThreadPoolExecutor(n_clients) as pool:
+        begin = time.perf_counter()
+        for _ in pool.map(send, shares):
+            pass
+        return len(puts) / (time.perf_counter() - begin)
 
 
 def _answers(port: int) -> bool:
