@@ -32,12 +32,14 @@ class Plan:
         name: the name of the manifest.
         revision: 1 at first, one more at each change.
         models: the affordance behind each step, as its module or Thing describes it.
+        is_standing: whether it stands on each of several devices by itself.
     """
 
     deployment: Deployment
     name: str
     revision: int
     models: Sequence[Mapping[str, Any]]
+    is_standing: bool = False
 
     @property
     def slug(self) -> str:
@@ -51,7 +53,16 @@ class Plan:
 
     @property
     def output(self) -> Mapping[str, Any] | None:
-        """What the sink gives, or what several do by their names; None if nothing."""
+        """What the sink gives, or what several do by their names; None if nothing.
+
+        Where it stands on several devices, that of each one by its id.
+        """
+        if self.is_standing:
+            each = self._output_of_one()
+            return {"type": "object", "additionalProperties": each if each is not None else True}
+        return self._output_of_one()
+
+    def _output_of_one(self) -> Mapping[str, Any] | None:
         sinks = self.deployment.graph.sinks
         if len(sinks) == 1:
             return self.models[sinks[0]].get("output")

@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +19,11 @@ from orchestrator_app.deployment.cancelling import cancel_all
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.execution_journal import Begun, ExecutionJournal
 from orchestrator_app.deployment.execution_log import ExecutionLog, Status
+from orchestrator_app.deployment.gathering import gathered
 from orchestrator_app.deployment.hops import Given, Hops
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.deployment.standing import is_standing
 from orchestrator_app.deployment.step_failure import StepFailedError
 from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.deployment.trace import EXECUTION_SECONDS, Trace
@@ -32,6 +34,9 @@ from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
 
 MOST_PARALLEL_EXECUTIONS = 32
+MOST_PARALLEL_GATHERINGS = 8
+"""How many executions that run on several devices each are followed at once."""
+
 LONGEST_WAIT_SECONDS = 60.0
 BRIEF_SECONDS = 0.2
 """An execution that ends within this time is written once, with its result."""
@@ -70,6 +75,7 @@ class Executions:
         self._live: dict[tuple[str, str], Status] = {}
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
+        self._gathering = ThreadPoolExecutor(MOST_PARALLEL_GATHERINGS, "gathering")
         self._journal = ExecutionJournal(journal) if journal else None
         self._fail_interrupted()
 
@@ -96,7 +102,10 @@ class Executions:
             self._journal.note(slug, invocation, status["timeRequested"])
         elif is_waiting:
             self._write_down((slug, invocation))
-        self._pool.submit(self._run, deployed, invocation, given, context)
+        if is_standing(deployed.manifest):
+            self._gathering.submit(self._run_each, deployed, invocation, given, context)
+        else:
+            self._pool.submit(self._run, deployed, invocation, given, context)
         return invocation, status
 
     def run(self, slug: str, given: Given, traceparent: str = "") -> Any:
@@ -164,6 +173,7 @@ class Executions:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
+        self._gathering.shutdown(wait=True)
         self._pool.shutdown(wait=True)
         if self._journal is not None:
             self._journal.shorten(tuple, is_forced=True)
@@ -196,6 +206,42 @@ class Executions:
             raise
         in_flight.on(slug, invocation, deployed.revision)
         return deployed
+
+    def _run_each(
+        self, deployed: Deployed, invocation: str, given: Given, context: CallContext
+    ) -> None:
+        """Execute on each device on which a deployment stands, and gather what they gave."""
+        key = (deployed.slug, invocation)
+        self._live[key] = self._live[key] | {"status": "running"}
+        try:
+            begun = {
+                device: (member.slug, self.start(member.slug, given, context.traceparent)[0])
+                for device, member in self._deployments.standing.members(deployed).items()
+            }
+            reason = self._rest_until_ended(key, begun.values())
+            ended = self._live[key] | gathered({d: self.status(*key) for d, key in begun.items()})
+            if reason:
+                ended = _failed(ended, {"type": "about:blank", "title": reason, "status": 502})
+        except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
+            _log.exception("gathering_failed slug=%s invocation=%s", *key)
+            ended = _failed(self._live[key], _own_error(error))
+        self._finish(key, ended)
+
+    def _rest_until_ended(self, key: tuple[str, str], begun: Collection[tuple[str, str]]) -> str:
+        """Wait until executions have ended; cancel them if the execution of `key` is cancelled."""
+
+        def is_over() -> bool:
+            return self._is_closing or key in self._cancelled or not (self._live.keys() & {*begun})
+
+        with self._changed:
+            self._changed.wait_for(is_over)
+        if key not in self._cancelled:
+            return ""
+        for slug, invocation in begun:
+            self.cancel(slug, invocation)
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._live.keys() & {*begun}), LONGEST_WAIT_SECONDS)
+        return "it was cancelled"
 
     def _run(self, deployed: Deployed, invocation: str, given: Given, context: CallContext) -> None:
         key = (deployed.slug, invocation)

@@ -18,9 +18,10 @@ from orchestrator_app.deployment.establish import Establishing
 from orchestrator_app.deployment.in_flight import InFlight
 from orchestrator_app.deployment.names import trigger_name
 from orchestrator_app.deployment.planning import Share, by_device, choose_standbys
-from orchestrator_app.deployment.records import Deployed, DeploymentRecords
+from orchestrator_app.deployment.records import Deployed, DeploymentRecords, placement_of
 from orchestrator_app.deployment.retirement import Retirement
 from orchestrator_app.deployment.roll_out import taken_back
+from orchestrator_app.deployment.standing import Standing, is_standing, member_slug
 from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
@@ -43,6 +44,7 @@ class Deployments:
         self._establishing = Establishing(store, self.records, devices, url)
         tell = self._establishing.tell
         self.retirement = Retirement(store, self.records, devices, self.in_flight, tell)
+        self.standing = Standing(store, self.records, public_url)
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
 
     def solve(self, slug: str) -> dict[str, Any]:
@@ -75,8 +77,10 @@ class Deployments:
             ProblemError: 404, 422 without a solution, 502 if a device refused its share.
         """
         manifest = self._manifests.require(slug)
+        if is_standing(manifest):
+            return self._stand(slug, manifest)
         with self.changing(slug):
-            previous = self.records.get(slug)
+            previous = self._replaced(slug)
             present = previous.present if previous else {}
             solved = self._place(slug, manifest, present)
             pinned = pinned_to_versions(manifest, solved)
@@ -102,6 +106,8 @@ class Deployments:
                 known = ", ".join(str(e["revision"]) for e in earlier) or "none"
                 raise ProblemError(409, "No such revision", f"it can be rolled back to: {known}")
             manifest = found[-1]["manifest"]
+            if is_standing(manifest):
+                return self._stand(slug, manifest)[0]
             present = {int(step): device for step, device in found[-1]["placement"].items()}
             solved = self._place(slug, manifest, present)
             self._change(slug, manifest, solved)
@@ -147,6 +153,7 @@ class Deployments:
         """
         with self.changing(slug):
             deployed = self.require(slug)
+            below = [self._away_of(slug, device) for device in deployed.members]
             away = taken_back(self._establishing.tell, deployed.every_share)
             devices = sorted({device for device, _ in away})
             for device in deployed.installations.keys() - set(devices):
@@ -158,7 +165,29 @@ class Deployments:
                 )
             else:
                 self.records.delete(slug)
-        return devices
+        return sorted({*devices, *(device for found in below for device in found)})
+
+    def join(self, slug: str, device: str) -> None:
+        """Have a deployment stand on one more device, or as it is wanted now.
+
+        Raises:
+            ProblemError: 502, the device did not take it.
+        """
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is None or deployed.state == "undeploying":
+                return
+            failed = self.standing.join(deployed, [device], self._place_member)
+            if failed:
+                raise ProblemError(502, "It does not stand there", failed[device])
+
+    def leave(self, slug: str, device: str) -> None:
+        """Have a deployment stand no longer on a device."""
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is not None:
+                self.standing.leave(deployed, device)
+                self._away_of(slug, device)
 
     def require(self, slug: str) -> Deployed:
         """Return a deployment.
@@ -170,6 +199,16 @@ class Deployments:
         if deployed is None:
             raise ProblemError(404, "Unknown deployment", f"no deployment is called {slug!r}")
         return deployed
+
+    def placement(self, slug: str) -> list[dict[str, Any]]:
+        """Return which device is in charge of each step, on all devices where it stands.
+
+        Raises:
+            ProblemError: 404.
+        """
+        deployed = self.require(slug)
+        every = [deployed, *self.standing.members(deployed).values()]
+        return [place for each in every for place in placement_of(each)]
 
     @contextmanager
     def changing(self, slug: str) -> Iterator[None]:
@@ -272,6 +311,42 @@ class Deployments:
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
         self.clear(slug)
+
+    def _stand(self, slug: str, manifest: Mapping[str, Any]) -> tuple[Deployed, bool]:
+        """Have a manifest stand on every device that matches, and on no other."""
+        with self.changing(slug):
+            previous = self.records.get(slug)
+            if previous is not None and not is_standing(previous.manifest):
+                self.undeploy(slug)
+                previous = None
+            deployed = self.standing.write(slug, manifest, previous)
+            matching = self.standing.matching(deployed)
+            for device in sorted({*deployed.members} - {*matching}):
+                self.leave(slug, device)
+            missing = sorted({*matching} - self.standing.current(self.require(slug)))
+            self.standing.join(self.require(slug), missing, self._place_member)
+            return self.require(slug), previous is None
+
+    def _replaced(self, slug: str) -> Deployed | None:
+        """Return what is deployed; what stood on each device by itself goes first."""
+        previous = self.records.get(slug)
+        if previous is not None and is_standing(previous.manifest):
+            self.undeploy(slug)
+            previous = self.records.get(slug)
+        return previous
+
+    def _place_member(self, slug: str, manifest: Mapping[str, Any]) -> None:
+        with self.changing(slug):
+            solved = self._place(slug, manifest)
+            pinned = pinned_to_versions(manifest, solved)
+            self._change(slug, pinned, solved, has_new_standbys=False)
+
+    def _away_of(self, slug: str, device: str) -> list[str]:
+        """Undeploy what is below a deployment on a device, if it still is."""
+        member = member_slug(slug, device)
+        away = self.undeploy(member) if self.records.get(member) is not None else []
+        self._store.delete(f"urn:wasmiot:solution:{member}")
+        return away
 
     def _place(
         self,

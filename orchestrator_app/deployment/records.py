@@ -131,6 +131,11 @@ class Deployed:
         return self.thing.registration.get("manifest")
 
     @property
+    def members(self) -> tuple[str, ...]:
+        """The devices on each of which it stands by itself, if it does so."""
+        return tuple(self.thing.registration.get("members", ()))
+
+    @property
     def history(self) -> "list[dict[str, Any]]":
         """Its revisions, the present one last: number, time, manifest, devices by step."""
         return list(self.thing.registration.get("history", ()))

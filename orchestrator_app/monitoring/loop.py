@@ -3,17 +3,21 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.deployment.standing import is_member, is_standing
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.observe import Observer
 from orchestrator_app.monitoring.reconcile import (
     Clear,
     Command,
     Desired,
+    Join,
+    Leave,
     Move,
     Patience,
     Prepare,
@@ -80,7 +84,20 @@ class Watch:
 
     def _desired(self) -> list[Desired]:
         is_due = self._deployments.retirement.is_due
-        return [_desired(d, is_due(d)) for d in self._deployments.records.list()]
+        every = self._deployments.records.list()
+        return [self._standing(d, _desired(d, is_due(d))) for d in every]
+
+    def _standing(self, deployed: Deployed, desired: Desired) -> Desired:
+        """Return what is wanted, with the devices on each of which it should stand by itself."""
+        if not is_standing(deployed.manifest):
+            return desired
+        standing = self._deployments.standing
+        return replace(
+            desired,
+            matching=frozenset(standing.matching(deployed)),
+            members=frozenset(deployed.members),
+            current=standing.current(deployed),
+        )
 
     def _carry_out(self, commands: Sequence[Command]) -> list[Command]:
         """Carry out commands and return those that failed."""
@@ -113,9 +130,13 @@ class Watch:
             case _:
                 self._finish(command)
 
-    def _finish(self, command: Resume | Clear) -> None:
-        """Bring a change to its end."""
+    def _finish(self, command: Resume | Clear | Join | Leave) -> None:
+        """Bring a change to its end, or follow devices."""
         match command:
+            case Join(slug, device):
+                self._deployments.join(slug, device)
+            case Leave(slug, device):
+                self._deployments.leave(slug, device)
             case Resume(slug):
                 self._deployments.resume(slug)
             case Clear(slug):
@@ -138,6 +159,7 @@ def _desired(deployed: Deployed, has_retired: bool) -> Desired:
         triggers=_triggers(held.trigger),
         has_wish=deployed.wish is not None,
         has_retired=has_retired,
+        is_bound=is_member(deployed.slug),
     )
 
 

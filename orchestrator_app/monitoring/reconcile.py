@@ -21,6 +21,9 @@ class Desired:
         triggers: what the device that starts it by itself should hold, under the trigger's name.
         has_wish: whether a change was cut short.
         has_retired: whether what earlier revisions left may be taken away.
+        is_bound: whether its steps may go nowhere else.
+        matching: the devices on each of which it should stand by itself.
+        members, current: those on which it does, and those where it does so as it is wanted.
     """
 
     slug: str
@@ -35,6 +38,10 @@ class Desired:
     triggers: Mapping[str, int] = field(default_factory=dict)
     has_wish: bool = False
     has_retired: bool = False
+    is_bound: bool = False
+    matching: frozenset[str] = frozenset()
+    members: frozenset[str] = frozenset()
+    current: frozenset[str] = frozenset()
 
     def shares(self) -> list[tuple[str, str]]:
         """Return everything that should be installed: devices, and the names there."""
@@ -131,13 +138,29 @@ class Resume:
 
 
 @dataclass(frozen=True, order=True)
+class Join:
+    """Have a deployment stand on a device by itself."""
+
+    slug: str
+    device: str
+
+
+@dataclass(frozen=True, order=True)
+class Leave:
+    """Have a deployment stand no longer on a device."""
+
+    slug: str
+    device: str
+
+
+@dataclass(frozen=True, order=True)
 class Clear:
     """Take away what earlier revisions left."""
 
     slug: str
 
 
-Command = Restore | Remove | Move | Settle | Prepare | Relieve | Resume | Clear
+Command = Restore | Remove | Move | Settle | Prepare | Relieve | Resume | Clear | Join | Leave
 
 BUSY_LOAD = 0.9
 CALMER_BY = 0.3
@@ -175,8 +198,18 @@ def reconcile(
     for deployment in sorted(desired, key=lambda d: d.slug):
         commands += _removals(deployment, observed)
         if deployment.state != "undeploying":
+            commands += _standing(deployment, devices)
             commands += _repairs(deployment, devices, patience)
     return commands
+
+
+def _standing(deployment: Desired, devices: Mapping[str, Observed]) -> list[Command]:
+    """Return what has a deployment stand on the devices that match, as far as they answer."""
+    slug = deployment.slug
+    left = [Leave(slug, device) for device in sorted(deployment.members - deployment.matching)]
+    lacking = sorted(deployment.matching - deployment.current)
+    answering = [d for d in lacking if d in devices and devices[d].is_answering]
+    return [*left, *(Join(slug, device) for device in answering)]
 
 
 def _removals(deployment: Desired, observed: Sequence[Observed]) -> list[Command]:
@@ -194,12 +227,15 @@ def _repairs(
     if deployment.has_wish:
         return [Resume(deployment.slug)]
     lost = [d for d in sorted(deployment.revisions) if _is_lost(devices.get(d), patience)]
-    if lost:
+    if lost and not deployment.is_bound:
         return [Move(deployment.slug, lost[0])]
     lacking = [
-        d for d, r in sorted(deployment.revisions.items()) if not _holds(devices[d], deployment, r)
+        d
+        for d, r in sorted(deployment.revisions.items())
+        if d not in devices or not _holds(devices[d], deployment, r)
     ]
-    restored = [Restore(deployment.slug, d) for d in lacking if devices[d].is_answering]
+    answering = [d for d in lacking if d in devices and devices[d].is_answering]
+    restored = [Restore(deployment.slug, d) for d in answering]
     state = "degraded" if lacking else "deployed"
     settled = [Settle(deployment.slug, state)] if deployment.state != state else []
     cleared = [Clear(deployment.slug)] if deployment.has_retired else []
@@ -211,6 +247,8 @@ def _preparations(
     deployment: Desired, devices: Mapping[str, Observed], patience: Patience
 ) -> list[Command]:
     """Return what makes a deployment that runs well ready for a time when it does not."""
+    if deployment.is_bound or not deployment.revisions:
+        return []
     fresh = [
         o
         for o in devices.values()

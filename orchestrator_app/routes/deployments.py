@@ -10,7 +10,6 @@ from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
 from orchestrator_app.deployment.execution import OutputFile
 from orchestrator_app.deployment.hops import Given
-from orchestrator_app.deployment.records import placement_of
 from orchestrator_app.directory.events import Event
 from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
@@ -67,7 +66,7 @@ def read_revision(slug: str) -> Response:
 @blueprint.get("/deployments/<slug>/properties/placement")
 def read_placement(slug: str) -> Response:
     """Give the device of each step, and who stands by."""
-    return represent(placement_of(services().deployments.require(slug)), JSON)
+    return represent(services().deployments.placement(slug), JSON)
 
 
 @blueprint.get("/deployments/<slug>/properties")
@@ -75,7 +74,7 @@ def read_all_properties(slug: str) -> Response:
     """Give all properties of a deployment."""
     deployed = services().deployments.require(slug)
     values = {"state": deployed.state, "revision": deployed.revision}
-    return represent({**values, "placement": placement_of(deployed)}, JSON)
+    return represent({**values, "placement": services().deployments.placement(slug)}, JSON)
 
 
 @blueprint.post("/deployments/<slug>/actions/undeploy")

@@ -1,0 +1,105 @@
+"""`forEach`: a manifest stands on every device that matches, and follows them."""
+
+import pytest
+
+from orchestrator_app.monitoring.loop import Watch
+from orchestrator_app.monitoring.reconcile import Join, Leave
+
+MANIFEST = {
+    "name": "thermo",
+    "sequence": [
+        {"module": "read", "entrypoint": "read"},
+        {"module": "double", "entrypoint": "double"},
+    ],
+    "forEach": {"interfaces": ["dht.getTemperature"]},
+}
+
+
+def add_sensor(yard, name, value):
+    """Put up a device that reads and doubles."""
+    return yard.add(
+        name,
+        "dht.getTemperature",
+        memory_bytes=1_000_000,
+        read=lambda _: value,
+        double=lambda x: 2 * x,
+    )
+
+
+@pytest.fixture
+def standing(yard):
+    """The yard with one device more that matches, and the manifest standing on both."""
+    add_sensor(yard, "second", 4)
+    yard.client.delete("/things/urn:ex:sensor")
+    add_sensor(yard, "third", 5)
+    assert yard.client.post("/manifests", json=MANIFEST).status_code == 201
+    answer = yard.client.post("/manifests/thermo/deploy")
+    assert answer.status_code == 201, answer.text
+    return yard
+
+
+def watch_of(yard):
+    """Return a watch that is patient."""
+    parts = yard.parts
+    return Watch(parts.store, parts.devices, parts.deployments, 3600.0)
+
+
+def test_it_runs_on_each_and_gives_the_results_by_device(standing):
+    """Every device has the whole sequence, and takes nothing from another."""
+    status = standing.execute()
+    assert status["output"] == {"urn:ex:second": 8, "urn:ex:third": 10}
+    placement = standing.client.get("/deployments/thermo/properties/placement").get_json()
+    assert [p["device"] for p in placement] == ["urn:ex:second"] * 2 + ["urn:ex:third"] * 2
+    thing = standing.client.get("/deployments/thermo").get_json()
+    assert thing["actions"]["run"]["output"]["additionalProperties"] == {"type": "number"}
+    assert watch_of(standing).round() == []
+
+
+def test_a_device_that_comes_gets_it_too(standing):
+    """Nothing has to be deployed again for that, and the others hear nothing."""
+    puts = standing.devices["second"].puts
+    add_sensor(standing, "fourth", 6)
+    assert watch_of(standing).round() == [Join("thermo", "urn:ex:fourth")]
+    assert standing.execute()["output"]["urn:ex:fourth"] == 12
+    assert standing.devices["second"].puts == puts
+    assert watch_of(standing).round() == []
+
+
+def test_a_device_that_goes_is_no_longer_asked(standing):
+    """It left the directory; what stands on it has its own end."""
+    standing.client.delete("/things/urn:ex:third")
+    assert Leave("thermo", "urn:ex:third") in watch_of(standing).round()
+    assert standing.execute()["output"] == {"urn:ex:second": 8}
+    watch_of(standing).round()
+    assert watch_of(standing).round() == []
+    assert len(standing.client.get("/deployments").get_json()) == 2
+
+
+def test_a_device_that_is_silent_keeps_its_own(standing):
+    """Its steps go nowhere else; the execution says who failed, and what the others gave."""
+    standing.unplug(standing.devices["third"])
+    watch = Watch(standing.parts.store, standing.parts.devices, standing.parts.deployments, 0.0)
+    watch.round()
+    status = standing.execute()
+    assert (status["status"], status["output"]) == ("failed", {"urn:ex:second": 8})
+    assert status["error"]["devices"] == ["urn:ex:third"]
+    standing.plug_in(standing.devices["third"])
+    assert standing.execute()["output"] == {"urn:ex:second": 8, "urn:ex:third": 10}
+
+
+def test_a_changed_manifest_changes_all(standing):
+    """Each device gets the new one, and the old one can be returned to."""
+    short = MANIFEST | {"sequence": MANIFEST["sequence"][:1]}
+    standing.client.post("/manifests", json=short)
+    standing.client.post("/manifests/thermo/deploy")
+    assert standing.execute()["output"] == {"urn:ex:second": 4, "urn:ex:third": 5}
+    answer = standing.client.post("/deployments/thermo/actions/rollback")
+    assert answer.get_json() == 3
+    assert standing.execute()["output"] == {"urn:ex:second": 8, "urn:ex:third": 10}
+
+
+def test_undeploying_ends_all(standing):
+    """Nothing is left on any device, nor on record."""
+    assert standing.client.delete("/deployments/thermo").status_code == 204
+    assert all(d.installed == {} for d in standing.devices.values())
+    assert standing.client.get("/deployments").get_json() == []
