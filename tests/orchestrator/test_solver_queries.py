@@ -7,6 +7,10 @@ from orchestrator_app.placement import find_modules, read_view
 from orchestrator_app.solver.queries import query
 from orchestrator_app.solver.sifting import sift
 from orchestrator_app.solver.view import ModuleFacts, Step
+from orchestrator_app.solver.wiring import Selector
+from orchestrator_app.thing_reader import ThingFinder
+from wasmiot_td.namespaces import CANONICAL_CONTEXT
+from wasmiot_td.thing_description import load
 
 WASMIOT = "https://wetware.fi/2023/wasmiot/v1.0#"
 HOST = "https://wetware.fi/2023/wasmiot/v1.0/host#"
@@ -142,3 +146,27 @@ def test_a_range_means_the_newest_version_in_it(store, make_document):
         "m:~1.2": "1.2.0",
         "m@sha256:1.2.0": "1.2.0",
     }
+
+
+def test_things_are_found_in_every_engine(store):
+    """By their class, by that of an affordance, and by the IRI of one."""
+    form = [{"href": "http://sensor.example/t"}]
+    document = {
+        "@context": [*CANONICAL_CONTEXT],
+        "id": "urn:ex:sensor",
+        "@type": "saref:TemperatureSensor",
+        "title": "sensor",
+        "securityDefinitions": {"n": {"scheme": "nosec"}},
+        "security": ["n"],
+        "wasmiot:zone": "hall",
+        "properties": {"t": {"@type": "saref:Temperature", "type": "number", "forms": form}},
+        "events": {"hot": {"forms": form}},
+    }
+    store.put(load(document), kind="thing")
+    finder = ThingFinder(store, "http://here.example/")
+    for kind in ("TemperatureSensor", "Temperature"):
+        (found,) = finder.find(Selector("/x", types=(f"https://w3id.org/saref#{kind}",)))
+        assert (found.id, found.zone) == ("urn:ex:sensor#/properties/t", "hall")
+        assert found.is_meant == (kind == "Temperature")
+    assert finder.affordance("urn:ex:sensor#/events/hot").kind == "events"
+    assert finder.affordance("urn:ex:sensor#/events/cold") is None
