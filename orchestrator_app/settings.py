@@ -13,7 +13,7 @@ class Settings:
     Attributes:
         data_dir: where the graph and the packages live; None keeps the graph in memory (tests).
         store_url: the query endpoint of a SPARQL 1.1 server that keeps the graph; embedded
-            under `data_dir` where empty.
+            under `data_dir` where empty. Virtuoso needs `DefaultIsolation = 4`.
         store_update_url: its update endpoint, where that is another.
         host: the address to listen on.
         port: the port to listen on.

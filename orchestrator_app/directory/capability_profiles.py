@@ -18,6 +18,9 @@ from wasmiot_td.units import convert
 PROFILE_PREFIX = "urn:wasmiot:capability-profile:"
 
 _PROVIDES = WASMIOT.provides.n3()
+_IS_A_PROFILE = f"{RDF.type.n3()} {WASMIOT.CapabilityProfile.n3()}"
+_HAS_PROFILE = WASMIOT.capabilityProfile.n3()
+_DEVICE, _INSTALLATION = str(WASMIOT.Supervisor), str(WASMIOT.Installation)
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,15 @@ def profile_of(thing_id: str, types: Collection[str], n_triples: bytes) -> Capab
         types: the expanded types of the device.
         n_triples: its graph.
     """
-    if str(WASMIOT.Supervisor) not in types or str(WASMIOT.Installation) in types:
+    if _DEVICE not in types or _INSTALLATION in types:
         return None
     provided = provided_interfaces(thing_id, n_triples)
     iri = profile_id(provided)
     lines = [
-        f"<{iri}> {RDF.type.n3()} {WASMIOT.CapabilityProfile.n3()} .\n",
+        f"<{iri}> {_IS_A_PROFILE} .\n",
         *(f"<{iri}> {_PROVIDES} {interface} .\n" for interface in provided),
     ]
-    link = f"<{thing_id}> {WASMIOT.capabilityProfile.n3()} <{iri}> .\n"
+    link = f"<{thing_id}> {_HAS_PROFILE} <{iri}> .\n"
     return CapabilityProfile(iri, "".join(lines).encode(), link.encode())
 
 

@@ -37,6 +37,7 @@ class Endpoint(SPARQLUpdateStore):
 
     def __init__(self, query_url: str, update_url: str, timeout_seconds: float) -> None:
         super().__init__(query_url, update_url, returnFormat="json", context_aware=False)
+        self.server = ""
         self._pool = urllib3.PoolManager(
             maxsize=_MAX_CONNECTIONS, timeout=timeout_seconds, retries=False
         )
@@ -87,9 +88,17 @@ class Endpoint(SPARQLUpdateStore):
             )
         except urllib3.exceptions.HTTPError as error:
             raise StoreUnavailableError(f"{url} does not answer: {error}") from error
+        self.server = response.headers.get("Server", "")
         if response.status >= 300:
             raise _refusal(url, response)
         return response
+
+
+def advice(server: str) -> str:
+    """Return what an operator must see to with a server of this name; it cannot be asked for."""
+    if not server.startswith("Virtuoso"):
+        return ""
+    return "with its default isolation, Virtuoso shows half an update: DefaultIsolation = 4"
 
 
 def _refusal(url: str, response: urllib3.BaseHTTPResponse) -> Exception:

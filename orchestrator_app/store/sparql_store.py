@@ -5,6 +5,7 @@ if the revision is still the one from which its differences were worked out, and
 operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2).
 """
 
+import logging
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ from typing import Any
 from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.endpoint import Endpoint
+from orchestrator_app.store.endpoint import Endpoint, advice
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreLayoutError,
@@ -46,6 +47,8 @@ _SHARED_TRIPLES = (
     " GRAPH ?g { ?s ?p ?o } }"
 )
 _MAX_ATTEMPTS = 20
+
+_log = logging.getLogger(__name__)
 
 Quad = tuple[str, str, str, str]
 
@@ -227,6 +230,8 @@ class SparqlStore:
             f" INSERT {{ GRAPH {_STORE} {{ {version} 0 }} }}"
             f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {_STORE} {{ {version} ?any }} }} }}"
         )
+        if found := advice(self._endpoint.server):
+            _log.warning("graph_server url=%s advice=%s", place, found)
         for row in self._rows(f"SELECT ?layout {{ GRAPH {_STORE} {{ {marker} ?layout }} }}"):
             layout.check_layout(str(row["layout"]), place)
         if not self.ask(f"ASK {{ {marker} ?layout }}"):

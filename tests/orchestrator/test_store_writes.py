@@ -14,6 +14,7 @@ from orchestrator_app.store import (
     StoreUnavailableError,
 )
 from orchestrator_app.store.documents import FILE_NAME
+from orchestrator_app.store.endpoint import advice
 from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.merged_graphs import MergedGraphs
 
@@ -208,6 +209,16 @@ def test_a_server_laid_out_by_a_newer_program_is_refused(oxigraph_server):
     oxigraph_server.update(f'INSERT DATA {{ GRAPH <urn:wasmiot:store> {{ {MARKER} "2" }} }}')
     with pytest.raises(StoreLayoutError, match="layout 2"):
         SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+
+
+def test_an_operator_of_virtuoso_is_told_what_cannot_be_asked_for(oxigraph_server):
+    """The server says who it is; of its isolation it says nothing."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    assert store._endpoint.server.startswith("Oxigraph")
+    assert advice(store._endpoint.server) == ""
+    assert "DefaultIsolation = 4" in advice("Virtuoso/07.20.3238 (Linux) x86_64-pc-linux-gnu")
+    store.close()
 
 
 def test_a_directory_belongs_to_one_process(tmp_path: Path):
