@@ -96,9 +96,17 @@ class Descriptions:
                 self._thread = threading.Thread(target=self._work, name="descriptions", daemon=True)
                 self._thread.start()
 
-    def keep_only(self, urls: Iterable[str]) -> None:
+    def keep(self, key: str, found: Description) -> None:
+        """Keep on disk what was found, by what it was found by."""
+        self._save(key, found)
+
+    def kept(self, key: str) -> Description | None:
+        """Return what was found before."""
+        return self._copy(key)
+
+    def keep_only(self, keys: Iterable[str]) -> None:
         """Remove the copies that nothing refers to any more."""
-        wanted = {self._file(url).name for url in urls}
+        wanted = {self._file(key).name for key in keys}
         for path in self._directory.glob("*.json"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)
@@ -114,7 +122,7 @@ class Descriptions:
         try:
             document = self._transport.get_document(url)
         except InteractionError as error:
-            found = self._copy(url) if _is_silent(error) else None
+            found = self._copy(url) if is_silent(error) else None
             if found is None:
                 raise
             _log.warning("description_from_copy url=%s error=%s", url, error)
@@ -175,7 +183,8 @@ class Descriptions:
         return True
 
 
-def _is_silent(error: InteractionError) -> bool:
+def is_silent(error: InteractionError) -> bool:
+    """Say whether who was asked said nothing, or nothing that it would say when it is well."""
     return isinstance(error, ThingUnreachable) or (
         isinstance(error, ThingProblem) and error.status >= 500
     )

@@ -1,8 +1,11 @@
 """Use other Things: read what a call depends on, send an output to where it feeds."""
 
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from supervisor_app.descriptions import Descriptions
+from supervisor_app.descriptions import Descriptions, is_silent
 from supervisor_app.directory import Directory
 from supervisor_app.execution import Outcome
 from supervisor_app.installation import Operation
@@ -14,6 +17,9 @@ from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError
 from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
+
+MOST_BRANCHES = 8
+"""To how many targets outputs are sent at once, beside the first of each."""
 
 
 class Neighbours:
@@ -29,6 +35,7 @@ class Neighbours:
         self._descriptions = descriptions
         self._directory = directory
         self.targets = Targets(transport, descriptions)
+        self._branches = ThreadPoolExecutor(MOST_BRANCHES, thread_name_prefix="feeds")
 
     def fetch(self, url: str, max_bytes: int) -> bytes:
         """Return the bytes at a URL."""
@@ -58,13 +65,32 @@ class Neighbours:
         `error` says so in the end.
         """
         answers, errors = [], []
-        for reference in operation.feeds:
-            try:
-                answers.append((reference, self.targets.send(reference, outcome, context)))
-            except InteractionError as error:
-                errors.append(problem_of(error).to_document())
+        for reference, answer in self._all_sent(operation.feeds, outcome, context):
+            if isinstance(answer, InteractionError):
+                errors.append(problem_of(answer).to_document())
+            else:
+                answers.append((reference, answer))
         members = _members_of(answers)
         return {**members, "error": _joined(errors)} if errors else members
+
+    def close(self) -> None:
+        """End the threads; what is being sent goes on to its end."""
+        self._branches.shutdown(wait=False, cancel_futures=True)
+
+    def _all_sent(
+        self, feeds: Sequence[Reference], outcome: Outcome, context: CallContext
+    ) -> list[tuple[Reference, Any]]:
+        """Send an outcome to every target at once, and return what each of them said."""
+        send = partial(self._answer, outcome, context)
+        others = [self._branches.submit(send, feed) for feed in feeds[1:]]
+        answers = [send(feed) for feed in feeds[:1]] + [other.result() for other in others]
+        return list(zip(feeds, answers, strict=True))
+
+    def _answer(self, outcome: Outcome, context: CallContext, reference: Reference) -> Any:
+        try:
+            return self.targets.send(reference, outcome, context)
+        except InteractionError as error:
+            return error
 
     def _read(self, reference: Reference) -> Any:
         url, name = reference.address
@@ -72,12 +98,24 @@ class Neighbours:
             return self._descriptions.use(
                 url, lambda thing: thing.read_property(name or _only_property(thing, url))
             )
+        description, name = self._found(reference)
+        return ConsumedThing(description, self._transport).read_property(name)
+
+    def _found(self, reference: Reference) -> tuple[Mapping[str, Any], str]:
+        """Return what the directory finds for a reference; while it is silent, what it found."""
         if self._directory is None:
             raise AffordanceNotFound("it has no address, and there is no directory to ask")
-        found = self._directory.find(reference)
+        try:
+            found = self._directory.find(reference)
+        except InteractionError as error:
+            kept = self._descriptions.kept(reference.key) if is_silent(error) else None
+            if kept is None:
+                raise
+            return kept["td"], kept["affordance"]
         if found is None:
             raise AffordanceNotFound("the directory has no such Thing, nor one of its type")
-        return ConsumedThing(found[0], self._transport).read_property(found[1])
+        self._descriptions.keep(reference.key, {"td": found[0], "affordance": found[1]})
+        return found
 
 
 def _members_of(answers: list[tuple[Reference, Any]]) -> dict[str, Any]:

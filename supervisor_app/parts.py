@@ -49,7 +49,8 @@ def part_of(operation: Operation, name: str, body: RequestBody) -> Part:
     value = _value(name, schema, body) if has_value else None
     if has_value:
         check(value, schema)
-    return Part(name, value, has_value, size=len(body.content))
+    size = len(body.content) + sum(map(len, body.fields.values()))
+    return Part(name, value, has_value, size=size)
 
 
 def inputs_of_parts(operation: Operation, parts: Iterable[Part]) -> Inputs:

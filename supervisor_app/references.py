@@ -44,6 +44,11 @@ class Reference:
         url = self.thing or (iri if iri.startswith(_WEB) else "")
         return url, self.affordance or fragment.rpartition("/")[2]
 
+    @property
+    def key(self) -> str:
+        """By which what is known of its Thing is kept: the URL, or what it is found by."""
+        return self.address[0] or f"{self.id} {' '.join(self.types)} {self.affordance}".strip()
+
 
 @dataclass(frozen=True)
 class Use:

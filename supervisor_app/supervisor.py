@@ -59,6 +59,7 @@ class Supervisor:
     states: States
     cancelling: Cancelling
     poll_places: PollPlaces
+    neighbours: Neighbours
 
     @property
     def base(self) -> str:
@@ -128,7 +129,7 @@ class Supervisor:
 
     def _follow(self) -> None:
         installations = self.installations.all()
-        self.descriptions.keep_only(_addresses(installations))
+        self.descriptions.keep_only({r.key for i in installations for r in i.references()})
         self.triggers.follow(installations)
 
     def close(self) -> None:
@@ -139,6 +140,7 @@ class Supervisor:
         self.descriptions.close()
         self.joins.close()
         self.invocations.close()
+        self.neighbours.close()
         self.runtime.close()
         self.statuses.close()
 
@@ -230,6 +232,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         States(runtime, packages, execution, settings.slot_wait_seconds),
         Cancelling(quick),
         PollPlaces(),
+        neighbours,
     )
     installations.restore()
     if settings.td is not None:

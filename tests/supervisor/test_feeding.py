@@ -165,6 +165,27 @@ def test_dependency_from_a_directory(fleet, depends):
     assert room.client.get("/deployments/room/properties/double").json == 42.6
 
 
+def test_dependency_when_the_directory_is_silent(fleet):
+    """What the directory found before is used while it does not answer, and only then."""
+    sensor, room = fleet("sensor"), fleet("room", directory="http://directory/")
+    temperature = {"type": "number", "wasmiot:entrypoint": "temperature"}
+    sensor.put("dht", SENSOR, id="urn:hall", properties={"temperature": temperature})
+    listed = [sensor.client.get("/deployments/dht/td").json]
+    directory = Flask("directory")
+    directory.add_url_rule("/things", view_func=lambda: listed)
+    fleet.apps["http://directory/"] = directory
+    depends = {"wasmiot:dependsOn": [{"id": "urn:hall"}]}
+    double = {"type": "number", "wasmiot:entrypoint": "double", **depends}
+    room.put("room", DOUBLE, properties={"double": double})
+    url = "/deployments/room/properties/double"
+    assert room.client.get(url).json == 42.6
+    del fleet.apps["http://directory/"]
+    assert room.client.get(url).json == 42.6
+    fleet.apps["http://directory/"] = directory
+    listed.clear()
+    assert room.client.get(url).status_code == 502
+
+
 def test_dependency_that_is_away(fleet):
     """A Thing that a property depends on and that is away is named in a 502."""
     room = fleet("room")

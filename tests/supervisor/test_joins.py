@@ -1,6 +1,7 @@
 """Steps that several others feed: constants, single members of an input, and joins."""
 
 import json
+import threading
 from functools import partial
 
 import pytest
@@ -339,3 +340,31 @@ def test_fan_out_with_one_away(fleet):
     assert (status["status"], status["output"]) == ("failed", 1)
     assert "http://away/" in status["error"]["detail"]
     assert a.ended(status["resultUrl"])["output"] == 123
+
+
+class Together(WsgiTransport):
+    """Holds each invocation until so many are on their way."""
+
+    def __init__(self, applications, count):
+        super().__init__(applications)
+        self.barrier = threading.Barrier(count, timeout=20)
+
+    def open(self, method, url, **request):
+        """Send a request."""
+        if method == "POST":
+            self.barrier.wait()
+        return super().open(method, url, **request)
+
+
+def test_fan_out_at_once(make_device):
+    """An output goes to all of its targets at the same time: none waits for another."""
+    apps = {}
+    device = make_device(Together(apps, 3), public_url="http://a/")
+    apps["http://a/"] = device.app
+    names = ("x", "y", "z")
+    one = {"wasmiot:entrypoint": "one", "output": INTEGER}
+    one["wasmiot:feeds"] = [feed("a", name) for name in names]
+    halves = {name: {"wasmiot:entrypoint": "two", "output": INTEGER} for name in names}
+    device.put("d", ARITHMETIC, actions={"one": one, **halves})
+    status = device.invoke("d", "one")
+    assert [r["id"].rpartition("/")[2] for r in status["resultUrls"]] == list(names)
