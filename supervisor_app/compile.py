@@ -46,6 +46,11 @@ def compile_apart(source: Path, target: Path, *, seconds: float, memory_bytes: i
         raise CompileError(fault[-_MAX_MESSAGE_LENGTH:])
 
 
+def begin(memory_bytes: int) -> None:
+    """Start the process ahead of the first module."""
+    workers(_MODULE, str(memory_bytes)).begin()
+
+
 def _compile(request: bytes) -> bytes:
     """Compile, and return what is wrong; nothing if all is well."""
     source, target = json.loads(request)

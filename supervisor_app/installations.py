@@ -67,6 +67,8 @@ class Installations:
             DocumentError: the TD is not acceptable.
             ProblemError: something that it brings cannot be used; nothing is left behind.
         """
+        if slug not in self._installed:
+            self._packages.expect_module()
         accepted = self._accept(slug, document, base)
         with self._lock:
             before = self._installed.get(slug)

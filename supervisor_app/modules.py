@@ -14,7 +14,7 @@ from pathlib import Path
 
 from supervisor_app.binary import starts_without_code
 from supervisor_app.call import ModuleInterface
-from supervisor_app.compile import compile_apart
+from supervisor_app.compile import begin, compile_apart
 from supervisor_app.engine import ENGINE_TAG
 from supervisor_app.errors import CompileError, PackageError
 from supervisor_app.installation import DIGEST_PREFIX, Package
@@ -101,6 +101,10 @@ class Packages:
                 self._compile(self.path(digest), temporary, digest)
                 temporary.replace(target)
         return target
+
+    def expect_module(self) -> None:
+        """Get ready to compile, while something else is done."""
+        begin(self._compile_memory_bytes)
 
     def interface(self, digest: str) -> ModuleInterface:
         """Return what a module on disk imports and exports.

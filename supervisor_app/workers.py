@@ -62,6 +62,15 @@ class Workers:
                         self._idle.append(worker)
                     return answer
 
+    def begin(self) -> None:
+        """Start a worker for a request that is to come soon, unless there is one."""
+        with self._lock:
+            for worker in [w for w in self._idle if not w.is_alive]:
+                worker.kill()  # which closes what was left of it
+                self._idle.remove(worker)
+            if not self._idle:
+                self._idle.append(_Worker(self._command))
+
     def _taken(self) -> "_Worker | None":
         with self._lock:
             return self._idle.pop() if self._idle else None
@@ -85,6 +94,11 @@ class _Worker:
         self._input = self._process.stdin.fileno()
         self._output = self._process.stdout.fileno()
         threading.Thread(target=self._process.wait, name="worker-end", daemon=True).start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process goes on."""
+        return self._process.poll() is None
 
     def ask(self, request: bytes, deadline: float) -> bytes | None:
         """Return the answer; None if the worker had gone because nobody asked for a while."""

@@ -68,6 +68,18 @@ def test_worker_ends_when_nobody_asks(make_workers):
     assert process_of(workers) != first
 
 
+def test_worker_begins_before_it_is_asked(make_workers):
+    """One worker is started ahead, and it is the one that answers; one that ended counts not."""
+    workers = make_workers(idle_seconds=0.5)
+    workers.begin()
+    workers.begin()
+    (ahead,) = workers._idle
+    assert process_of(workers) == ahead._process.pid
+    ahead._process.wait()
+    workers.begin()
+    assert [w is ahead for w in workers._idle] == [False]
+
+
 @pytest.mark.parametrize(
     ("request_", "error"), [(b"die", WorkerEndedError), (b"hang", TimeoutError)]
 )
