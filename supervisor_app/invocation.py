@@ -8,7 +8,8 @@ import logging
 import queue
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ from wasmiot_td.problem import ProblemError
 
 Feed = Callable[[Operation, Outcome, CallContext], dict[str, Any]]
 _log = logging.getLogger(__name__)
+
+MOST_FOLLOWING = 16
+"""For how many workers that follow what other Things do there may be another."""
 
 
 @dataclass(eq=False)
@@ -64,6 +68,7 @@ class Invocations:
         self._waiting = threading.BoundedSemaphore(max(waiting, 1))
         self._active: dict[str, Invocation] = {}
         self._idle = 0
+        self._following = 0
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -196,7 +201,8 @@ class Invocations:
             thread.join()
 
     def _have_worker(self) -> None:
-        if self._idle < self._queue.qsize() and len(self._threads) < self._worker_limit:
+        limit = self._worker_limit + min(self._following, MOST_FOLLOWING)
+        if self._idle < self._queue.qsize() and len(self._threads) < limit:
             name = f"invocations-{len(self._threads)}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
@@ -211,7 +217,23 @@ class Invocations:
                 self._idle -= 1
             if invocation is None:
                 return
-            self._perform(invocation)
+            with self._another_if_following(invocation.operation):
+                self._perform(invocation)
+
+    @contextmanager
+    def _another_if_following(self, operation: Operation) -> Iterator[None]:
+        """Have a worker more while one follows what another Thing does: it may be this very one."""
+        if operation.uses is None:
+            yield
+            return
+        with self._lock:
+            self._following += 1
+            self._have_worker()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._following -= 1
 
     def _perform(self, invocation: Invocation) -> None:
         status = invocation.status

@@ -190,6 +190,20 @@ def test_action_is_followed_to_its_end(hub, lamp):
     assert lamp.value == 42
 
 
+def test_steps_of_the_same_device(make_device, apps):
+    """A step that uses an action of its own device does not stand in that one's way."""
+    hub = make_device(WsgiTransport(apps), public_url="http://hub/", workers=1, follow_seconds=5)
+    apps["http://hub/"] = hub.app
+    own = {"thing": "http://hub/deployments/d/td", "op": "invokeaction"}
+    put(
+        hub,
+        outer={"wasmiot:uses": {**own, "affordance": "middle"}, "output": INTEGER},
+        middle={"wasmiot:uses": {**own, "affordance": "inner"}, "output": INTEGER},
+        inner=use("level", "readproperty", output=INTEGER),
+    )
+    assert hub.invoke("d", "outer")["output"] == 7
+
+
 def test_action_that_fails(hub, lamp):
     """An action that fails fails the step, with what the Thing said."""
     lamp.statuses = ["failed"]
