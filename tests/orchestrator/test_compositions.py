@@ -1,5 +1,6 @@
 """Compositions that are graphs: which edges there are, what they bind, and what does not fit."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from orchestrator_app.solver.compatibility import connected
 from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.errors import BadComposition, IncompatibleSteps
+from orchestrator_app.solver.offer import Offer
 from orchestrator_app.solver.requirements import steps_of
 from orchestrator_app.solver.view import ModuleFacts
 
@@ -36,6 +38,7 @@ def step(entrypoint: str, *depends_on: dict[str, Any] | None, **members: Any) ->
 def wired(*sequence: dict[str, Any]) -> list[list[tuple[int, str | None]]]:
     """Return the edges of each step, once they are bound."""
     steps = connected(steps_of({"sequence": sequence}, MODULES))
+    assert connected(steps) == steps
     return [[(e.source, e.input) for e in s.inputs] for s in steps]
 
 
@@ -81,6 +84,56 @@ def test_an_edge_without_a_name_becomes_the_one_member_that_is_left():
 def test_one_edge_alone_is_the_whole_input():
     """An object goes to an object as it is."""
     assert wired(step("pair"), step("join")) == [[], [(0, None)]]
+
+
+def read(entry: dict[str, Any], schema: dict[str, Any], *sequence: dict[str, Any]) -> Any:
+    """Return the last step of a manifest once a property of a Thing is bound to its entry."""
+    last = {**sequence[-1], "dependsOn": [*sequence[-1].get("dependsOn", []), entry]}
+    steps = steps_of({"sequence": [*sequence[:-1], last]}, MODULES)
+    offer = Offer("urn:t", "http://t.example/", "properties", "p", schema)
+    (pull,) = steps[-1].pulls
+    found = replace(steps[-1], pulls=(replace(pull, offers=(offer,)),))
+    return connected([*steps[:-1], found])[-1]
+
+
+def test_what_is_read_of_a_thing_is_added_to_an_object():
+    """The edge brings the other members; it need not have what is read."""
+    half = {"type": "object", "properties": {"left": NUMBER}, "required": ["left"]}
+    modules = {**ACTIONS, "half": {"output": half}}
+    entry = {"id": "urn:t", "input": "right"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODULES, "m", ModuleFacts("urn:m", "m", 1, modules))
+        join = read(entry, NUMBER, step("half", id="h"), step("join", {"step": "h"}))
+    assert [(e.source, e.input) for e in join.inputs] == [(0, None)]
+    assert join.pulls[0].input == "right"
+
+
+def test_what_is_read_of_a_thing_leaves_one_member_to_the_edge():
+    """A value that is no object becomes the member that is left."""
+    join = read({"id": "urn:t", "input": "right"}, NUMBER, SHOT, step("join", {"step": "shot"}))
+    assert [(e.source, e.input) for e in join.inputs] == [(0, "left")]
+
+
+def test_what_is_read_of_a_thing_may_be_the_whole_input():
+    """So it is where nothing else is given and the input is no object."""
+    (double,) = [read({"id": "urn:t"}, NUMBER, step("double"))]
+    assert (double.inputs, double.pulls[0].input) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("entry", "schema", "words"),
+    [
+        ({"id": "urn:t", "input": "right"}, {"type": "string"}, "cannot be had from a string"),
+        ({"id": "urn:t", "input": "up"}, NUMBER, "no member 'up'"),
+        ({"id": "urn:t"}, NUMBER, "say by 'input'"),
+        ({"id": "urn:t", "input": "right"}, {**NUMBER, "writeOnly": True}, "can be read"),
+    ],
+)
+def test_what_is_read_of_a_thing_has_to_fit(entry, schema, words):
+    """It is told at the entry that asks for it."""
+    with pytest.raises(IncompatibleSteps, match=words) as caught:
+        read(entry, schema, step("join"))
+    assert [f.pointer for f in caught.value.findings] == ["/sequence/0/dependsOn/0"]
 
 
 def test_a_circle_is_named():
