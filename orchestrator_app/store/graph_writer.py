@@ -42,13 +42,15 @@ class GraphWriter:
         self._is_over = False
 
     def take(self, changes: Iterable[GraphChange]) -> None:
-        """Queue changes; the caller sees to their order."""
+        """Queue changes, unless the queue has stopped; the caller sees to their order."""
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < MOST_WAITING or self._error)
-            for change in changes:
-                self._waiting.append(change)
-                self._taken += 1
-            if self._waiting and self._thread is None and self._error is None:
+            if self._error is not None:
+                return
+            before = len(self._waiting)
+            self._waiting.extend(changes)
+            self._taken += len(self._waiting) - before
+            if self._waiting and self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="graph-writer")
                 self._thread.start()
             self._changed.notify_all()

@@ -28,7 +28,7 @@ from orchestrator_app.store.oxigraph_terms import parsed_triples, term_text, to_
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
 #: What a start after a kill writes again, at most.
-_FLUSH_AFTER_GRAPHS = 500
+_FLUSH_AFTER_GRAPHS = 2_000
 _GRAPHS_AT_ONCE = 32
 _NO_GRAPH = hashlib.sha256(b"\n").digest()
 
