@@ -1,7 +1,9 @@
 """Steps that several others feed: constants, single members of an input, and joins."""
 
 import json
+import random
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -368,3 +370,24 @@ def test_fan_out_at_once(make_device):
     device.put("d", ARITHMETIC, actions={"one": one, **halves})
     status = device.invoke("d", "one")
     assert [r["id"].rpartition("/")[2] for r in status["resultUrls"]] == list(names)
+
+
+def test_many_joins_at_once(start):
+    """Whoever sends what, how often and in whatever order: each join runs once, with its parts."""
+    device = start(queue_length=1000, workers=4)
+    parts = [(n, side) for n in range(40) for side in ("left", "right")] * 2
+    random.Random(5).shuffle(parts)
+
+    def send_one(part):
+        number, side = part
+        client = device.app.test_client()
+        value = number if side == "left" else number + 1
+        headers = {"Wasmiot-Input": side, "Idempotency-Key": f'"{number}"'}
+        return number, client.post(URL, json=value, headers=headers).json["href"]
+
+    with ThreadPoolExecutor(6) as senders:
+        hrefs = set(senders.map(send_one, parts))
+    assert len(hrefs) == 40
+    outputs = {number: device.ended(href)["output"] for number, href in hrefs}
+    assert outputs == {n: n * 100 + (n + 1) * 10 + 3 for n in range(40)}
+    assert len(device.client.get("/deployments/d/actions").json["merge"]) == 40
