@@ -161,7 +161,7 @@ def _id_of(content: bytes) -> str | None:
         document = json.loads(content)
     except (ValueError, RecursionError):
         return None
-    id = document.get("id") if isinstance(document, dict) else None
+    id = document.get("id") or document.get("@id") if isinstance(document, dict) else None
     return id if isinstance(id, str) and id else None
 
 
