@@ -120,7 +120,10 @@ def deployment_thing(plan: Plan, base: str) -> dict[str, Any]:
             },
             {**_SSE, "href": "events", "op": ["subscribeallevents", "unsubscribeallevents"]},
         ],
-        "links": [{"rel": "item", "href": a.thing, "type": TD_MEDIA_TYPE} for a in places],
+        "links": [
+            *({"rel": "item", "href": a.thing, "type": TD_MEDIA_TYPE} for a in places),
+            {"rel": "describedby", "href": f"{base}certificate", "type": "text/turtle"},
+        ],
     }
 
 

@@ -23,10 +23,12 @@ from orchestrator_app.deployment.gathering import gathered
 from orchestrator_app.deployment.hops import Given, Hops
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.deployment.route import Route
 from orchestrator_app.deployment.standing import is_standing
 from orchestrator_app.deployment.step_failure import StepFailedError
 from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.deployment.trace import EXECUTION_SECONDS, Trace
+from orchestrator_app.deployment.triggered import Bystander, Found, Triggered
 from orchestrator_app.store import Store
 from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.errors import InteractionError
@@ -76,6 +78,7 @@ class Executions:
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
         self._gathering = ThreadPoolExecutor(MOST_PARALLEL_GATHERINGS, "gathering")
+        self._triggered = Triggered(store, devices)
         self._journal = ExecutionJournal(journal) if journal else None
         self._fail_interrupted()
 
@@ -167,6 +170,40 @@ class Executions:
             if (slug, invocation) in self._live:
                 self._cancelled.add((slug, invocation))
             self._changed.notify_all()
+
+    def look_for_triggered(self) -> None:
+        """Know of what devices began by themselves, and follow it to its end."""
+        for deployed in self._deployments.records.list():
+            if self._triggered.is_due(deployed):
+                known = self.log.invocations(deployed.slug)
+                for found in self._triggered.find(deployed, known):
+                    self._adopt(deployed, found)
+
+    def _adopt(self, deployed: Deployed, found: Found) -> None:
+        times = [s.time_requested for s in found.begun.values() if s.time_requested]
+        status: Status = {"status": "running", "trace": [], "timeRequested": min(times or [_now()])}
+        status["triggered"] = True
+        self._live[deployed.slug, found.invocation] = status
+        self.log.note(deployed.slug, found.invocation)
+        self._pool.submit(self._watch, deployed, found)
+
+    def _watch(self, deployed: Deployed, found: Found) -> None:
+        """Follow an execution that was begun by a device."""
+        key = (deployed.slug, found.invocation)
+        query = partial(self._query, key, time.monotonic() + BRIEF_SECONDS)
+        watcher = Bystander(Route.of(deployed))
+        trace = Trace(watcher, query, partial(self._rest, key), _time_limit())
+        self._live[key] = self._live[key] | {"trace": trace.entries}
+        try:
+            ended = self._live[key] | _result(
+                watcher.route.graph, trace.see_to_the_end(found.begun)
+            )
+        except StepFailedError as error:
+            ended = _failed(self._live[key], error.problem)
+        except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
+            _log.exception("watching_failed slug=%s invocation=%s", *key)
+            ended = _failed(self._live[key], _own_error(error))
+        self._finish(key, ended)
 
     def close(self) -> None:
         """End the executions that are under way, with a reason."""
@@ -284,7 +321,7 @@ class Executions:
             return "the orchestrator was stopped meanwhile" if self._is_closing else ""
 
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
-        status = ended | {"timeEnded": _now()}
+        status = {**ended, "timeEnded": _end_of(ended)}
         try:
             self.log.write(*key, status)
         finally:
@@ -326,6 +363,14 @@ def _restarted() -> dict[str, Any]:
 def _own_error(error: Exception) -> dict[str, Any]:
     detail = f"the orchestrator met an error of its own ({type(error).__name__})"
     return {"type": "about:blank", "title": "Internal error", "status": 500, "detail": detail}
+
+
+def _end_of(status: Status) -> str:
+    """Return when an execution ended: now, or when the devices that began it say so."""
+    times = [entry.get("timeEnded") for entry in status.get("trace", ())]
+    if status.get("triggered") and times and all(times):
+        return max(str(time) for time in times)
+    return _now()
 
 
 def _time_limit() -> Callable[[], bool]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from orchestrator_app.certificates import drop_certificate, keep_certificate
 from orchestrator_app.deployment.change import Change, pinned_to_versions
 from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
@@ -165,6 +166,7 @@ class Deployments:
                 )
             else:
                 self.records.delete(slug)
+                drop_certificate(self._store, slug)
         return sorted({*devices, *(device for found in below for device in found)})
 
     def join(self, slug: str, device: str) -> None:
@@ -256,6 +258,7 @@ class Deployments:
             rest = (deployed.installations.keys() | deployed.leftovers) - {device}
             if is_over and not rest:
                 self.records.delete(slug)
+                drop_certificate(self._store, slug)
                 return
             left = {share for share in deployed.leftover_shares if share[0] != device}
             self.records.set_registration(deployed, leftovers=by_device(left))
@@ -310,6 +313,7 @@ class Deployments:
         self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
+        keep_certificate(self._store, slug, solved.steps, solved.solution)
         self.clear(slug)
 
     def _stand(self, slug: str, manifest: Mapping[str, Any]) -> tuple[Deployed, bool]:

@@ -171,4 +171,9 @@ def watch_devices(parts: Services) -> AbstractContextManager[None]:
     """Go round in a thread of its own as long as the context is entered."""
     interval_seconds = parts.settings.monitor_interval_seconds
     watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds)
-    return in_rounds("watch", interval_seconds, watch.round)
+
+    def look() -> None:
+        watch.round()
+        parts.executions.look_for_triggered()
+
+    return in_rounds("watch", interval_seconds, look)

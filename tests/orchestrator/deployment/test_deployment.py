@@ -41,6 +41,7 @@ def test_the_deployment_is_a_thing(deployed):
     assert thing["@type"] == ["Thing", "wasmiot:Deployment"]
     assert thing["actions"]["execute"]["output"] == {"type": "number"}
     assert {link["href"] for link in thing["links"]} == {
+        "http://orchestrator/deployments/thermo/certificate",
         "http://sensor/deployments/thermo/td",
         "http://large/deployments/thermo/td",
     }

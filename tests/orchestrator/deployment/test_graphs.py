@@ -6,6 +6,7 @@ import time
 import pytest
 
 from orchestrator_app.deployment import trace
+from wasmiot_td.call_context import CarryingTransport
 
 LEFT = {"step": "twice", "input": "left"}
 RIGHT = {"step": "again", "input": "right"}
@@ -214,3 +215,27 @@ def test_kept_state_goes_along(wide):
     wide.devices["large"].states["thermo"] = b"17"
     deploy(wide, [DIAMOND[0], count], count="urn:ex:third")
     assert wide.devices["third"].states == {"thermo.r2": b"17"}
+
+
+def test_what_a_trigger_began_is_listed_with_its_provenance(wide):
+    """The first device says what it was asked for; what this orchestrator began stands once."""
+    manifest = {"name": "thermo", "sequence": DIAMOND[:2], "trigger": {"every": "PT1H"}}
+    manifest["sequence"][1] = DIAMOND[1] | {"device": "urn:ex:large"}
+    wide.client.post("/manifests", json=manifest)
+    wide.client.post("/manifests/thermo/deploy")
+    trigger = wide.devices["sensor"].installed["thermo.trigger"]["wasmiot:trigger"]
+    (feed,) = trigger["feeds"]
+    wide.execute()
+    CarryingTransport(wide.transport, {"Idempotency-Key": '"k"'}).request(
+        "POST", feed["thing"].removesuffix("td") + "actions/read"
+    )
+    wide.parts.executions.look_for_triggered()
+    path = "/deployments/thermo/actions/execute"
+    until(lambda: all("timeEnded" in s for s in wide.client.get(path).get_json()))
+    found = wide.client.get(path).get_json()
+    assert [(s["output"], s.get("triggered", False)) for s in found] == [(42, True), (42, False)]
+    rows = wide.parts.store.select(
+        "SELECT ?e { ?e a <http://www.w3.org/ns/prov#Activity> ; "
+        "<https://wetware.fi/2023/wasmiot/v1.0#deployment> ?d }"
+    )
+    assert len(rows) == 2
