@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask, request
 
+from orchestrator_app.directory import refresh
 from orchestrator_app.directory.refresh import IntroducedThings
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
@@ -193,6 +194,16 @@ def test_a_thing_link_leads_to_what_it_links_to(linked):
     linked.things.note("link", "http://others.example/first")
     linked.later()
     assert linked.ids() == {"urn:ex:a", "urn:ex:b"}
+
+
+def test_links_are_followed_up_to_a_number(linked, thing, monkeypatch):
+    """One announcement does not fill the directory."""
+    monkeypatch.setattr(refresh, "MOST_LINKS", 3)
+    names = [f"t{number}" for number in range(9)]
+    linked.documents |= {name: thing(name, id=f"urn:ex:{name}") for name in names}
+    linked.documents["first"] = link_to(*names)
+    linked.things.note("link", "http://others.example/first")
+    assert len(linked.ids()) == 3
 
 
 def test_what_is_no_longer_linked_goes_and_what_is_new_comes(linked):
