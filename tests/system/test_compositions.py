@@ -114,6 +114,16 @@ def test_a_trigger_goes_on_without_the_orchestrator(three: System) -> None:
     n_before = len(_results(actions))
     found = until(lambda: _results(actions), lambda r: len(r) > n_before + 1)
     assert set(found) == {1121}
+    port = urlsplit(three.server.url).port or 0
+    three.server = three.fleet.start_orchestrator(port=port)
+    three.server.wait_until_listening()
+    path = "deployments/chain/actions/execute"
+    known = until(lambda: three.orchestrator.request("GET", path).json(), _has_ended)
+    assert {(s.get("output"), s.get("triggered")) for s in known} == {(1121, True)}, known
+
+
+def _has_ended(statuses: list[dict[str, Any]]) -> bool:
+    return bool(statuses) and all("timeEnded" in s for s in statuses)
 
 
 def _results(actions_url: str) -> list[int]:
