@@ -1,4 +1,4 @@
-"""A composition that starts because a Thing of node-wot says something."""
+"""Compositions with a Thing of node-wot: what it tells starts one, what it does is a step."""
 
 import shutil
 import socket
@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 MODULE = """(module (func (export "double") (param i32) (result i32)
   (i32.mul (local.get 0) (i32.const 2))))"""
 NUMBER = {"type": "integer"}
+CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def bell(run_node):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [shutil.which("node"), "tell_changes.mjs", str(port)]
+    command = [shutil.which("node"), "serve_bell.mjs", str(port)]
     process = subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True)
     with process.stdout:
         assert process.stdout.readline() == "ready\n"
@@ -42,10 +43,7 @@ def test_trigger(bell, supervisor, binaries, kind, affordance, least):
     iri = f"urn:dev:bell#/{'events' if kind == 'event' else 'properties'}/{affordance}"
     place = {"thing": bell, "affordance": affordance}
     document = {
-        "@context": [
-            "https://www.w3.org/2022/wot/td/v1.1",
-            "https://wetware.fi/2023/wasmiot/v1.0",
-        ],
+        "@context": CONTEXT,
         "title": slug,
         "wasmiot:module": [{"id": "urn:m", "name": "m", "digest": digest, "binary": binary}],
         "wasmiot:trigger": {kind: iri, **place, "feeds": feeds},
@@ -63,3 +61,33 @@ def test_trigger(bell, supervisor, binaries, kind, affordance, least):
     requests.delete(url, timeout=10)
     assert [n % 2 for n in outputs] == [0] * len(outputs)
     assert least <= outputs[0] < outputs[1]
+
+
+def test_steps(bell, supervisor):
+    """A chain writes its property, reads it again, and has it do something with that."""
+    own = f"{supervisor}deployments/bells/td"
+    uses = {"id": "urn:dev:bell", "thing": bell}
+
+    def step(affordance, op, feeds="", **members):
+        onward = [{"thing": own, "affordance": feeds}] if feeds else []
+        used = {**uses, "affordance": affordance, "op": op}
+        return {"wasmiot:uses": used, "wasmiot:feeds": onward, **members}
+
+    document = {
+        "@context": CONTEXT,
+        "title": "bells",
+        "actions": {
+            "set": step("volume", "writeproperty", "get", input=NUMBER),
+            "get": step("volume", "readproperty", "ring", output=NUMBER),
+            "ring": step("ring", "invokeaction", input=NUMBER, output={"type": "string"}),
+        },
+    }
+    url = f"{supervisor}deployments/bells"
+    response = requests.put(url, json=document, timeout=60)
+    assert response.status_code == 201, response.text
+    wait = {"Prefer": "wait=20"}
+    status = requests.post(f"{url}/actions/set", json=3, headers=wait, timeout=30).json()
+    while "resultUrl" in status:
+        status = requests.get(status["resultUrl"], headers=wait, timeout=30).json()
+    requests.delete(url, timeout=10)
+    assert (status["status"], status.get("output")) == ("completed", "ding ding ding")
