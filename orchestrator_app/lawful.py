@@ -5,11 +5,13 @@ from dataclasses import replace
 
 from orchestrator_app.policies import Policies
 from orchestrator_app.policy_check import Breach, breaches
+from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver.errors import PolicyBroken
 from orchestrator_app.solver.solution import Solution
 from orchestrator_app.solver.solve import solve
 from orchestrator_app.solver.view import Step, View
 from orchestrator_app.store import Store
+from wasmiot_td.classes import knowing
 
 MOST_ROUNDS = 50
 """How often devices are barred by policies before that is given up."""
@@ -22,26 +24,26 @@ def lawful(store: Store, view: View) -> Solver:
 
     A device with which a policy is broken is barred from its step, and the rest solved again.
     """
-    policies = Policies(store).in_force()
-    if not policies:
-        return lambda steps: solve(steps, view)
+    policies, pairs = Policies(store).in_force(), class_pairs(store)
 
     def solved(steps: Sequence[Step]) -> Solution:
+        found: list[Breach] = []
         for _ in range(MOST_ROUNDS):
-            solution = solve(steps, view)
-            found = breaches(store, solution, policies)
+            with knowing(pairs):
+                solution = solve(steps, view)
+            found = breaches(store, steps, solution, policies)
             if not found:
                 return replace(solution, policies=tuple(p.id for p in policies))
             if not any(breach.steps for breach in found):
                 break
             steps = _barred(steps, solution, found)
-        raise PolicyBroken([breach.message for breach in found])
+        raise PolicyBroken([breach.to_document(solution) for breach in found])
 
     return solved
 
 
 def _barred(steps: Sequence[Step], solution: Solution, found: Sequence[Breach]) -> tuple[Step, ...]:
-    reasons = {step: breach.message for breach in found for step in breach.steps}
+    reasons = {step: breach.in_words for breach in found for step in breach.steps}
     return tuple(
         replace(s, barred={**s.barred, solution.placements[s.index].device: reasons[s.index]})
         if s.index in reasons

@@ -6,9 +6,11 @@ from typing import Any
 
 from rdflib import Literal
 
+from orchestrator_app import data_risk
 from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
 from orchestrator_app.lawful import Solver, lawful
 from orchestrator_app.matching.answers import with_answers
+from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver import for_each, triggering
 from orchestrator_app.solver import view as facts
 from orchestrator_app.solver.compatibility import connected
@@ -22,6 +24,7 @@ from orchestrator_app.solver.versions import newest
 from orchestrator_app.store import Store
 from orchestrator_app.thing_reader import ThingFinder, with_absolute_types, with_things
 from orchestrator_app.unsolvable import problem_of
+from wasmiot_td.classes import knowing
 from wasmiot_td.problem import ProblemError
 
 __all__ = [
@@ -88,17 +91,22 @@ def read_composition(store: Store, manifest: Mapping[str, Any], base_url: str = 
             does not fit.
     """
     try:
-        steps = connected(with_things(store, read_steps(store, manifest), base_url))
-        trigger = manifest.get("trigger")
-        if trigger is None:
-            return Composition(steps)
-        followed = triggering.affordance_of(trigger)
-        offer = ThingFinder(store, base_url).affordance(followed) if followed else None
-        started = triggering.resolved(trigger, offer)
-        triggering.check_start(steps, offer)
-        return Composition(steps, started)
+        with knowing(class_pairs(store)):
+            return _composition(store, manifest, base_url)
     except SolverError as error:
         raise problem_of(error) from error
+
+
+def _composition(store: Store, manifest: Mapping[str, Any], base_url: str) -> Composition:
+    steps = connected(with_things(store, read_steps(store, manifest), base_url))
+    trigger = manifest.get("trigger")
+    if trigger is None:
+        return Composition(steps)
+    followed = triggering.affordance_of(trigger)
+    offer = ThingFinder(store, base_url).affordance(followed) if followed else None
+    started = triggering.resolved(trigger, offer)
+    triggering.check_start(steps, offer)
+    return Composition(steps, started)
 
 
 def devices_for_each(store: Store, manifest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -269,7 +277,8 @@ def _module_id(store: Store, reference: str) -> str | None:
 
 
 def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts:
-    actions = model.get("actions", {})
+    risk = {key: value for key, value in model.items() if key == data_risk.TERM}
+    actions = {name: {**risk, **action} for name, action in model.get("actions", {}).items()}
     return facts.ModuleFacts(
         id=model["id"],
         reference=reference,

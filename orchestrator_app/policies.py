@@ -73,10 +73,12 @@ class Policies:
 
     def in_force(self) -> list[Policy]:
         """Return every policy with its shapes."""
-        return [
-            Policy(p.id, _shapes(str(p.document["shapes"]).encode()))
-            for p in self._store.list(KIND)
-        ]
+        return [policy for policy, _ in self.texts()]
+
+    def texts(self) -> list[tuple[Policy, str]]:
+        """Return every policy, and its shapes as they came."""
+        texts = [(p.id, str(p.document["shapes"])) for p in self._store.list(KIND)]
+        return [(Policy(id, _shapes(text.encode())), text) for id, text in texts]
 
     def _existing(self, name: str) -> StoredDocument:
         stored = self._store.get(PREFIX + name)

@@ -36,6 +36,11 @@ def is_kind_of(store: Store, types: Iterable[str], wanted: Iterable[str]) -> boo
     return any(not given.isdisjoint(subclasses_of(store, iri)) for iri in wanted)
 
 
+def class_pairs(store: Store) -> frozenset[tuple[str, str]]:
+    """Return pairs of a narrower class and a wider one; equivalents are both."""
+    return frozenset((low, high) for high, lows in _below(store).items() for low in lows)
+
+
 def _below(store: Store) -> Mapping[str, Set[str]]:
     """Return for each class those that are directly below it, or equivalent to it."""
     below: defaultdict[str, set[str]] = defaultdict(set)

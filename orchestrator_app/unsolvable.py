@@ -42,7 +42,7 @@ def problem_of(error: SolverError) -> ProblemError:
             extra = {"steps": [step.index for step in error.steps]}
         case PolicyBroken():
             title = "A policy forbids it"
-            extra = {"breaches": list(error.messages)}
+            extra = {"breaches": [dict(breach) for breach in error.breaches]}
         case _:
             title = "No solution"
     return ProblemError(422, title, str(error)[:2000], **extra)

@@ -3,7 +3,9 @@
 An output is acceptable if *every* value that it allows is valid for the input, in the same unit,
 the same kind of content and the same meaning. What the output does not say is not assumed: an
 output without a maximum is not acceptable where the input has one. Only its members are taken as
-all there are: what `properties` does not list is not sent.
+all there are: what `properties` does not list is not sent. A unit may be spelled as QUDT or as UCUM
+does, and must be the same one: nothing converts values on their way. A class is also met by the
+classes below it (`classes.py`).
 
 Schemas are compared pair by pair, without merging, so the work is bounded by the product of
 their sizes.
@@ -32,6 +34,7 @@ from wasmiot_td.data_value import (
 )
 from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding
+from wasmiot_td.units import is_convertible, is_same_unit
 
 __all__ = ["check_value", "mismatches"]
 
@@ -347,10 +350,15 @@ def _places(output: Schema, wanted: Schema) -> int:
 
 def _meaning(output: Schema, wanted: Schema, pointer: str) -> Iterator[Finding]:
     unit = wanted.get("unit")
-    if unit is not None and output.get("unit") != unit:
+    if unit is not None and not is_same_unit(str(output.get("unit", "")), str(unit)):
         said = f"is in {output['unit']}" if "unit" in output else "does not say its unit"
+        if is_convertible(str(output.get("unit", "")), str(unit)):
+            said += ", and nothing on the way converts it"
         yield Finding(f"{pointer}/unit", f"is in {unit}; the output {said}")
-    for term in sorted(_terms(wanted) - _terms(output)):
+    given = _terms(output)
+    from wasmiot_td.classes import is_kind_of  # brings a graph library: not for a device's checks
+
+    for term in sorted(t for t in _terms(wanted) if not any(is_kind_of(g, t) for g in given)):
         yield Finding(f"{pointer}/@type", f"means {term}; the output does not say that it does")
 
 

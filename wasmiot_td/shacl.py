@@ -75,15 +75,19 @@ def explain(n_triples: bytes, document_id: str, types: Collection[str]) -> list[
         return [_finding(result, graph, document_id, _sources(kind)) for result in results]
 
 
-def results_of(graph: Graph, shapes: Graph) -> list[tuple[Node, str]]:
-    """Return what any shapes find in any graph: the focus node and the message of each result.
+def report_of(graph: Graph, shapes: Graph) -> Graph:
+    """Return the validation report of any shapes about any graph.
 
     The shapes are parsed at each call; nothing that they name is fetched.
     """
     with quiet_literals():
         _, report, _ = pyshacl.validate(graph, shacl_graph=shapes)
-    if not isinstance(report, Graph):
-        return []
+    return report if isinstance(report, Graph) else Graph()
+
+
+def results_of(graph: Graph, shapes: Graph) -> list[tuple[Node, str]]:
+    """Return what any shapes find in any graph: the focus node and the message of each result."""
+    report = report_of(graph, shapes)
     return [
         (focus, str(report.value(result, SH.resultMessage) or "a shape is not met"))
         for result, focus in report.subject_objects(SH.focusNode)

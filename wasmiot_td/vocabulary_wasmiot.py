@@ -47,6 +47,7 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:cpuCores": Number(above=0),
     "wasmiot:architecture": _TEXT,
     "wasmiot:zone": _TEXT,
+    "wasmiot:riskLimit": _COUNT,
     "wasmiot:cpuLoad": _NUMBER,
     "wasmiot:memoryLoad": _NUMBER,
     "wasmiot:capabilityProfile": Anything(),
@@ -56,6 +57,7 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:exports": Texts(),
     "wasmiot:requiredMemoryBytes": _COUNT,
     "wasmiot:stateful": _BOOLEAN,
+    "wasmiot:outputRisk": _COUNT,
     "wasmiot:limits": Node("Limits"),
     "wasmiot:dataFile": Node("DataFile", or_many=True),
     "wasmiot:mount": Node("Mount", or_many=True),
@@ -71,6 +73,7 @@ THING_TERMS: Mapping[str, Member] = {
 
 AFFORDANCE_TERMS: Mapping[str, Member] = {
     "wasmiot:entrypoint": Text(r"\S", "the name of a function"),
+    "wasmiot:outputRisk": _COUNT,
     "wasmiot:buffer": Text(r"\S", "the name of a function"),
     "wasmiot:writeEntrypoint": Text(r"\S", "the name of a function"),
     "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
@@ -298,6 +301,8 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "module": _TEXT,
             "entrypoint": _TEXT,
             "device": _TEXT,
+            "inputRisk": _COUNT,
+            "outputRisk": _COUNT,
             "candidateCount": _COUNT,
             "candidates": NodeList("Candidate"),
             "rejections": NodeList("Rejection"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from orchestrator_app.certificates import certificate_of
 from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
 from orchestrator_app.deployment.execution import OutputFile
@@ -40,6 +41,13 @@ def read_deployment(slug: str) -> Response:
     """Give the Thing Description of a deployment."""
     deployments = services().deployments
     return represent(deployments.records.thing(deployments.require(slug)), TD)
+
+
+@blueprint.get("/deployments/<slug>/certificate")
+def read_certificate(slug: str) -> Response:
+    """Give the report of the policies about what is deployed."""
+    certificate = certificate_of(services().store, slug)
+    return Response(certificate, content_type="text/turtle; charset=utf-8")
 
 
 @blueprint.delete("/deployments/<slug>")

@@ -10,7 +10,8 @@ SolverError (a WasmiotError)
 └── PolicyBroken         a policy forbids whatever was found
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from orchestrator_app.solver.solution import Rejection
 from orchestrator_app.solver.view import Step
@@ -81,8 +82,9 @@ class NoAssignment(SolverError):
 
 
 class PolicyBroken(SolverError):
-    """A policy forbids every solution that was found; carries what it says."""
+    """A policy forbids every solution that was found; carries which one, and what it says."""
 
-    def __init__(self, messages: Sequence[str]) -> None:
-        self.messages = tuple(dict.fromkeys(messages))
-        super().__init__("; ".join(self.messages))
+    def __init__(self, breaches: Sequence[Mapping[str, Any]]) -> None:
+        self.breaches = tuple(breaches)
+        said = [f"{b['policy'].rpartition(':')[2]}: {b['message']}" for b in breaches]
+        super().__init__("; ".join(dict.fromkeys(said)))

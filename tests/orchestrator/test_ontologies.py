@@ -1,5 +1,8 @@
 """What is a kind of what: our own statements, an operator's, and nobody else's."""
 
+import json
+from io import BytesIO
+
 import pytest
 
 from orchestrator_app.semantic_types import is_kind_of, subclasses_of
@@ -103,3 +106,36 @@ def test_an_interface_implies_its_functions(client, supervisor, wasm):
     (placement,) = answer.get_json()["placements"]
     assert placement["device"] == "urn:ex:eye"
     assert {r["device"] for r in placement["rejections"]} == {"urn:ex:ear"}
+
+
+def test_an_uploaded_class_counts_along_the_edges(client, wasm):
+    """What one step gives means what the next one takes, because an ontology says so."""
+    binary = wasm(
+        '(module (memory (export "memory") 1) (func (export "give") (result f32) f32.const 1)'
+        ' (func (export "take") (param f32)))'
+    )
+    reading = {"type": "number", "@type": "urn:barn#Warmth", "unit": "Cel"}
+    wanted = {"type": "number", "@type": "saref:Temperature", "unit": "unit:DEG_C"}
+    model = {
+        "title": "m",
+        "actions": {
+            "give": {"wasmiot:entrypoint": "give", "output": reading},
+            "take": {
+                "wasmiot:entrypoint": "take",
+                "input": {"type": "object", "properties": {"p0": wanted}, "required": ["p0"]},
+            },
+        },
+    }
+    parts = {"binary": (BytesIO(binary), "m.wasm"), "description": json.dumps(model)}
+    uploaded = client.post("/modules", data=parts)
+    assert uploaded.status_code == 201, uploaded.get_json()
+    steps = [{"module": "m", "entrypoint": "give"}, {"module": "m", "entrypoint": "take"}]
+    steps[1]["dependsOn"] = [{"step": "first", "input": "p0"}]
+    steps[0]["id"] = "first"
+    refused = client.post("/manifests?dry-run=true", json={"name": "one", "sequence": steps})
+    assert "means saref:Temperature" in refused.get_json()["detail"]
+    rdfs = "http://www.w3.org/2000/01/rdf-schema#subClassOf"
+    known = put(client, f"<urn:barn#Warmth> <{rdfs}> <{SAREF}Temperature> .")
+    assert known.status_code == 201
+    answer = client.post("/manifests?dry-run=true", json={"name": "one", "sequence": steps})
+    assert "no device" in answer.get_json()["detail"]

@@ -143,6 +143,11 @@ def test_the_work_is_bounded() -> None:
         ),
         ({"type": "number", "unit": "om:metre"}, {"type": "number", "unit": "om:metre"}),
         ({"type": "number", "unit": "om:metre"}, {"type": "number"}),
+        ({"type": "number", "unit": "unit:DEG_C"}, {"type": "number", "unit": "Cel"}),
+        (
+            {"type": "number", "@type": "saref:Temperature"},
+            {"type": "number", "@type": "https://w3id.org/saref#Property"},
+        ),
         ({"type": "number", "@type": ["x:A", "x:B"]}, {"type": "number", "@type": "x:A"}),
     ],
 )
@@ -221,6 +226,16 @@ def test_acceptable_outputs(output: dict[str, Any], taken: dict[str, Any]) -> No
             {"type": "number", "unit": "om:kelvin"},
             {"type": "number", "unit": "om:metre"},
             "/unit: is in om:metre; the output is in om:kelvin",
+        ),
+        (
+            {"type": "number", "unit": "unit:DEG_F"},
+            {"type": "number", "unit": "Cel"},
+            "/unit: is in Cel; the output is in unit:DEG_F, and nothing on the way converts it",
+        ),
+        (
+            {"type": "number", "@type": "saref:Property"},
+            {"type": "number", "@type": "saref:Temperature"},
+            "/@type: means saref:Temperature; the output does not say that it does",
         ),
         (
             {"type": "number"},

@@ -124,6 +124,7 @@ class AffordanceTerms(VocabularyModel):
 
     entrypoint: str | None = Field(default=None, alias="wasmiot:entrypoint")
     write_entrypoint: str | None = Field(default=None, alias="wasmiot:writeEntrypoint")
+    output_risk: int | None = Field(default=None, alias="wasmiot:outputRisk")
     buffer: str | None = Field(default=None, alias="wasmiot:buffer")
     module: str | None = Field(default=None, alias="wasmiot:module")
     mount: list[Mount] = Field(default=[], alias="wasmiot:mount")

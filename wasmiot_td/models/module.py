@@ -18,6 +18,7 @@ class ModuleTerms(VocabularyModel):
     exports: list[str] = Field(default=[], alias="wasmiot:exports")
     required_memory_bytes: int | None = Field(default=None, alias="wasmiot:requiredMemoryBytes")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
+    output_risk: int | None = Field(default=None, alias="wasmiot:outputRisk")
     stateful: bool | None = Field(default=None, alias="wasmiot:stateful")
     limits: Limits | None = Field(default=None, alias="wasmiot:limits")
 

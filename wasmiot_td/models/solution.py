@@ -65,6 +65,8 @@ class Placement(VocabularyModel):
     module: str | None = None
     entrypoint: str | None = None
     device: str | None = None
+    input_risk: int | None = None
+    output_risk: int | None = None
     candidate_count: int | None = None
     candidates: list[Candidate] = Field(default=[])
     rejections: list[Rejection] = Field(default=[])

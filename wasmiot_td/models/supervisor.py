@@ -27,6 +27,7 @@ class SupervisorTerms(VocabularyModel):
     cpu_load: int | float | None = Field(default=None, alias="wasmiot:cpuLoad")
     memory_load: int | float | None = Field(default=None, alias="wasmiot:memoryLoad")
     zone: str | None = Field(default=None, alias="wasmiot:zone")
+    risk_limit: int | None = Field(default=None, alias="wasmiot:riskLimit")
     is_healthy: bool | None = Field(default=None, alias="wasmiot:isHealthy")
     last_seen: str | None = Field(default=None, alias="wasmiot:lastSeen")
 

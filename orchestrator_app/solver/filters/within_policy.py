@@ -18,5 +18,5 @@ within_policy = Filter(
     refuses=_refuses,
     requirement=lambda step: "the policies",
     offered=lambda step, device: step.barred[device.id],
-    reason=lambda step, device: f"is against a policy: {step.barred[device.id]}",
+    reason=lambda step, device: f"is against policy {step.barred[device.id]}",
 )
