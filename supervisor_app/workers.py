@@ -6,6 +6,7 @@ input and writes answers, each as its length in four bytes and then the bytes. I
 nobody asked for `IDLE_SECONDS`, or when its input ends because its parent did.
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -71,6 +72,12 @@ class Workers:
             if not self._idle:
                 self._idle.append(_Worker(self._command))
 
+    def close(self) -> None:
+        """End the workers that do nothing."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().kill()
+
     def _taken(self) -> "_Worker | None":
         with self._lock:
             return self._idle.pop() if self._idle else None
@@ -79,7 +86,9 @@ class Workers:
 @cache
 def workers(module: str, *arguments: str) -> Workers:
     """Return the workers of a program, which everything in this process shares."""
-    return Workers(module, *arguments)
+    made = Workers(module, *arguments)
+    atexit.register(made.close)
+    return made
 
 
 class _Worker:

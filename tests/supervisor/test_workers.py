@@ -44,8 +44,7 @@ def make_workers(tmp_path, monkeypatch):
 
     yield make
     for workers in made:
-        for worker in workers._idle:
-            worker.kill()
+        workers.close()
 
 
 def process_of(workers):
