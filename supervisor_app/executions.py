@@ -1,7 +1,7 @@
 """Executions that this device started by itself: each has a key, and only so many go on at once.
 
 An execution goes on while one of its invocations does, on whatever device: their statuses say
-where the outputs went. Nobody looks while there is room for another.
+where the outputs went. Nobody looks while there is room for another, unless somebody asks.
 """
 
 import logging
@@ -32,7 +32,7 @@ class Executions:
         self._targets = targets
         self._transport = transport
         self._lock = threading.Lock()
-        self._going: dict[str, list[set[str]]] = {}
+        self._going: dict[str, dict[str, set[str]]] = {}
 
     def start(self, slug: str, feeds: Sequence[Reference], outcome: Outcome) -> bool:
         """Start an execution, and say whether there was room for it.
@@ -40,7 +40,7 @@ class Executions:
         Raises:
             InteractionError: an action could not be invoked; the others were.
         """
-        if self.count(slug) >= MOST_AT_ONCE and self._look(slug) >= MOST_AT_ONCE:
+        if self.count(slug) >= MOST_AT_ONCE and self.look(slug) >= MOST_AT_ONCE:
             return False
         context = CallContext(uuid.uuid4().hex, new_traceparent())
         begun: set[str] = set()
@@ -54,7 +54,7 @@ class Executions:
                 begun |= _hrefs([answer])
         if begun:
             with self._lock:
-                self._going.setdefault(slug, []).append(begun)
+                self._going.setdefault(slug, {})[context.key] = begun
         _log.info("execution_started slug=%s key=%s", slug, context.key)
         if error is not None:
             raise error
@@ -69,14 +69,18 @@ class Executions:
         with self._lock:
             self._going.pop(slug, None)
 
-    def _look(self, slug: str) -> int:
+    def look(self, slug: str) -> int:
         """Look how the executions of an installation stand, and return how many go on."""
         with self._lock:
-            before = list(self._going.get(slug, ()))
-        after = [going for hrefs in before if (going := still_going(hrefs, self._transport))]
+            before = dict(self._going.get(slug, {}))
+        after = {key: still_going(hrefs, self._transport) for key, hrefs in before.items()}
         with self._lock:
-            self._going[slug] = after
-        return len(after)
+            kept = self._going.get(slug, {})
+            for key in after.keys() & kept.keys():
+                kept[key] = after[key]
+                if not after[key]:
+                    del kept[key]
+            return len(kept)
 
 
 def still_going(hrefs: Iterable[str], transport: Transport) -> set[str]:

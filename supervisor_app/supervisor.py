@@ -223,7 +223,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
             max_bytes=settings.joins_bytes,
         ),
         Triggers(
-            Executions(neighbours.targets, transport),
+            Executions(neighbours.targets, quick),
             descriptions,
             lasting,
             settings.data_dir / "triggers",

@@ -175,7 +175,7 @@ class _Watch:
 
     def value(self) -> dict[str, Any]:
         """Return what became of it."""
-        return {**self.counts.to_document(), "running": self._executions.count(self.slug)}
+        return {**self.counts.to_document(), "running": self._executions.look(self.slug)}
 
     def fire(self, outcome: Outcome) -> None:
         """Start the composition once, unless too many are under way."""

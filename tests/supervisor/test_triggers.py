@@ -26,7 +26,7 @@ class Counter:
         self.app = Flask("counter")
         self.app.add_url_rule("/td", view_func=self.td)
         self.app.add_url_rule("/count", view_func=self.count, methods=["POST"])
-        self.app.add_url_rule("/count/1", "status", lambda: {"status": "running"})
+        self.app.add_url_rule("/count/1", "status", self.status)
         self.app.add_url_rule("/level", "level", lambda: (str(self.level), JSON))
 
     def td(self):
@@ -34,6 +34,10 @@ class Counter:
         count = {"input": {}, "forms": [{"href": "http://counter/count"}]}
         level = {"forms": [{"href": "http://counter/level"}], "readOnly": True}
         return {"title": "counter", "actions": {"count": count}, "properties": {"level": level}}
+
+    def status(self):
+        """Say how an execution stands."""
+        return {"status": "running" if self.is_busy else "completed"}
 
     def count(self):
         """Count."""
@@ -174,6 +178,9 @@ def test_overlap_is_bounded(start, counter):
     put(device, OFTEN)
     until(lambda: told(device)["skipped"] >= 1)
     assert (len(counter.values), told(device)["running"]) == (4, 4)
+    counter.is_busy = False
+    assert told(device)["running"] == 0
+    until(lambda: len(counter.values) > 4)
 
 
 def test_property_that_changes(start, counter):
