@@ -65,7 +65,8 @@ def breaches(
 
     What the shapes see: the solution with its placements (`wasmiot:stepIndex`, `device`, `module`,
     `entrypoint`, `inputRisk`, `outputRisk`, and its device's `zone` and `riskLimit`), which
-    placement informs which, and what the graph says directly of the devices and modules in it.
+    placement informs which, what it `uses` of a Thing, and what the graph says directly of the
+    devices, modules and Things in it.
     """
     if not policies:
         return []
@@ -102,7 +103,8 @@ def checked_graph(store: Store, steps: Sequence[Step], solution: Solution, root:
     Collection(graph, head, nodes)
     graph.add((root, WASMIOT.placement, head))
     modules = {p.module for p in solution.placements if p.module}
-    for subject in {*solution.devices, *modules}:
+    things = {str(p.uses["id"]).partition("#")[0] for p in solution.placements if p.uses}
+    for subject in {*solution.devices, *modules, *things}:
         _describe(store, subject, graph)
     return graph
 
@@ -121,6 +123,8 @@ def placements_graph(
         if placement.module:
             graph.add((node, WASMIOT.module, URIRef(placement.module)))
             graph.add((node, WASMIOT.entrypoint, Literal(placement.entrypoint)))
+        if placement.uses:
+            graph.add((node, WASMIOT.uses, URIRef(placement.uses["id"])))
         for source in steps[placement.step].sources:
             graph.add((node, PROV.wasInformedBy, placement_node(root, source)))
         facts = _describe(store, placement.device, Graph())
