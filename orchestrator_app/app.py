@@ -13,6 +13,7 @@ from flask import Flask
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import announce_directory, introduce_things
 from orchestrator_app.directory.purge import purge_expired
+from orchestrator_app.measures import measures_of
 from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
@@ -21,6 +22,7 @@ from orchestrator_app.routes import (
     manifests,
     modules,
     ontologies,
+    open_api,
     operations,
     packages,
     policies,
@@ -38,6 +40,7 @@ from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import StoreError
 from wasmiot_td.consumed_thing import Transport
+from wasmiot_td.observed_requests import ObservedRequests
 
 BLUEPRINTS = (
     deployments.blueprint,
@@ -45,6 +48,7 @@ BLUEPRINTS = (
     manifests.blueprint,
     modules.blueprint,
     ontologies.blueprint,
+    open_api.blueprint,
     operations.blueprint,
     packages.blueprint,
     policies.blueprint,
@@ -73,10 +77,12 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["wasmiot"] = build_services(settings, transport)
+    app.extensions["measures"] = measures = measures_of(app.extensions["wasmiot"])
     register_problem_answers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = ChunkedBodies(app.wsgi_app)  # type: ignore[method-assign]
+    observed = ObservedRequests(app.wsgi_app, measures)
+    app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
     return app
 
 

@@ -103,6 +103,13 @@ def query() -> Response:
     )
 
 
+@blueprint.get("/api")
+def api() -> Response:
+    """Show the HTTP interface, to try it."""
+    document = url_for("open_api.read")
+    return page("api.html", title="HTTP interface", is_editor=True, document=document)
+
+
 def _drawing() -> dict[str, Any]:
     """Return what has work to do, and some of what has none; `hidden` counts the others."""
     store, deployed = services().store, services().deployments.records.list()

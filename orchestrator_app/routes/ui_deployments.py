@@ -12,7 +12,7 @@ from orchestrator_app.services import services
 from orchestrator_app.ui.input_fields import FieldError, fields_of
 from orchestrator_app.ui.page import page, pages
 from orchestrator_app.ui.results import Shown, problem, shown
-from orchestrator_app.ui.sending import input_of
+from orchestrator_app.ui.sending import given_of
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
 
@@ -44,14 +44,16 @@ def state_part(slug: str) -> Response:
 @blueprint.post("/deployments/<slug>/execute")
 def execute(slug: str) -> Response:
     """Execute with what was filled in, and follow it."""
-    schema = _schema(services().deployments.require(slug))
+    deployed = services().deployments.require(slug)
+    schema = _schema(deployed)
     try:
-        given = input_of(schema, request.form, uploads())
+        given = given_of(schema, request.form, uploads(), len(deployed.graph.takers) > 1)
     except FieldError as error:
         return page(
             "result.html", title="Execute", status=422, result=problem("Not sent", str(error))
         )
-    findings = check_value(given.value, schema or {}) if given.body is None and schema else []
+    is_json = given.parts is None and given.whole.body is None and schema is not None
+    findings = check_value(given.whole.value, schema or {}) if is_json else []
     if findings:
         result = problem("Not sent", "; ".join(map(str, findings)))
         return page("result.html", title="Execute", status=422, result=result)

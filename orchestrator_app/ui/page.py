@@ -13,7 +13,14 @@ from wasmiot_td.problem import Problem, ProblemError, problem_of_document
 
 FOLDER = Path(__file__).parent
 VENDORED = FOLDER / "static" / "vendor"
-LIBRARIES = ("htmx.min.js", "cytoscape.min.js", "yasgui.min.js", "yasgui.min.css")
+LIBRARIES = (
+    "htmx.min.js",
+    "cytoscape.min.js",
+    "yasgui.min.js",
+    "yasgui.min.css",
+    "swagger-ui-bundle.js",
+    "swagger-ui.css",
+)
 """What `npm` brings; the pages work without."""
 
 _CONTENT_POLICY = (
@@ -43,7 +50,7 @@ def page(template: str, *, status: int = 200, is_editor: bool = False, **values:
     Args:
         template: its name.
         status: of the response.
-        is_editor: whether it holds the query editor, which styles its own elements.
+        is_editor: whether it holds a library that styles its own elements.
         values: what the template shows.
     """
     text = render_template(

@@ -8,6 +8,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from orchestrator_app.deployment.devices import Input
+from orchestrator_app.deployment.hops import Given
 from orchestrator_app.ui.input_fields import WHOLE, Field, fields_of, value_of
 
 Upload = tuple[bytes, str]
@@ -36,6 +37,31 @@ def input_of(
         content, media_type = files.get(WHOLE, (b"", ""))
         return Input(body=content, content_type=in_files[0].media_type or media_type)
     return _multipart(in_files, files, value if isinstance(value, dict) else {})
+
+
+def given_of(
+    schema: Mapping[str, Any] | None,
+    texts: Mapping[str, str],
+    files: Mapping[str, Upload],
+    has_several_sources: bool,
+) -> Given:
+    """Return the input of an execution: as a whole, or with files for each of several sources.
+
+    Raises:
+        FieldError: a text is no value of its kind.
+    """
+    members = (schema or {}).get("properties") or {}
+    if not has_several_sources or not any("contentMediaType" in m for m in members.values()):
+        return Given(input_of(schema, texts, files))
+    parts = {
+        name: input_of(
+            member,
+            {WHOLE: texts.get(name, "")},
+            {WHOLE: files[name]} if name in files else {},
+        )
+        for name, member in members.items()
+    }
+    return Given(Input(), parts)
 
 
 def _multipart(

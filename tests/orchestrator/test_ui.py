@@ -12,7 +12,7 @@ from orchestrator_app.ui.documented_queries import documented_queries
 from orchestrator_app.ui.input_fields import FieldError, fields_of, value_of
 from orchestrator_app.ui.pictures import for_browsers
 from orchestrator_app.ui.results import shown
-from orchestrator_app.ui.sending import input_of
+from orchestrator_app.ui.sending import given_of, input_of
 from orchestrator_app.ui.topology import topology
 
 OBJECT = {
@@ -71,6 +71,14 @@ def test_several_files_are_sent_as_parts():
     assert given.content_type.startswith("multipart/form-data; boundary=")
     assert b'name="left"' in given.body
     assert b'name="n"\r\n\r\n4' in given.body
+
+
+def test_several_sources_are_given_their_own():
+    """Each file goes to the step that it is named for."""
+    image = {"type": "string", "contentMediaType": "image/png"}
+    schema = {"type": "object", "properties": {"left": image, "count": {"type": "integer"}}}
+    given = given_of(schema, {"count": "2"}, {"left": (b"png", "")}, True)
+    assert (given.parts["left"].body, given.parts["count"].value) == (b"png", 2)
 
 
 def test_a_picture_that_browsers_do_not_know_is_converted():

@@ -112,6 +112,18 @@ def test_a_documented_question_is_asked(system: System, page: Page) -> None:
     expect(page.locator(".results-graph canvas").first).to_be_visible()
 
 
+def test_the_http_interface_can_be_tried(system: System, page: Page) -> None:
+    """An operation is opened, executed, and its answer seen."""
+    page.goto(f"{system.server.url}ui/api")
+    operation = page.locator("#operations-well_known-get-well-known-wot")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    expect(operation.locator(".live-responses-table .response-col_status").last).to_contain_text(
+        "200"
+    )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_are_accessible(
     system: System, libraries: Path, open_page: Callable[..., Page], scheme: str

@@ -1,0 +1,128 @@
+"""What the orchestrator's routes take and give, for `/openapi.json`; the routes say the rest."""
+
+from collections.abc import Mapping
+
+from orchestrator_app.directory.query_formats import GRAPH_TYPES, RESULT_TYPES
+from wasmiot_td.open_api import (
+    BYTES,
+    HTML,
+    JSON,
+    JSON_LD,
+    SSE,
+    TD,
+    TM,
+    TURTLE,
+    Argument,
+    Described,
+)
+
+WHOLE = {"type": "integer", "minimum": 0}
+PAGE = (Argument("limit", "how many", WHOLE), Argument("offset", "from which on", WHOLE))
+WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
+QUERY = Argument("query", "SPARQL 1.1", is_required=True)
+GRAPHS = (
+    Argument("default-graph-uri", "what the query is asked of"),
+    Argument("named-graph-uri", "what the query may name"),
+)
+_RESULTS = dict.fromkeys((*RESULT_TYPES, *GRAPH_TYPES), "Any")
+_DONE = Described(statuses=(204,))
+_VOCABULARY = Described(
+    {TURTLE: "Text", HTML: "Text", JSON_LD: "Any", "application/n-triples": "Text"}
+)
+_SHAPES = Described({TURTLE: "Text"})
+_STREAM = Described({SSE: "Text"})
+_QUERY_BODY = {"application/sparql-query": "Text", "application/x-www-form-urlencoded": "Object"}
+
+DESCRIBED: Mapping[str, Described] = {
+    "front.overview": Described({HTML: "Text"}),
+    "well_known.well_known": Described({TD: "Thing"}),
+    "operations.health": Described({JSON: "Object"}),
+    "open_api.read": Described({JSON: "Object"}),
+    # the directory
+    "things.list_things": Described(
+        {JSON_LD: "Any"},
+        arguments=(*PAGE, Argument("format", "`array` or `collection`")),
+    ),
+    "things.create_thing": Described(takes={TD: "Thing"}, statuses=(201,)),
+    "things.read_thing": Described({TD: "Thing"}),
+    "things.put_thing": Described(takes={TD: "Thing"}, statuses=(204, 201)),
+    "things.patch_thing": Described(
+        takes={"application/merge-patch+json": "Object"}, statuses=(204,)
+    ),
+    "things.delete_thing": _DONE,
+    "events.all_events": _STREAM,
+    "events.events_of_type": _STREAM,
+    "search.find_by_jsonpath": Described(
+        {JSON: "[Any]"}, arguments=(Argument("query", "JSONPath (RFC 9535)", is_required=True),)
+    ),
+    "search.search_by_get": Described(_RESULTS, arguments=(QUERY,)),
+    "search.search_by_post": Described(_RESULTS, _QUERY_BODY),
+    "search.not_offered": Described(statuses=(501,)),
+    "sparql.query_by_get": Described(
+        _RESULTS, arguments=(Argument("query", "SPARQL 1.1"), *GRAPHS)
+    ),
+    "sparql.query_by_post": Described(_RESULTS, _QUERY_BODY, arguments=GRAPHS),
+    # modules and packages
+    "modules.list_modules": Described({JSON_LD: "[ThingModel]"}, arguments=PAGE),
+    "modules.upload_module": Described(
+        {TM: "ThingModel"},
+        {"multipart/form-data": "Object", "application/wasm": "Bytes"},
+        (201, 200),
+        (Argument("name", "of a module that comes without a description"),),
+    ),
+    "modules.read_module": Described({TM: "ThingModel"}),
+    "modules.delete_module": _DONE,
+    "packages.read_package": Described({BYTES: "Bytes"}, statuses=(200, 206, 304)),
+    # manifests
+    "manifests.list_manifests": Described({JSON_LD: "[Manifest]"}, arguments=PAGE),
+    "manifests.submit_manifest": Described(
+        {JSON_LD: "Any"},
+        {JSON_LD: "Manifest", "application/ld+yaml": "Text"},
+        (201, 200),
+        (Argument("dry-run", "`true` solves it and keeps nothing", {"type": "boolean"}),),
+    ),
+    "manifests.read_manifest": Described({JSON_LD: "Manifest"}),
+    "manifests.delete_manifest": _DONE,
+    "manifests.read_solution": Described(
+        {JSON_LD: "Object"}, arguments=(Argument("device", "explain this device, by its IRI"),)
+    ),
+    "manifests.suppose": Described({JSON: "Object"}, {JSON: "Object"}),
+    "manifests.deploy_manifest": Described({TD: "Thing"}, statuses=(201, 200)),
+    # policies and ontologies
+    "policies.list_policies": Described({JSON: "Names"}),
+    "policies.read_policy": _SHAPES,
+    "policies.put_policy": Described(takes={TURTLE: "Text"}, statuses=(204, 201)),
+    "policies.delete_policy": _DONE,
+    "ontologies.list_ontologies": Described({JSON: "Names"}),
+    "ontologies.read_ontology": _SHAPES,
+    "ontologies.put_ontology": Described(takes={TURTLE: "Text"}, statuses=(204, 201)),
+    "ontologies.delete_ontology": _DONE,
+    # deployments
+    "deployments.list_deployments": Described({JSON_LD: "[Thing]"}, arguments=PAGE),
+    "deployments.read_deployment": Described({TD: "Thing"}),
+    "deployments.undeploy": Described({JSON: "Object"}, statuses=(204, 202)),
+    "deployments.read_state": Described({JSON: "Text"}),
+    "deployments.read_revision": Described({JSON: "Whole"}),
+    "deployments.read_placement": Described({JSON: "[Object]"}),
+    "deployments.read_all_properties": Described({JSON: "Object"}),
+    "deployments.list_all_actions": Described({JSON: "Object"}),
+    "deployments.execute": Described({JSON: "ActionStatus"}, {JSON: "Any", BYTES: "Bytes"}, (201,)),
+    "deployments.list_executions": Described({JSON: "[ActionStatus]"}),
+    "deployments.read_execution": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
+    "deployments.cancel_execution": _DONE,
+    "deployments.run": Described(
+        {JSON: "Any", BYTES: "Bytes"}, {JSON: "Any", BYTES: "Bytes"}, (200, 204)
+    ),
+    "deployments.invoke_rollback": Described({JSON: "Whole"}, {JSON: "Whole"}),
+    "deployments.invoke_undeploy": Described({JSON: "Names"}),
+    "deployments.all_events": _STREAM,
+    "deployments.events_of_kind": _STREAM,
+    # vocabulary
+    "vocabulary.ontology": _VOCABULARY,
+    "vocabulary.ontology_part": _VOCABULARY,
+    "vocabulary.all_shapes": _VOCABULARY,
+    "vocabulary.shapes_part": _VOCABULARY,
+    "vocabulary.contexts": Described({JSON: "Object"}),
+    "vocabulary.context": Described({JSON_LD: "Object"}),
+}
+"""By the name of the route's function; the pages under `/ui` are for people, and not described."""

@@ -1,0 +1,45 @@
+"""What the supervisor's routes take and give, for `/openapi.json`; the routes say the rest."""
+
+from collections.abc import Mapping
+
+from wasmiot_td.open_api import BYTES, JSON, SSE, TD, Argument, Described
+
+WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
+KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
+PART = Argument("Wasmiot-Input", "which member of a joined input the body is", place="header")
+_DONE = Described(statuses=(204,))
+_CHANGES = Described({JSON: "Any", SSE: "Text"})
+
+DESCRIBED: Mapping[str, Described] = {
+    "well_known.thing": Described({TD: "Thing"}),
+    "well_known.health": Described({JSON: "Object"}),
+    "well_known.healthz": Described({JSON: "Object"}),
+    "well_known.metrics": Described({"text/plain": "Text"}),
+    "well_known.openapi": Described({JSON: "Object"}),
+    "deployments.every": Described({JSON: "Names"}),
+    "deployments.put": Described(takes={TD: "Thing"}, statuses=(201, 204)),
+    "deployments.delete": _DONE,
+    "deployments.thing": Described({TD: "Thing"}),
+    "deployments.state": Described({BYTES: "Bytes"}),
+    "deployments.restore": Described(takes={BYTES: "Bytes"}, statuses=(204,)),
+    "properties.read_some": Described(
+        {JSON: "Object", SSE: "Text"}, arguments=(Argument("names", "those that are wanted"),)
+    ),
+    "properties.write_some": Described(takes={JSON: "Object"}, statuses=(204,)),
+    "properties.read": Described({JSON: "Any", BYTES: "Bytes"}),
+    "properties.write": Described(takes={JSON: "Any", BYTES: "Bytes"}, statuses=(204,)),
+    "properties.observe": _CHANGES,
+    "events.subscribe": _CHANGES,
+    "events.subscribe_all": _CHANGES,
+    "actions.every": Described({JSON: "Object"}),
+    "actions.invoke": Described(
+        {JSON: "Any", BYTES: "Bytes"},
+        {JSON: "Any", BYTES: "Bytes", "multipart/form-data": "Object"},
+        (200, 201, 204),
+        (WAIT, KEY, PART),
+    ),
+    "actions.query": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
+    "actions.cancel": _DONE,
+    "actions.output": Described({BYTES: "Bytes"}),
+}
+"""By the name of the route's function."""
