@@ -6,12 +6,19 @@ from pathlib import Path
 
 from orchestrator_app.data_directory import held
 from orchestrator_app.settings import Settings
+from wasmiot_td.logs import FORMATS
+from wasmiot_td.access.binding import refuse_open_binding
+from wasmiot_td.access.command_options import add_access_options
+from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.serving import serve
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one orchestrator until SIGTERM or SIGINT."""
     settings = settings_of(arguments)
+    refuse_open_binding(
+        settings.host, is_guarded=is_guarded(settings), is_insecure=settings.is_insecure
+    )
     with held(settings.data_dir or Path()):
         serve(
             "orchestrator_app.app:create_app_or_exit",
@@ -20,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             port=settings.port,
             threads=settings.threads,
             lifespan="orchestrator_app.app:lifespan",
+            log_format=settings.log_format,
         )
 
 
@@ -46,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--store-url", default="", help="SPARQL query endpoint that keeps the graph")
     add("--store-update-url", default="", help="its update endpoint, where that is another")
+    add("--oci-registry", default="", metavar="URL", help="OCI registry for modules, besides")
     add("--title", default=default.title, help="title of the orchestrator's own description")
+    add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
     add(
         "--discover",
@@ -85,4 +95,5 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="time limit of a query at /sparql (%(default)s)",
     )
+    add_access_options(made)
     return made

@@ -20,10 +20,13 @@ from orchestrator_app.manifests import Manifests
 from orchestrator_app.matching.patterns import serve_patterns
 from orchestrator_app.ontologies import Ontologies
 from orchestrator_app.packages.modules import Modules
+from orchestrator_app.packages.oci_modules import OciModules
+from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.consumed_thing import HttpTransport, Transport
+from wasmiot_td.telemetry import open_spans
 
 LONGEST_LOOK_SECONDS = 3.0
 """How long a device may take to say how it is; one that hangs must not hold up the others."""
@@ -39,6 +42,7 @@ class Services:
         events: what happened in the directory.
         deployment_events: what happened to deployments.
         looks: the way to the devices for whoever only looks, and does not wait long.
+        registry: the OCI registry that holds modules besides, if there is one.
         streams: how many may listen at once; each holds a thread of the server.
     """
 
@@ -52,6 +56,7 @@ class Services:
     streams: threading.BoundedSemaphore
     packages: PackageStore
     modules: Modules
+    registry: OciModules | None
     queries: QueryService
     devices: Devices
     looks: Devices
@@ -62,6 +67,7 @@ class Services:
     def close(self) -> None:
         """End the executions and the query processes, and release the store."""
         self.executions.close()
+        self.deployments.spans.close()
         self.queries.close()
         self.store.close()
 
@@ -78,7 +84,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
     )
     packages = PackageStore(data_dir / "packages" if data_dir else None)
-    modules = Modules(store, packages, settings.base_url)
+    registry = OciModules(OciRegistry(settings.oci_registry)) if settings.oci_registry else None
+    modules = Modules(store, packages, settings.base_url, registry.push if registry else None)
     modules.rebase()
     Ontologies(store).put_own()
     directory, events = Directory(store), EventLog[DirectoryChange]()
@@ -88,6 +95,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     deployments = Deployments(store, manifests, devices, settings.base_url)
+    deployments.spans = spans = open_spans("wasmiot-orchestrator")
     deployment_events = DeploymentEvents()
     deployments.records.on_event(deployment_events.note)
     queries = QueryService(
@@ -109,13 +117,14 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         streams=threading.BoundedSemaphore(max(1, settings.threads // 2)),
         packages=packages,
         modules=modules,
+        registry=registry,
         queries=queries,
         devices=devices,
         looks=looks,
         manifests=manifests,
         deployments=deployments,
         executions=Executions(
-            store, deployments, devices, data_dir / "executions" if data_dir else None
+            store, deployments, devices, data_dir / "executions" if data_dir else None, spans
         ),
     )
 

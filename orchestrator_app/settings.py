@@ -15,11 +15,14 @@ class Settings:
         store_url: the query endpoint of a SPARQL 1.1 server that keeps the graph; embedded
             under `data_dir` where empty. Virtuoso needs `DefaultIsolation = 4`.
         store_update_url: its update endpoint, where that is another.
+        oci_registry: the URL of an OCI registry that holds the modules besides, perhaps with a
+            namespace as its path; none where empty.
         host: the address to listen on.
         port: the port to listen on.
         public_url: the URL under which others reach this orchestrator, where that is not
             its host and port; read `base_url`.
         title: the title of the orchestrator's own Thing Description.
+        log_format: `text`, or `json` for one object a line.
         threads: blocking threads of the server.
         discover: whether to browse for Things by DNS-SD.
         announce: whether to be found as a directory by DNS-SD.
@@ -36,15 +39,22 @@ class Settings:
             than a moment beside them.
         http_timeout_seconds: how long a call to a Thing may take.
         monitor_interval_seconds: the time between two looks at the devices; 0 turns it off.
+        is_insecure: whether other machines may be served without asking for tokens.
+        has_public_td: whether anybody may read what this server is.
+        oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
+        oauth_audience: whom those tokens must be for.
+        credentials: a file with what is shown to other servers, by URL.
     """
 
     data_dir: Path | None = None
     store_url: str = ""
     store_update_url: str = ""
+    oci_registry: str = ""
     host: str = "127.0.0.1"
     port: int = 5000
     public_url: str = ""
     title: str = "wasmiot orchestrator"
+    log_format: str = "text"
     threads: int = 16
     discover: bool = False
     announce: bool = False
@@ -58,6 +68,11 @@ class Settings:
     query_workers: int = 3
     http_timeout_seconds: float = 10.0
     monitor_interval_seconds: float = 1.0
+    is_insecure: bool = False
+    has_public_td: bool = False
+    oauth_issuer: str = ""
+    oauth_audience: str = ""
+    credentials: Path | None = None
 
     @property
     def base_url(self) -> str:

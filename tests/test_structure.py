@@ -22,8 +22,13 @@ IMPORTERS = {
     "pyshacl": {"wasmiot_td/shacl.py"},
     "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/transport.py"},
-    "urllib3": {"wasmiot_td/transport.py", "orchestrator_app/store/endpoint.py"},
+    "urllib3": {
+        "wasmiot_td/transport.py",
+        "orchestrator_app/store/endpoint.py",
+        "orchestrator_app/packages/oci_registry.py",
+    },
     "cronsim": {"wasmiot_td/schedule.py"},
+    "prometheus_client": {"wasmiot_td/metrics.py"},
     "granian": {"wasmiot_td/serving.py"},
     "highspy": {"orchestrator_app/solver/integer_program.py"},
     "pyoxigraph": {
@@ -45,13 +50,14 @@ IMPORTERS = {
     "zeroconf": {"supervisor_app/announce.py", "orchestrator_app/directory/introduction.py"},
     "psutil": {"supervisor_app/health.py"},
     "rich": {"wasmiot_td/terminal.py"},
+    "opentelemetry": {"wasmiot_td/telemetry_export.py"},
     "orjson": {"orchestrator_app/fast_json.py"},
     "PIL": {"orchestrator_app/ui/pictures.py"},
     "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
 }
 
 # Imported only where present: the camera driver, and an engine that is faster than pyshacl.
-OPTIONAL_IMPORTS = {"cv2", "shifty"}
+OPTIONAL_IMPORTS = {"cv2", "opentelemetry", "shifty"}
 # What a dependency is made of, and always brings.
 COMPANIONS = {"pydantic_core": "pydantic", "werkzeug": "flask", "ifaddr": "zeroconf"}
 
@@ -141,7 +147,8 @@ def distributions_of(*extras: str) -> set[str]:
 )
 def test_each_part_imports_only_what_it_declares(package: str, extras: tuple[str, ...]) -> None:
     """The library alone installs with few dependencies, and each extra brings its own."""
-    files = [path for path in python_files(package) if path.name != "serving.py"]
+    of_servers = {"serving.py", "metrics.py"}  # of the library, and used by the applications
+    files = [path for path in python_files(package) if path.name not in of_servers]
     imported = set().union(*map(imported_names, files)) - set(sys.stdlib_module_names)
     foreign = {COMPANIONS.get(n, n) for n in imported - set(PACKAGES) - OPTIONAL_IMPORTS}
     owners = packages_distributions()

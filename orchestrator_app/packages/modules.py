@@ -1,7 +1,7 @@
 """Modules: uploaded, checked, described, and given back by name and version."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -38,17 +38,38 @@ class Upload:
     name: str = ""
 
 
+Push = Callable[[Mapping[str, Any], Upload], None]
+
+
 class Modules:
     """The modules of one orchestrator."""
 
-    def __init__(self, store: Store, packages: PackageStore, base_url: str) -> None:
+    def __init__(
+        self, store: Store, packages: PackageStore, base_url: str, push: Push | None = None
+    ) -> None:
+        """Keep modules.
+
+        Args:
+            store: their Thing Models.
+            packages: their bytes.
+            base_url: where packages are served; ends in `/`.
+            push: sends a new module elsewhere, before it is kept; may refuse it.
+        """
+        self._push = push
         self._store = store
         self._packages = packages
         self._base_url = base_url
         self._lock = threading.Lock()
 
-    def upload(self, staging: Staging, upload: Upload) -> tuple[StoredDocument, bool]:
+    def upload(
+        self, staging: Staging, upload: Upload, *, is_pushed: bool = True
+    ) -> tuple[StoredDocument, bool]:
         """Check an upload and keep all of it, or nothing.
+
+        Args:
+            staging: holds its bytes.
+            upload: what came.
+            is_pushed: whether it goes to the registry as well, where there is one.
 
         Returns:
             The module, and whether it is new.
@@ -59,6 +80,8 @@ class Modules:
         """
         package = _package_of(upload)
         loaded = self._describe(upload, package)
+        if self._push and is_pushed and self._store.get(loaded.id) is None:
+            self._push(loaded.document, upload)
         with self._lock:
             known = self._store.get(loaded.id)
             if known is not None:

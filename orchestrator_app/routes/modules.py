@@ -8,9 +8,10 @@ from werkzeug.datastructures import FileStorage
 
 from orchestrator_app.packages.modules import Upload
 from orchestrator_app.packages.package_store import Staging
-from orchestrator_app.routes.representations import JSON_LD, TM, non_negative, represent
+from orchestrator_app.routes.representations import JSON, JSON_LD, TM, body, non_negative, represent
 from orchestrator_app.services import services
 from orchestrator_app.store import StoredDocument
+from wasmiot_td import json_text
 from wasmiot_td.problem import ProblemError
 
 _WASM_TYPES = {"application/wasm", "application/octet-stream"}
@@ -31,10 +32,12 @@ def list_modules() -> Response:
 
 @blueprint.post("/modules")
 def upload_module() -> Response:
-    """Take in a binary, with or without its description and data files."""
+    """Take in a binary, with or without its description and data files; or one of the registry."""
     parts = services()
+    is_pull = request.mimetype == JSON
     with parts.packages.staging() as staging:
-        module, is_new = parts.modules.upload(staging, _upload(staging))
+        upload = _pulled(staging) if is_pull else _upload(staging)
+        module, is_new = parts.modules.upload(staging, upload, is_pushed=not is_pull)
     headers = {"Location": _url(module)}
     return represent(module.document, TM, status=201 if is_new else 200, headers=headers)
 
@@ -63,6 +66,21 @@ def _url(module: StoredDocument) -> str:
     return f"{services().settings.base_url}modules/{module.id.removeprefix('urn:wasmiot:module:')}"
 
 
+def _pulled(staging: Staging) -> Upload:
+    """Return the module of the registry that is named: `{"reference": "name:version"}`."""
+    parts = services()
+    if parts.registry is None:
+        detail = "This orchestrator has no OCI registry; start it with --oci-registry."
+        raise ProblemError(409, "No registry", detail)
+    asked = json_text.parse(body()).value
+    reference = asked.get("reference") if isinstance(asked, dict) else None
+    if not isinstance(reference, str):
+        raise ProblemError(422, "No reference", 'Send {"reference": "name:version"}.')
+    upload = parts.registry.pull(reference, staging, parts.settings.max_binary_bytes)
+    _check_distinct([_checked_path(path) for path, _, _ in upload.data_files])
+    return upload
+
+
 def _upload(staging: Staging) -> Upload:
     if request.mimetype == "multipart/form-data":
         return _multipart(staging)
@@ -73,7 +91,8 @@ def _upload(staging: Staging) -> Upload:
     raise ProblemError(
         415,
         "Unsupported Media Type",
-        "A module comes as multipart/form-data with a part `binary`, or as application/wasm.",
+        "A module comes as multipart/form-data with a part `binary`, as application/wasm, or by "
+        "its reference in the registry as application/json.",
     )
 
 
@@ -112,7 +131,10 @@ def _name(binary: FileStorage) -> str:
 
 
 def _mount_path(part: FileStorage) -> str:
-    path = part.filename or ""
+    return _checked_path(part.filename or "")
+
+
+def _checked_path(path: str) -> str:
     if not _PATH.fullmatch(path):
         detail = f"The file name of a data file is its mount path, which {path[:200]!r} is not."
         raise ProblemError(422, "Bad mount path", detail)

@@ -128,6 +128,27 @@ ResultSetMaxRows = 1000000
 """
 
 
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's OCI registry: its URL, with a namespace for us."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        pytest.skip("no OCI registry here: apt install docker-registry")
+    port, folder = free_port(), tmp_path_factory.mktemp("registry")
+    settings = REGISTRY_SETTINGS.format(root=folder / "data", port=port)
+    (folder / "config.yml").write_text(settings)
+    with running([program, "serve", str(folder / "config.yml")], folder, port):
+        yield f"http://127.0.0.1:{port}/wasmiot"
+
+
+REGISTRY_SETTINGS = """
+version: 0.1
+log: {{level: error}}
+storage: {{filesystem: {{rootdirectory: {root}}}}}
+http: {{addr: "127.0.0.1:{port}", secret: not-one}}
+"""
+
+
 def free_port() -> int:
     """Return a port on which nobody listens; below those that outgoing connections take."""
     for port in random.sample(range(20000, 32000), 100):
