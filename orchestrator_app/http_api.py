@@ -101,6 +101,7 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.list_deployments": Described({JSON_LD: "[Thing]"}, arguments=PAGE),
     "deployments.read_deployment": Described({TD: "Thing"}),
     "deployments.undeploy": Described({JSON: "Object"}, statuses=(204, 202)),
+    "deployments.read_certificate": _SHAPES,
     "deployments.read_state": Described({JSON: "Text"}),
     "deployments.read_revision": Described({JSON: "Whole"}),
     "deployments.read_placement": Described({JSON: "[Object]"}),
