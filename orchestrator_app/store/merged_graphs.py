@@ -41,19 +41,23 @@ class MergedGraphs:
         The update is all or nothing, to readers and to crashes. Of several changes of a graph the
         last one counts.
         """
-        removed, added = set[ox.Quad](), set[ox.Quad]()
+        removed, added, stated = set[ox.Quad](), set[ox.Quad](), list[ox.Quad]()
         for change in _last(changes):
             new = quads_in(change.graph, change.triples)
             old = self._quads(change.graph)
             removed |= set() if change.is_shared else old - new
             added |= new - old
-        self._update(removed, added)
+            stated += [ox.Quad(*quad.triple) for quad in new - old] if old else change.triples
+        self._update(removed, added, stated)
         return [*removed, *added]
 
     def _quads(self, graph: ox.NamedNode) -> set[ox.Quad]:
         return set(self._store.quads_for_pattern(None, None, None, graph))
 
-    def _update(self, removed: set[ox.Quad], added: set[ox.Quad]) -> None:
+    def _update(
+        self, removed: set[ox.Quad], added: set[ox.Quad], stated: Sequence[ox.Quad]
+    ) -> None:
+        """Write the difference, and what is stated into the merge."""
         if removed:
             gone = {quad for quad in removed if not self._is_elsewhere(quad, removed)}
             self._store.update(
@@ -61,7 +65,7 @@ class MergedGraphs:
                 f" INSERT DATA {{ {blocks(added)} {_merged(added)} }}"
             )
         elif added:  # no SPARQL is made of it
-            self._store.extend([*added, *(ox.Quad(*quad.triple) for quad in added)])
+            self._store.extend([*added, *stated])
 
     def _is_elsewhere(self, quad: ox.Quad, removed: set[ox.Quad]) -> bool:
         """Return whether a graph that keeps it states the same triple."""

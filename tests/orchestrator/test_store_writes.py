@@ -172,7 +172,7 @@ def test_only_what_differs_is_written_embedded(tmp_path: Path, make_document, mo
     store.changed_since(0)  # waits until it is written
     update = MergedGraphs._update
     monkeypatch.setattr(
-        MergedGraphs, "_update", lambda *args: (written.append(args[1:]), update(*args))
+        MergedGraphs, "_update", lambda *args: (written.append(args[1:3]), update(*args))
     )
     store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
     store.close()
