@@ -7,6 +7,7 @@ slot of the runtime, so that a chain over one device cannot block itself.
 import logging
 import queue
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from supervisor_app.steps import Steps
 from wasmiot_td.call_context import CallContext, invocation_id
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.request_id import answering
+from wasmiot_td.telemetry import NoSpans, Span, Spans
 
 Feed = Callable[[Operation, Outcome, CallContext], dict[str, Any]]
 _log = logging.getLogger(__name__)
@@ -44,6 +47,10 @@ class Invocation:
     is_forgotten: bool = False
     is_held: bool = False
     on_cancel: Callable[[], None] | None = None
+    step: CallContext = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.step = self.context.child()
 
 
 class Invocations:
@@ -58,7 +65,9 @@ class Invocations:
         workers: int,
         length: int,
         waiting: int = 8,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans: Spans = spans or NoSpans()
         self._steps = steps
         self._statuses = statuses
         self._feed = feed
@@ -199,6 +208,7 @@ class Invocations:
             self._queue.put(None)
         for thread in self._threads:
             thread.join()
+        self._spans.close()
 
     def _have_worker(self) -> None:
         limit = self._worker_limit + min(self._following, MOST_FOLLOWING)
@@ -217,7 +227,8 @@ class Invocations:
                 self._idle -= 1
             if invocation is None:
                 return
-            with self._another_if_following(invocation.operation):
+            request_id = invocation.context.request_id
+            with self._another_if_following(invocation.operation), answering(request_id):
                 self._perform(invocation)
 
     @contextmanager
@@ -236,7 +247,7 @@ class Invocations:
                 self._following -= 1
 
     def _perform(self, invocation: Invocation) -> None:
-        status = invocation.status
+        status, begin_seconds = invocation.status, time.time()
         invocation.status = status = status.with_members(status="running")
         try:
             status = self._run(invocation)
@@ -246,7 +257,19 @@ class Invocations:
         except Exception as error:  # noqa: BLE001 - a worker must outlive any call
             _log.exception("invocation_broken id=%s action=%s", status.id, status.action)
             status = _failed(status, error)
+        self._tell_span(invocation, status, begin_seconds)
         self._end(invocation, status)
+
+    def _tell_span(self, invocation: Invocation, status: Status, begin_seconds: float) -> None:
+        """Tell how long a step took, if it belongs to a trace."""
+        if not invocation.step.traceparent:
+            return
+        attributes = {"wasmiot.installation": status.slug, "wasmiot.invocation": status.id}
+        attributes |= {"wasmiot.module": invocation.operation.module.id}
+        error = str((status.members.get("error") or {}).get("detail", ""))
+        name, parent = f"step {status.action}", invocation.context.traceparent
+        own, now_seconds = invocation.step.traceparent, time.time()
+        self._spans.tell(Span(name, own, parent, begin_seconds, now_seconds, attributes, error))
 
     def _run(self, invocation: Invocation) -> Status:
         status = invocation.status
@@ -255,7 +278,7 @@ class Invocations:
             invocation.inputs,
             invocation.call,
             keep_as=self._statuses.output_path(status.id),
-            context=invocation.context.child(),
+            context=invocation.step,
         )
         fed = self._fed(invocation, outcome)
         members = {**_members_of(outcome), **fed}
@@ -269,7 +292,7 @@ class Invocations:
         call = invocation.call
         if call.failure is not None:
             raise call.failure
-        fed = self._feed(invocation.operation, outcome, invocation.context.child())
+        fed = self._feed(invocation.operation, outcome, invocation.step)
         if call.failure is not None:
             return {**fed, "error": problem_of(call.failure).to_document()}
         return fed

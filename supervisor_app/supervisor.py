@@ -36,6 +36,7 @@ from supervisor_app.triggers import Triggers
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
+from wasmiot_td.telemetry import open_spans
 
 _numbers = itertools.count()
 
@@ -198,6 +199,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         workers=settings.workers,
         length=settings.queue_length,
         waiting=settings.http_threads // 4,
+        spans=open_spans("wasmiot-supervisor"),
     )
     provides = tuple(provided_interfaces(functions))
     observations = Observations(

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +35,8 @@ from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.errors import InteractionError
 from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.request_id import current_request_id
+from wasmiot_td.telemetry import NoSpans, Span, Spans
 
 MOST_PARALLEL_EXECUTIONS = 32
 MOST_PARALLEL_GATHERINGS = 8
@@ -62,11 +65,18 @@ class Executions:
         deployments: what can be executed.
         devices: the way to the devices.
         journal: a file of what has begun; None where nothing is kept.
+        spans: where it is told how long each took.
     """
 
     def __init__(
-        self, store: Store, deployments: Deployments, devices: Devices, journal: Path | None = None
+        self,
+        store: Store,
+        deployments: Deployments,
+        devices: Devices,
+        journal: Path | None = None,
+        spans: Spans | None = None,
     ) -> None:
+        self._spans: Spans = spans or NoSpans()
         self._store = store
         self._deployments = deployments
         self._devices = devices
@@ -75,6 +85,7 @@ class Executions:
         self._written: set[tuple[str, str]] = set()
         self.log = ExecutionLog(store)
         self._live: dict[tuple[str, str], Status] = {}
+        self._contexts: dict[tuple[str, str], tuple[str, str, float]] = {}
         self._changed = threading.Condition()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
         self._gathering = ThreadPoolExecutor(MOST_PARALLEL_GATHERINGS, "gathering")
@@ -95,7 +106,9 @@ class Executions:
         """
         invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
         deployed = self._entered(slug, invocation)
-        context = CallContext(invocation, traceparent or new_traceparent()).child()
+        request_id = current_request_id()
+        traceparent = traceparent or new_traceparent(request_id)
+        context = CallContext(invocation, traceparent, request_id).child()
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
         status["traceId"] = context.trace_id
         is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
@@ -108,7 +121,7 @@ class Executions:
         if is_standing(deployed.manifest):
             self._gathering.submit(self._run_each, deployed, invocation, given, context)
         else:
-            self._pool.submit(self._run, deployed, invocation, given, context)
+            self._pool.submit(copy_context().run, self._run, deployed, invocation, given, context)
         return invocation, status
 
     def run(self, slug: str, given: Given, traceparent: str = "") -> Any:
@@ -132,6 +145,11 @@ class Executions:
             return OutputFile(*self._devices.fetch_output(status["outputUrl"]))
         except InteractionError as error:
             raise ProblemError(502, "The result cannot be fetched", str(error)) from error
+
+    @property
+    def live_count(self) -> int:
+        """How many executions wait or run."""
+        return len(self._live)
 
     def status(self, slug: str, invocation: str, wait_seconds: float = 0.0) -> Status:
         """Return the status of an execution, waiting a little for its end if asked to.
@@ -331,12 +349,23 @@ class Executions:
                 self._written.discard(key)
                 self._changed.notify_all()
             self._deployments.in_flight.leave(*key)
+        self._tell_span(key, status)
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
         self.log.sweep(is_busy=bool(self._live))
         if self._journal is not None:
             self._journal.shorten(self._under_way)
+
+    def _tell_span(self, key: tuple[str, str], status: Status) -> None:
+        """Tell how long an execution took, as a span of its trace."""
+        known = self._contexts.pop(key, None)
+        if known is not None:
+            own, parent, begin_seconds = known
+            attributes = {"wasmiot.deployment": key[0], "wasmiot.execution": key[1]}
+            error = str(status.get("error", {}).get("detail", ""))
+            name = f"execute {key[0]}"
+            self._spans.tell(Span(name, own, parent, begin_seconds, time.time(), attributes, error))
 
 
 def _result(graph: StepGraph, ended: Mapping[int, ActionStatus]) -> Status:

@@ -27,6 +27,7 @@ from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.telemetry import NoSpans, Spans, told
 from wasmiot_td.thing_description import load
 
 
@@ -37,6 +38,7 @@ class Deployments:
         self, store: Store, manifests: Manifests, devices: Devices, public_url: str
     ) -> None:
         self.records = DeploymentRecords(store, public_url)
+        self.spans: Spans = NoSpans()
         self._store = store
         self._public_url = public_url
         self._manifests = manifests
@@ -310,7 +312,8 @@ class Deployments:
             free = self._place(slug, manifest, lost=lost)  # all candidates
             standbys = choose_standbys(free.solution.placements, chosen, standbys)
         revision = previous.revision if previous else 0
-        self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
+        with told(self.spans, f"deploy {slug}", {"wasmiot.deployment": slug}):
+            self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
         keep_certificate(self._store, slug, solved.steps, solved.solution)
@@ -360,7 +363,8 @@ class Deployments:
         lost: str = "",
     ) -> Solved:
         own = deployment_id(slug)
-        return place(self._store, manifest, own, present, lost, self._public_url)
+        with told(self.spans, f"solve {slug}", {"wasmiot.deployment": slug}):
+            return place(self._store, manifest, own, present, lost, self._public_url)
 
     def _keep_solution(self, slug: str, solved: Solved) -> dict[str, Any]:
         loaded = load(solved.solution.to_document(slug, datetime.now(UTC)))
