@@ -243,9 +243,19 @@ BYTES = "application/octet-stream"
 @pytest.mark.parametrize("names", [("left", "right"), ("right", "left")])
 def test_parts_that_are_files(device, names):
     """A file goes where its member's name says, in whatever order the files come."""
+    response = device.put("d", FILES, actions={"merge": file_join()})
+    assert response.status_code == 201, response.text
+    contents = {"left": b"\7", "right": b"\5"}
+    for name in names:
+        last = send(device, name, contents[name], content_type=BYTES)
+    assert device.ended(last.json["href"])["output"] == 7005
+
+
+def file_join():
+    """Return an action that joins two files."""
     file = {"type": "string", "contentMediaType": BYTES}
     mounts = [{"path": f"{n}.bin", "stage": "execution", "mediaType": BYTES} for n in WEIGHTS]
-    action = {
+    return {
         "wasmiot:entrypoint": "both",
         "wasmiot:mount": mounts[:2],
         "wasmiot:arguments": {"k": 0},
@@ -253,12 +263,6 @@ def test_parts_that_are_files(device, names):
         "output": INTEGER,
         **sent("left", "right"),
     }
-    response = device.put("d", FILES, actions={"merge": action})
-    assert response.status_code == 201, response.text
-    contents = {"left": b"\7", "right": b"\5"}
-    for name in names:
-        last = send(device, name, contents[name], content_type=BYTES)
-    assert device.ended(last.json["href"])["output"] == 7005
 
 
 def test_join_after_a_restart(make_device, tmp_path):
@@ -326,6 +330,28 @@ def test_diamond(fleet):
         for device, r in zip((a, b), status["resultUrls"], strict=True)
     }
     assert [c.ended(href)["output"] for href in ends] == [723]
+
+
+def test_files_that_are_fed(fleet):
+    """A file that a step gives is a part of a join on another device, by its content type."""
+    a, b = fleet("a"), fleet("b")
+    assert b.put("d", FILES, actions={"merge": file_join()}).status_code == 201
+    wat = """(module (memory (export "memory") 1) (data (i32.const 0) "\\07\\05")
+      (func (export "left") (result i32 i32) (i32.const 0) (i32.const 1))
+      (func (export "right") (result i32 i32) (i32.const 1) (i32.const 1)))"""
+    output = {"output": {"type": "string", "contentMediaType": BYTES}}
+    actions = {
+        name: {
+            "wasmiot:entrypoint": name,
+            "wasmiot:feeds": [feed("b", "merge", input=name)],
+            **output,
+        }
+        for name in ("left", "right")
+    }
+    a.put("d", wat, actions=actions)
+    key = {"Idempotency-Key": '"one execution"'}
+    ends = {a.invoke("d", name, headers=key)["resultUrl"] for name in actions}
+    assert [b.ended(href)["output"] for href in ends] == [7005]
 
 
 def test_fan_out_with_one_away(fleet):
