@@ -119,6 +119,9 @@ def _faults(index: int, step: Mapping[str, Any], known: Mapping[str, int]) -> It
     if len(things) != 1:
         message = "a step without a module uses one Thing: by thing, or by an id or type"
         yield Finding(pointer, f"{message}; this one names {len(things) or 'none'}")
+    elif things[0].input is not None:
+        message = "the Thing that a step uses is no member of its input; leave 'input' away"
+        yield Finding(f"{things[0].pointer}/input", message, value=things[0].input)
     elif "thing" in step and "affordance" not in step:
         yield Finding(pointer, "a step that names a thing needs the name of its affordance")
 

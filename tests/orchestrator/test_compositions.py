@@ -172,6 +172,11 @@ def test_a_circle_is_named():
             "names 2",
         ),
         ((SHOT, {"dependsOn": [{"step": "shot"}]}), "/sequence/1", "names none"),
+        (
+            (SHOT, {"dependsOn": [{"id": "urn:x", "input": "a"}]}),
+            "/sequence/1/dependsOn/0/input",
+            "leave 'input' away",
+        ),
     ],
 )
 def test_what_cannot_be_wired_is_refused_at_its_place(sequence, pointer, words):
