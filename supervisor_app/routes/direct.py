@@ -3,11 +3,12 @@
 Flask's routing, request and response take as long as the rest of a small call. A call is plain
 when its answer carries the output, it has no query and nothing but a short JSON body. It is
 checked and run by the very functions that the routes use; everything else, and whatever is not
-found here, is the routes' own.
+found here, is the routes' own. Where something is to see each request before or after its route,
+as what asks for a token, every request goes to the routes.
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -22,6 +23,9 @@ from wasmiot_td.problem import ProblemError
 MOST_BYTES = 64 * 1024
 """The longest body that is read here."""
 
+ROUTE = "wasmiot.route"
+"""Where a request that Flask does not see says which of its routes would have answered."""
+
 _PART_OF_INPUT = f"HTTP_{INPUT.upper().replace('-', '_')}"
 _KINDS: dict[tuple[str, str], Any] = {
     ("POST", "actions"): "actions",
@@ -30,17 +34,27 @@ _KINDS: dict[tuple[str, str], Any] = {
 
 
 class DirectCalls:
-    """Answers plain calls, and passes everything else to the application behind it."""
+    """Answers plain calls, and passes everything else to the application behind it.
 
-    def __init__(self, application: WSGIApplication, device: Supervisor) -> None:
+    Args:
+        application: the routes.
+        device: what they are routes to.
+        hooks: what an application calls before and after its routes; empty for most.
+    """
+
+    def __init__(
+        self, application: WSGIApplication, device: Supervisor, hooks: Sequence[Sized] = ()
+    ) -> None:
         self._application = application
         self._device = device
+        self._hooks = hooks
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request (PEP 3333)."""
-        operation = self._operation(environ)
+        operation = None if any(self._hooks) else self._operation(environ)
         if operation is None:
             return self._application(environ, start_response)
+        environ[ROUTE] = f"/deployments/<slug>/{operation.kind}/<name>"
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
         if len(body) != length:

@@ -37,7 +37,7 @@ def ways(device):
     actions = {name: {**action, "synchronous": True} for name, action in ACTIONS.items()}
     actions["later"] = {"wasmiot:entrypoint": "nothing"}
     assert device.put("d", WAT, actions=actions, properties=PROPERTIES).status_code == 201
-    return Client(device.app), Client(device.app.wsgi_app._application)
+    return Client(device.app), Client(device.app.__class__.wsgi_app.__get__(device.app))
 
 
 @pytest.fixture
@@ -106,6 +106,13 @@ def test_everything_else_asks_the_routes(ways, without_routes, caplog, path, hea
     answer = ways[0].post(f"{URL}{path}", data=b"{}", headers=headers)
     assert answer.status_code == 500
     assert "a route was asked" in caplog.text
+
+
+def test_nothing_goes_past_a_hook(ways, device):
+    """What an application calls before its routes, as to ask for a token, sees plain calls too."""
+    device.app.before_request_funcs.setdefault(None, []).append(lambda: ("not you", 401))
+    for client in ways:
+        assert client.post(f"{URL}/actions/nothing").status_code == 401
 
 
 def test_body_shorter_than_said(ways):
