@@ -28,7 +28,7 @@ class ExportedSpans:
 
     def close(self) -> None:
         """Send what has not been sent."""
-        self._processor.shutdown()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
 
     def _readable(self, span: Span, context: SpanContext) -> ReadableSpan:
         failed = Status(StatusCode.ERROR, span.error[:1000]) if span.error else Status()
