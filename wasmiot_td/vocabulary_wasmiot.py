@@ -55,6 +55,8 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:binary": _TEXT,
     "wasmiot:imports": Texts(),
     "wasmiot:exports": Texts(),
+    "wasmiot:customSection": Texts(),
+    "wasmiot:producedBy": Texts(),
     "wasmiot:requiredMemoryBytes": _COUNT,
     "wasmiot:stateful": _BOOLEAN,
     "wasmiot:outputRisk": _COUNT,

@@ -17,6 +17,11 @@ from wasmiot_td.report import Finding
 
 DEFAULT_VERSION = "1.0.0"
 ID_PREFIX = "urn:wasmiot:module:"
+MOST_CHARACTERS = 200
+MOST_SECTIONS = 100
+PRODUCERS = "wasmiot:producedBy"
+SECTIONS = "wasmiot:customSection"
+"""What follows from the binary, and was not told of modules of earlier versions of this program."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
@@ -93,6 +98,7 @@ def complete(
         "wasmiot:exports": sorted(export.name for export in package.binary.exports),
         "wasmiot:requiredMemoryBytes": package.required_memory_bytes,
     }
+    model |= _sections(package.binary)
     if package.data_files:
         model["wasmiot:dataFile"] = [_data_file(f, packages_url) for f in package.data_files]
     return model
@@ -138,6 +144,21 @@ def version_key(version: str) -> tuple[Any, ...]:
     numbers = tuple(int(part) for part in core.split(".") if part.isdigit())
     parts = tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in pre.split("."))
     return numbers, not pre, parts
+
+
+def _sections(binary: WasmBinary) -> dict[str, Any]:
+    """Return what the custom sections say; nothing of it is checked by engines."""
+    made = [f"{field}: {value}" for field, values in binary.producers.items() for value in values]
+    said = {
+        SECTIONS: sorted(set(map(_printable, binary.custom_sections)))[:MOST_SECTIONS],
+        PRODUCERS: sorted(set(map(_printable, made)))[:MOST_SECTIONS],
+    }
+    return {term: names for term, names in said.items() if names}
+
+
+def _printable(text: str) -> str:
+    """Return a text of a binary, which may hold anything, as a person can read it."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text[:MOST_CHARACTERS])
 
 
 def _check_identity(description: Mapping[str, Any]) -> Iterable[Finding]:

@@ -198,12 +198,16 @@ def _parse(description: bytes) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     return parsed.value, parsed.findings
 
 
+_ADDED_LATER = (module_model.SECTIONS, module_model.PRODUCERS)
+"""They follow from the binary; a module that was kept before they were told is the same module."""
+
+
 def _refuse_change(known: StoredDocument, loaded: LoadedDocument) -> None:
     """A version says one thing for ever: the same upload again is fine, another is not."""
     changed = sorted(
         key
         for key in known.document.keys() | loaded.document.keys()
-        if known.document.get(key) != loaded.document.get(key)
+        if known.document.get(key) != loaded.document.get(key) and key not in _ADDED_LATER
     )
     if changed:
         detail = (

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 from jsonschema import Draft7Validator
@@ -229,3 +231,82 @@ def test_packages_are_cached_and_cut(client, wasm, upload):
         assert (part.status_code, part.data) == (206, b"\0asm")
     assert client.get("/packages/sha256:" + "0" * 64).status_code == 404
     assert client.get("/packages/..%2Fid").status_code == 404
+
+
+def section(name, body):
+    """Return a custom section."""
+    content = bytes([len(name)]) + name + body
+    return bytes([0, len(content)]) + content
+
+
+def test_the_custom_sections_are_told(client):
+    """Their names, and what the producers section says; odd characters do no harm."""
+    producers = b"\x02" + b"\x08language\x01\x01C\x0217" + b"\x03sdk\x01\x02\x00<\x011"
+    header = b"\0asm\x01\0\0\0"
+    binary = header + section(b"producers", producers) + section(b"made-up", b"anything")
+    answer = client.post("/modules?name=told", data=binary, content_type="application/wasm")
+    assert answer.status_code == 201, answer.get_json()
+    model = answer.get_json()
+    assert model["wasmiot:customSection"] == ["made-up", "producers"]
+    assert model["wasmiot:producedBy"] == ["language: C 17", "sdk: \ufffd< 1"]
+
+
+def test_large_files_take_no_memory(tmp_path):
+    """A data file of 120 MB goes up and down, and the server never holds a tenth of it."""
+    process = subprocess.run(
+        [sys.executable, "-c", LARGE, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 0, process.stderr
+    grown_bytes, digest, expected = process.stdout.split()
+    assert digest == expected
+    assert int(grown_bytes) < 24 * 1024 * 1024
+
+
+LARGE = """
+import hashlib, resource, sys
+from pathlib import Path
+from orchestrator_app.app import create_app
+from orchestrator_app.settings import Settings
+
+SIZE, PART = 120 * 1024 * 1024, bytes(range(256)) * 4096
+MODULE = b"\\0asm\\x01\\0\\0\\0"
+BOUNDARY = b"--b\\r\\nContent-Disposition: form-data; name=%s; filename=%s\\r\\n\\r\\n"
+
+
+sent = Path(sys.argv[1]) / "body"
+with sent.open("wb") as body:
+    body.write(BOUNDARY % (b"binary", b"large.wasm") + MODULE + b"\\r\\n")
+    body.write(BOUNDARY % (b"weights", b"weights.bin"))
+    for _ in range(SIZE // len(PART)):
+        body.write(PART)
+    body.write(b"\\r\\n--b--\\r\\n")
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+app = create_app(Settings(data_dir=Path(sys.argv[1]) / "data"))
+client = app.test_client()
+client.post("/modules?name=small", data=MODULE, content_type="application/wasm")
+before = peak()
+headers = {"Content-Length": str(sent.stat().st_size)}
+with sent.open("rb") as body:
+    answer = client.post(
+        "/modules",
+        input_stream=body,
+        headers=headers,
+        content_type="multipart/form-data; boundary=b",
+    )
+assert answer.status_code == 201, answer.text
+expected = hashlib.sha256()
+for _ in range(SIZE // len(PART)):
+    expected.update(PART)
+digest, found = answer.get_json()["wasmiot:dataFile"][0]["digest"], hashlib.sha256()
+response = client.get(f"/packages/{digest}", buffered=False)
+for chunk in response.iter_encoded():
+    found.update(chunk)
+response.close()
+print(peak() - before, found.hexdigest(), expected.hexdigest())
+app.extensions["wasmiot"].close()
+"""

@@ -16,6 +16,8 @@ class ModuleTerms(VocabularyModel):
     binary: str | None = Field(default=None, alias="wasmiot:binary")
     imports: list[str] = Field(default=[], alias="wasmiot:imports")
     exports: list[str] = Field(default=[], alias="wasmiot:exports")
+    custom_section: list[str] = Field(default=[], alias="wasmiot:customSection")
+    produced_by: list[str] = Field(default=[], alias="wasmiot:producedBy")
     required_memory_bytes: int | None = Field(default=None, alias="wasmiot:requiredMemoryBytes")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
     output_risk: int | None = Field(default=None, alias="wasmiot:outputRisk")
