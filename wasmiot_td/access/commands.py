@@ -1,0 +1,101 @@
+"""`wasmiot token`: make, list and revoke the tokens of a server on this machine.
+
+They work on the data directory; a server that runs heeds the change at its next request.
+"""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wasmiot_td import terminal
+from wasmiot_td.access import tokens
+from wasmiot_td.access.opening import ACCESS
+from wasmiot_td.access.roles import ROLE_WORDS
+from wasmiot_td.command_line import NOT_FOUND, CommandFailed
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
+
+
+class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
+    """A time as `90d`, `12h`, `30m` or `10s`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """Return the time of a text."""
+        matched = _DURATION.fullmatch(str(value))
+        if matched is None:
+            self.fail(f"{value!r} is no time like 90d, 12h, 30m or 10s", param, ctx)
+        return timedelta(seconds=int(matched[1]) * _UNITS[matched[2]])
+
+
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data/orchestrator"),
+    show_default=True,
+    help="Of the orchestrator or supervisor that the token is for.",
+)
+is_json = click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
+
+
+@click.group()
+def token() -> None:
+    """Tokens of a server here: who may do what with it."""
+
+
+@token.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLE_WORDS), default="read", show_default=True)
+@click.option("--expires", type=Duration(), metavar="TIME", help="Such as 90d, 12h or 30m.")
+@data_dir
+@is_json
+def make(name: str, role: str, expires: timedelta | None, data_dir: Path, is_json: bool) -> None:
+    """Make a token, and write it: this once, for only its hash is kept.
+
+    With the first token of a server, everybody is asked for one.
+    """
+    text, made = tokens.make_token(data_dir / ACCESS, name, role, expires)
+    click.echo(json.dumps({**_document(made), "token": text}) if is_json else text)
+
+
+@token.command("list")
+@data_dir
+@is_json
+def list_(data_dir: Path, is_json: bool) -> None:
+    """List the tokens: name, role and end."""
+    found = [_document(t) for t in tokens.kept_tokens(data_dir / ACCESS).values()]
+    if is_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    columns = ("id", "name", "role", "expires")
+    terminal.say_table(columns, [tuple(str(t[c]) for c in columns) for t in found])
+
+
+@token.command()
+@click.argument("wanted", metavar="NAME_OR_ID")
+@data_dir
+@is_json
+def revoke(wanted: str, data_dir: Path, is_json: bool) -> None:
+    """Revoke the tokens of a name, or the one of an id; at once, also for servers that run."""
+    revoked = tokens.revoke_token(data_dir / ACCESS, wanted)
+    if not revoked:
+        hint = "`wasmiot token list` shows what there is."
+        raise CommandFailed(f"{data_dir} has no token {wanted!r}", NOT_FOUND, hint=hint)
+    found = [_document(t) for t in revoked]
+    click.echo(json.dumps(found) if is_json else f"revoked: {', '.join(t['id'] for t in found)}")
+
+
+def _document(kept: tokens.Token) -> dict[str, str]:
+    expires = "never" if kept.expires is None else _time(kept.expires)
+    members = {"id": kept.id, "name": kept.name, "role": kept.role}
+    return {**members, "created": _time(kept.created), "expires": expires}
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

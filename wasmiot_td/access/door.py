@@ -1,0 +1,92 @@
+"""Every request passes here: who asks, and whether the route is theirs (WSGI, PEP 3333).
+
+It stands before the application itself, so that no shortcut inside can go round it.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from wasmiot_td.access.guard import Guard, challenge, require
+from wasmiot_td.access.roles import Role
+from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError
+
+COOKIE = "wasmiot_token"
+_READING = ("GET", "HEAD")
+
+Environ = dict[str, Any]
+RuleOf = Callable[[Environ], str]
+"""Returns the route of a request, as `GET /things`; empty where there is none."""
+
+
+class Door:
+    """Lets through who may.
+
+    Args:
+        application: what is behind.
+        guard: who knows the tokens.
+        rule_of: finds the route of a request.
+        roles: the role that each route needs; one that is not there needs the greatest.
+        has_public_descriptions: whether anybody may read what this server is.
+    """
+
+    def __init__(
+        self,
+        application: Callable[..., Iterable[bytes]],
+        guard: Guard,
+        rule_of: RuleOf,
+        roles: Mapping[str, Role],
+        *,
+        has_public_descriptions: bool = False,
+    ) -> None:
+        self._application = application
+        self._guard = guard
+        self._rule_of = rule_of
+        public = {"GET /.well-known/wot": Role.PUBLIC} if has_public_descriptions else {}
+        self._roles = {**roles, **public}
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Answer a request, or refuse it."""
+        if not self._guard.is_open:
+            try:
+                self._check(environ)
+            except ProblemError as error:
+                return _refusal(error.problem, start_response)
+        return self._application(environ, start_response)
+
+    def _check(self, environ: Environ) -> None:
+        needed = self._needed(environ)
+        if needed is Role.PUBLIC:
+            return
+        authorization = environ.get("HTTP_AUTHORIZATION")
+        cookie = "" if authorization else _cookie(environ)
+        require(self._guard.principal(authorization, cookie), needed)
+
+    def _needed(self, environ: Environ) -> Role:
+        """Return the role for a request; where there is no route, strangers do not learn that."""
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return Role.PUBLIC
+        rule = self._rule_of(environ)
+        return self._roles.get(rule, Role.ADMINISTER) if rule else Role.READ
+
+
+def _cookie(environ: Environ) -> str:
+    """Return the token that a browser keeps; to change something, only from a page of ours."""
+    is_own = environ.get("HTTP_SEC_FETCH_SITE", "") == "same-origin"
+    if environ["REQUEST_METHOD"] not in _READING and not is_own:
+        return ""
+    try:
+        morsel = SimpleCookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def _refusal(problem: Problem, start_response: Any) -> Iterable[bytes]:
+    body = problem.model_dump_json(exclude_none=True).encode()
+    headers = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    if said := challenge(problem.status, problem.to_document()):
+        headers.append(("WWW-Authenticate", said))
+    start_response(f"{problem.status} {HTTPStatus(problem.status).phrase}", headers)
+    return [body]

@@ -1,0 +1,69 @@
+"""From settings to a guard and credentials; what both applications begin with."""
+
+from pathlib import Path
+from typing import Protocol
+
+from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+from wasmiot_td.access.guard import Guard
+from wasmiot_td.access.oauth import Issuer
+from wasmiot_td.transport import HttpTransport, Transport
+
+ACCESS = "access"
+"""The folder of a data directory with everything secret."""
+
+
+class AccessSettings(Protocol):
+    """What the settings of a server say about access."""
+
+    @property
+    def data_dir(self) -> Path | None:
+        """Where `access/` is."""
+
+    @property
+    def oauth_issuer(self) -> str:
+        """The issuer whose tokens are accepted; empty for none."""
+
+    @property
+    def oauth_audience(self) -> str:
+        """Whom they must be for."""
+
+    @property
+    def credentials(self) -> Path | None:
+        """The file with what is shown to others."""
+
+
+def open_guard(settings: AccessSettings, transport: Transport | None = None) -> Guard:
+    """Return the guard of a server.
+
+    Args:
+        settings: of the server.
+        transport: the way to the issuer; HTTP when None.
+
+    Raises:
+        ValueError: an issuer is named and no audience.
+    """
+    directory = settings.data_dir / ACCESS if settings.data_dir else None
+    if not settings.oauth_issuer:
+        return Guard(directory)
+    if not settings.oauth_audience:
+        raise ValueError("--oauth-issuer needs --oauth-audience: tokens for others are not for us")
+    way = transport or HttpTransport(timeout_seconds=5)
+    return Guard(directory, issuer=Issuer(settings.oauth_issuer, settings.oauth_audience, way))
+
+
+def with_credentials(transport: Transport, file: Path | None) -> Transport:
+    """Return a transport that shows what a file says, by origin; the same one without a file.
+
+    Raises:
+        SecretFileError: others may read the file, or it says something else.
+    """
+    if file is None:
+        return transport
+    credentials = Credentials()
+    read_credentials(file, credentials, transport)
+    return AuthorizedTransport(transport, credentials)
+
+
+def is_guarded(settings: AccessSettings) -> bool:
+    """Say whether a server will ask who somebody is."""
+    return bool(settings.oauth_issuer) or not open_guard(settings).is_open
