@@ -340,6 +340,7 @@ class Executions:
 
     def _finish(self, key: tuple[str, str], ended: Status) -> None:
         status = {**ended, "timeEnded": _end_of(ended)}
+        self._tell_span(key, status)
         try:
             self.log.write(*key, status)
         finally:
@@ -349,7 +350,6 @@ class Executions:
                 self._written.discard(key)
                 self._changed.notify_all()
             self._deployments.in_flight.leave(*key)
-        self._tell_span(key, status)
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})
