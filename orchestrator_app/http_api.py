@@ -37,6 +37,9 @@ DESCRIBED: Mapping[str, Described] = {
     "front.overview": Described({HTML: "Text"}),
     "well_known.well_known": Described({TD: "Thing"}),
     "operations.health": Described({JSON: "Object"}),
+    "operations.live": Described({JSON: "Object"}),
+    "operations.ready": Described({JSON: "Object"}),
+    "operations.metrics": Described({"text/plain": "Text"}),
     "open_api.read": Described({JSON: "Object"}),
     # the directory
     "things.list_things": Described(

@@ -3,11 +3,13 @@
 from flask import Flask
 
 from supervisor_app import problems
+from supervisor_app.measures import measures_of
 from supervisor_app.routes import actions, deployments, events, properties, well_known
 from supervisor_app.routes.direct import DirectCalls
 from supervisor_app.settings import Settings
 from supervisor_app.supervisor import assemble
 from wasmiot_td.consumed_thing import Transport
+from wasmiot_td.observed_requests import ObservedRequests
 
 
 def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
@@ -32,5 +34,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
         events.blueprint,
     ):
         app.register_blueprint(blueprint)
-    app.wsgi_app = DirectCalls(app.wsgi_app, device)  # type: ignore[method-assign]
+    app.extensions["measures"] = measures = measures_of(device)
+    direct = DirectCalls(app.wsgi_app, device)
+    app.wsgi_app = ObservedRequests(direct, measures)  # type: ignore[method-assign]
     return app

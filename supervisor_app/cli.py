@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from supervisor_app.settings import Settings
+from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
 
 
@@ -24,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=5001, help="port to listen on, 0 for a free one (%(default)s)")
     add("--public-url", default="", help="base URL that others reach the device by")
     add("--data-dir", type=Path, default=Path("supervisor-data"), help="(%(default)s)")
+    add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--zone", default="", help="where the device stands")
     add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
     add("--camera", default="", help="a directory of image files, or opencv:N")
@@ -75,5 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port=settings.port,
         threads=settings.http_threads,
         lifespan="supervisor_app.lifespan:live",
+        log_format=settings.log_format,
     )
     return 0

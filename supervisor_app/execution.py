@@ -60,6 +60,11 @@ class Execution:
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir(parents=True)
         self._kept = KeptDirectories(root)
+        self._ended: Callable[[str], None] = lambda trap: None
+
+    def on_end(self, note: Callable[[str], None]) -> None:
+        """Have each call's trap noted, empty for one that ended well."""
+        self._ended = note
 
     def new_call(self, operation: Operation) -> Call:
         """Return the handle of a call to come, with the limits of its module."""
@@ -108,9 +113,11 @@ class Execution:
                 value = self._runtime.run(request, call, wait_seconds)
                 outcome = _outcome(operation, inputs, value, directory, keep_as)
                 _check_output(outcome, call.limits.output_bytes)
-                return outcome
             except CallFailedError as error:
+                self._ended(error.trap)
                 raise _explained(error, directory) from error
+            self._ended("")
+            return outcome
 
     def _arguments(self, operation: Operation, inputs: Inputs, function: FunctionType) -> Any:
         values = dict(inputs.values)

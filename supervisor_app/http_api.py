@@ -14,6 +14,7 @@ DESCRIBED: Mapping[str, Described] = {
     "well_known.thing": Described({TD: "Thing"}),
     "well_known.health": Described({JSON: "Object"}),
     "well_known.healthz": Described({JSON: "Object"}),
+    "well_known.live": Described({JSON: "Object"}),
     "well_known.metrics": Described({"text/plain": "Text"}),
     "well_known.openapi": Described({JSON: "Object"}),
     "deployments.every": Described({JSON: "Names"}),

@@ -18,6 +18,7 @@ class Settings:
         host: the address to listen on.
         port: the port to listen on; 0 chooses a free one.
         public_url: the base URL that others reach this device by; from host and port when empty.
+        log_format: `text`, or `json` for one object a line.
         zone: where the device stands, if that matters for placement.
         memory_bytes: what the linear memory of one call may use, and what is advertised.
         camera: a directory of image files, `opencv:N`, or empty for no camera.
@@ -58,6 +59,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 5001
     public_url: str = ""
+    log_format: str = "text"
     zone: str = ""
     memory_bytes: int = 64 * MEBIBYTE
     camera: str = ""

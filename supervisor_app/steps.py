@@ -19,6 +19,7 @@ class Steps:
         self._thing_steps = thing_steps
         self.new_call = execution.new_call
         self.forget = execution.forget
+        self.on_call_end = execution.on_end
 
     def run(
         self,

@@ -1,7 +1,7 @@
 """What goes along with the calls of one execution, from Thing to Thing.
 
-An idempotency key, by which a Thing that is asked twice runs a step once, and the trace that a
-step belongs to.
+An idempotency key, by which a Thing that is asked twice runs a step once, the trace that a step
+belongs to, and the id under which each device logs it.
 Source: draft-ietf-httpapi-idempotency-key-header; W3C Trace Context, clause 3.2 (`traceparent`).
 """
 
@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
+from wasmiot_td.request_id import REQUEST_ID, accepted, as_trace_id
 from wasmiot_td.transport import Answer, Body, Transport
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
@@ -31,10 +32,12 @@ class CallContext:
     Attributes:
         key: the same for all calls of one execution; empty where the caller gave none.
         traceparent: the caller's span; empty where nobody traces.
+        request_id: what all devices log with it; empty where the caller gave none.
     """
 
     key: str = ""
     traceparent: str = ""
+    request_id: str = ""
 
     @classmethod
     def of(cls, header: Callable[[str], str | None]) -> "CallContext":
@@ -42,14 +45,20 @@ class CallContext:
         key = (header(IDEMPOTENCY_KEY) or "").strip().strip('"')
         trace = (header(TRACEPARENT) or "").strip()
         return cls(
-            key if _KEY.fullmatch(key) else "", trace if _TRACEPARENT.fullmatch(trace) else ""
+            key if _KEY.fullmatch(key) else "",
+            trace if _TRACEPARENT.fullmatch(trace) else "",
+            accepted(header(REQUEST_ID)),
         )
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers by which the context travels."""
-        key = {IDEMPOTENCY_KEY: f'"{self.key}"'} if self.key else {}
-        return key | ({TRACEPARENT: self.traceparent} if self.traceparent else {})
+        found = {
+            IDEMPOTENCY_KEY: f'"{self.key}"' if self.key else "",
+            TRACEPARENT: self.traceparent,
+            REQUEST_ID: self.request_id,
+        }
+        return {name: value for name, value in found.items() if value}
 
     @property
     def trace_id(self) -> str:
@@ -79,9 +88,10 @@ def input_name(header: Callable[[str], str | None]) -> str:
     return unquote((header(INPUT) or "").strip())
 
 
-def new_traceparent() -> str:
-    """Return the first span of a new trace."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+def new_traceparent(request_id: str = "") -> str:
+    """Return the first span of a new trace; it takes over a request's id that has its form."""
+    trace_id = as_trace_id(request_id) or secrets.token_hex(16)
+    return f"00-{trace_id}-{secrets.token_hex(8)}-01"
 
 
 def invocation_id(slug: str, action: str, key: str) -> str:

@@ -29,6 +29,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from wasmiot_td.logs import configure_logging
+
 STOP_SECONDS = 10
 """How long requests may take to finish after a signal, before the child is killed."""
 
@@ -78,6 +80,7 @@ def serve(
     port: int = 0,
     threads: int = 4,
     lifespan: str | None = None,
+    log_format: str = "text",
 ) -> None:
     """Serve until SIGTERM or SIGINT, and say `listening on URL` on stderr when ready.
 
@@ -90,6 +93,7 @@ def serve(
         threads: how many requests run at once; each stream of events holds one.
         lifespan: `package.module:function`; called in the child as `function(app)`, it returns
             a context manager.
+        log_format: one of `logs.FORMATS`.
 
     Raises:
         SystemExit: the address is taken, or the child could not start or ended by itself.
@@ -102,6 +106,7 @@ def serve(
                 address=Address(host, ip_address, real_port),
                 lifespan=lifespan,
                 parent_pid=os.getpid(),
+                log_format=log_format,
             )
             _granian(target, ip_address, real_port, threads).serve(target_loader=load)
     except (PortInUseError, socket.gaierror) as error:
@@ -174,11 +179,12 @@ def _load(
     address: Address,
     lifespan: str | None,
     parent_pid: int,
+    log_format: str,
 ) -> Any:
     """Become the serving process: called by Granian in the child, before it listens."""
     die_with_parent(parent_pid)
     _forget_signal_handlers()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    configure_logging(log_format)
     try:
         factory = _named(target)
         app = factory() if settings is None else factory(settings)

@@ -76,6 +76,8 @@ class QueryService:
         self._slice_seconds = min(SLICE_SECONDS, timeout_seconds / 3)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
+        self.busy_count = 0
+        self.lost_count = 0
 
     def answer(self, query: GraphQuery) -> Answer:
         """Answer a query.
@@ -107,6 +109,11 @@ class QueryService:
         with self._things.current() as folder:
             return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)})
 
+    @property
+    def idle_count(self) -> int:
+        """How many processes wait for a query."""
+        return len(self._idle)
+
     def close(self) -> None:
         """End the processes and remove the checkpoints."""
         with self._lock:
@@ -133,15 +140,22 @@ class QueryService:
         """Lend a process; one that was killed, died or was slowed down is not taken back."""
         with self._lock:
             worker = self._idle.pop() if self._idle else None
-        worker = worker or WorkerProcess()
+            self.busy_count += 1
         try:
+            worker = worker or WorkerProcess()
             yield worker
         finally:
-            if worker.is_alive and not worker.is_slowed:
-                with self._lock:
-                    self._idle.append(worker)
-            else:
-                worker.end()
+            self._take_back(worker)
+
+    def _take_back(self, worker: WorkerProcess | None) -> None:
+        is_lost = worker is None or not worker.is_alive or worker.is_slowed
+        with self._lock:
+            self.busy_count -= 1
+            self.lost_count += is_lost
+            if worker is not None and not is_lost:
+                self._idle.append(worker)
+        if worker is not None and is_lost:
+            worker.end()
 
     def _problem(self, header: dict[str, Any]) -> ProblemError:
         detail = str(header.get("detail", ""))[:1000]

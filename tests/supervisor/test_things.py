@@ -99,5 +99,23 @@ def test_health(device):
     health = device.client.get("/properties/health").json
     assert health["deployments"] == 1
     assert 0 <= health["memoryLoad"] <= 1
-    assert "wasmiot_supervisor_queue_length 0\n" in device.client.get("/metrics").text
+    assert "wasmiot_supervisor_queue_length 0.0\n" in device.client.get("/metrics").text
     assert device.client.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_device_that_cannot_write_is_not_ready(device):
+    """It lives, and says what is missing."""
+    assert device.client.get("/healthz/ready").json == {"status": "ok"}
+    gone = device.settings.data_dir.rename(device.settings.data_dir.with_name("gone"))
+    answer = device.client.get("/healthz/ready")
+    gone.rename(device.settings.data_dir)
+    assert (answer.status_code, list(answer.json["parts"])) == (503, ["disk"])
+    assert device.client.get("/healthz/live").status_code == 200
+
+
+def test_calls_are_counted_by_how_they_ended(device):
+    """A call that ends well and one that traps are told apart."""
+    failing = {"f": {"wasmiot:entrypoint": "f", "synchronous": True}}
+    device.put("a", '(module (func (export "f") unreachable))', actions=failing)
+    assert device.client.post("/deployments/a/actions/f").status_code == 500
+    assert 'wasmiot_wasm_calls_total{trap="unreachable"} 1.0' in device.client.get("/metrics").text

@@ -1,0 +1,42 @@
+"""The numbers an operator asks of a device, and whether it can do its work."""
+
+import os
+import re
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+
+from supervisor_app.supervisor import Supervisor
+from wasmiot_td.metrics import Measures, Reading
+from wasmiot_td.serving import stopping
+
+_LEAST_FREE_BYTES = 16 * 1024 * 1024
+
+
+def measures_of(device: Supervisor) -> Measures:
+    """Return the numbers of a device; its wasm calls are counted by how they ended."""
+    measures = Measures(lambda: readings(device))
+    calls = measures.counter("wasmiot_wasm_calls", "Calls of functions, by how they ended.", "trap")
+    device.steps.on_call_end(lambda trap: calls.labels(trap or "none").inc())
+    return measures
+
+
+def readings(device: Supervisor) -> Iterator[Reading]:
+    """Yield what is read when somebody asks: the health of the device."""
+    for name, value in device.health().items():
+        snake = re.sub("([A-Z])", r"_\1", name).lower()
+        help = f"As `{name}` of the property `health`."
+        yield Reading(f"wasmiot_supervisor_{snake}", help, {"": float(value)})
+
+
+def not_ready(device: Supervisor) -> dict[str, str]:
+    """Return what keeps this device from its work, by part; nothing if it is ready."""
+    found = {"server": "it is stopping"} if stopping.is_set() else {}
+    directory = device.settings.data_dir
+    try:
+        free = os.statvfs(directory)
+        with TemporaryFile(dir=directory) as file:
+            file.write(b"ready")
+    except OSError as error:
+        return {**found, "disk": f"{directory} cannot be written to: {error.strerror}"}
+    left = free.f_bavail * free.f_frsize
+    return found if left > _LEAST_FREE_BYTES else {**found, "disk": f"{left} bytes are left"}

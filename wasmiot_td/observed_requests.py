@@ -1,0 +1,70 @@
+"""What is noted about each request: its id, a line in the log, its time."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wasmiot_td.call_context import CallContext
+from wasmiot_td.metrics import Measures
+from wasmiot_td.request_id import REQUEST_ID, accepted, answering, new_request_id
+
+WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+_QUIET = ("/healthz", "/metrics")
+_log = logging.getLogger(__name__)
+
+
+class ObservedRequests:
+    """A WSGI application around another.
+
+    Each request has an id, which is in the response, in the log and in the calls it causes.
+    """
+
+    def __init__(self, app: WsgiApp, measures: Measures) -> None:
+        self._app = app
+        self._measures = measures
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer a request; its time is that to the begin of the answer."""
+        request_id = environ["HTTP_X_REQUEST_ID"] = _id_of(environ)
+        found: list[Any] = ["", 500]
+        began = time.perf_counter()
+
+        def started(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            found[:] = [_route(environ), int(status[:3])]
+            return start_response(status, [*headers, (REQUEST_ID, request_id)], *error)
+
+        with answering(request_id):
+            try:
+                return self._app(environ, started)
+            finally:
+                self._note(environ, *found, time.perf_counter() - began)
+
+    def _note(self, environ: dict[str, Any], route: str, status: int, seconds: float) -> None:
+        method = environ.get("REQUEST_METHOD", "")
+        self._measures.note_request(method, route, status, seconds)
+        if not route.startswith(_QUIET):
+            milliseconds = round(seconds * 1000, 1)
+            _log.info(
+                "request method=%s route=%s path=%s status=%d milliseconds=%s",
+                *(method[:20], route, _printable(environ.get("PATH_INFO", ""))),
+                *(status, milliseconds),
+            )
+
+
+def _id_of(environ: dict[str, Any]) -> str:
+    given = accepted(environ.get("HTTP_X_REQUEST_ID"))
+    trace = {"traceparent": environ.get("HTTP_TRACEPARENT")}
+    return given or CallContext.of(trace.get).trace_id or new_request_id()
+
+
+def _route(environ: dict[str, Any]) -> str:
+    """Return the template of the route; Werkzeug notes it until the answer has begun."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return str(rule.rule) if rule is not None else str(environ.get("wasmiot.route", ""))
+
+
+def _printable(path: str) -> str:
+    """Return a path that cannot forge a line of the log."""
+    return path[:200].encode("unicode_escape").decode()
