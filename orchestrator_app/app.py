@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from flask import Flask
 
+from orchestrator_app.access import put_door
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import announce_directory, introduce_things
 from orchestrator_app.directory.purge import purge_expired
@@ -39,6 +40,7 @@ from orchestrator_app.routes import (
 from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import StoreError
+from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
 
@@ -83,6 +85,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
         app.register_blueprint(blueprint)
     observed = ObservedRequests(app.wsgi_app, measures)
     app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
+    put_door(app, settings, transport)
     return app
 
 
@@ -94,7 +97,7 @@ def create_app_or_exit(settings: Settings) -> Flask:
     """
     try:
         return create_app(settings)
-    except StoreError as error:
+    except (StoreError, SecretFileError, ValueError) as error:
         raise SystemExit(f"error: {error}") from error
 
 

@@ -25,6 +25,7 @@ from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
+from wasmiot_td.access.opening import with_credentials
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.telemetry import open_spans
 
@@ -91,8 +92,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     directory, events = Directory(store), EventLog[DirectoryChange]()
     directory.on_change(events.note)
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
-    looks = Devices(transport or HttpTransport(timeout_seconds=look_seconds))
+    look = transport or HttpTransport(timeout_seconds=look_seconds)
+    looks = Devices(with_credentials(look, settings.credentials))
     transport = transport or HttpTransport(timeout_seconds=settings.http_timeout_seconds)
+    transport = with_credentials(transport, settings.credentials)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     deployments = Deployments(store, manifests, devices, settings.base_url)
     deployments.spans = spans = open_spans("wasmiot-orchestrator")

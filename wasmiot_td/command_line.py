@@ -229,6 +229,15 @@ main.add_command(
 )
 
 
+main.add_command(
+    Deferred(
+        "token",
+        "wasmiot_td.access.commands:token",
+        "Tokens of a server here: who may do what with it.",
+    )
+)
+
+
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

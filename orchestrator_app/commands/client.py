@@ -1,8 +1,10 @@
 """One orchestrator, as its clients see it: by HTTP."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -26,17 +28,18 @@ class Orchestrator:
     Args:
         url: its base URL; `http://` may be left out.
         transport: the way to it; HTTP where not given.
+        token: what to show there; else what the file of WASMIOT_CREDENTIALS says.
 
     Raises:
         ValueError: that is no URL.
     """
 
-    def __init__(self, url: str, transport: Transport | None = None) -> None:
+    def __init__(self, url: str, transport: Transport | None = None, token: str = "") -> None:
         with_scheme = url if "://" in url else f"http://{url}"
         if not urlsplit(with_scheme).hostname:
             raise ValueError("it names no host")
         self.url = with_scheme.rstrip("/") + "/"
-        self.transport = transport or HttpTransport(timeout_seconds=SECONDS)
+        self.transport = _authorized(transport or HttpTransport(SECONDS), self.url, token)
 
     def send(
         self,
@@ -123,6 +126,21 @@ class Orchestrator:
             UNREACHABLE,
             hint="Start one with `wasmiot up`, or name another: --url or WASMIOT_URL.",
         )
+
+
+def _authorized(transport: Transport, url: str, token: str) -> Transport:
+    """Return a transport that shows a token at a URL, and elsewhere what a file says."""
+    file = os.environ.get("WASMIOT_CREDENTIALS", "")
+    if not token and not file:
+        return transport
+    from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+
+    credentials = Credentials()
+    if file:
+        read_credentials(Path(file), credentials, transport)
+    if token:
+        credentials.show(url, lambda: token)
+    return AuthorizedTransport(transport, credentials)
 
 
 def thing_path(id: str) -> str:

@@ -39,13 +39,13 @@ def _note_json(context: click.Context, _: click.Parameter, is_json: bool) -> boo
 def remote(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command an orchestrator to ask, and `--json`; both come as arguments."""
 
-    def run(url: str, **arguments: Any) -> Any:
+    def run(url: str, token: str | None, **arguments: Any) -> Any:
         try:
-            return command(orchestrator=_orchestrator(url), **arguments)
+            return command(orchestrator=_orchestrator(url, token), **arguments)
         except ThingProblem as error:
             raise _hinted(failure_of(error), error.url) from error
 
-    return url_option(json_option(update_wrapper(run, command)))
+    return url_option(token_option(json_option(update_wrapper(run, command))))
 
 
 def url_option(command: Command) -> Command:
@@ -60,11 +60,21 @@ def url_option(command: Command) -> Command:
     )(command)
 
 
-def _orchestrator(url: str) -> "Orchestrator":
+def token_option(command: Command) -> Command:
+    """Give a command the option `--token`."""
+    return click.option(
+        "--token",
+        envvar="WASMIOT_TOKEN",
+        metavar="TOKEN",
+        help="What to show where tokens are asked for; better in the variable WASMIOT_TOKEN.",
+    )(command)
+
+
+def _orchestrator(url: str, token: str | None) -> "Orchestrator":
     from orchestrator_app.commands.client import Orchestrator
 
     try:
-        return Orchestrator(url)
+        return Orchestrator(url, token=token or "")
     except ValueError as error:
         raise click.BadParameter(f"{url!r} is no URL: {error}", param_hint="--url") from error
 

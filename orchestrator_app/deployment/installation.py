@@ -327,6 +327,13 @@ def _installation(own: Sequence[tuple[Placement, StepAction]], sources: Sources)
     }
 
 
+def _security(device: Document) -> dict[str, Any]:
+    """Return how the device lets others in: its installations ask for the same."""
+    if "securityDefinitions" not in device:
+        return {"securityDefinitions": {"nosec_sc": {"scheme": "nosec"}}, "security": ["nosec_sc"]}
+    return {name: device[name] for name in ("securityDefinitions", "security")}
+
+
 def _thing(own: StepAction, sources: Sources) -> dict[str, Any]:
     """Return what the description of any installation says."""
     title = sources.devices[own.device].get("title", own.device)
@@ -337,8 +344,7 @@ def _thing(own: StepAction, sources: Sources) -> dict[str, Any]:
         "title": f"{own.share} on {title}",
         "base": own.base,
         "profile": HTTP_BASIC_PROFILE,
-        "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
-        "security": ["nosec_sc"],
+        **_security(sources.devices[own.device]),
         "wasmiot:device": own.device,
         "wasmiot:deployment": f"urn:wasmiot:deployment:{sources.deployment}",
     }

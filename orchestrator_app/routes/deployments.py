@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from orchestrator_app.access import guard
 from orchestrator_app.certificates import certificate_of
 from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
@@ -16,6 +17,7 @@ from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
 from orchestrator_app.services import services
 from wasmiot_td import json_text
+from wasmiot_td.access.declared import with_security
 from wasmiot_td.call_context import CallContext
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
@@ -33,14 +35,16 @@ def list_deployments() -> Response:
     records = services().deployments.records
     offset, limit = non_negative("offset", 0) or 0, non_negative("limit")
     found = records.list()[offset : None if limit is None else offset + limit]
-    return represent([records.thing(d) for d in found], JSON_LD)
+    things = [with_security(records.thing(d), guard()) for d in found]
+    return represent(things, JSON_LD)
 
 
 @blueprint.get("/deployments/<slug>")
 def read_deployment(slug: str) -> Response:
     """Give the Thing Description of a deployment."""
     deployments = services().deployments
-    return represent(deployments.records.thing(deployments.require(slug)), TD)
+    thing = deployments.records.thing(deployments.require(slug))
+    return represent(with_security(thing, guard()), TD)
 
 
 @blueprint.get("/deployments/<slug>/certificate")

@@ -2,8 +2,10 @@
 
 from flask import Blueprint, Response
 
+from orchestrator_app.access import guard
 from orchestrator_app.routes.representations import TD, represent
 from orchestrator_app.services import services
+from wasmiot_td.access.declared import with_security
 
 blueprint = Blueprint("well_known", __name__)
 
@@ -11,4 +13,4 @@ blueprint = Blueprint("well_known", __name__)
 @blueprint.get("/.well-known/wot")
 def well_known() -> Response:
     """Give the orchestrator's own Thing Description."""
-    return represent(services().description, TD)
+    return represent(with_security(services().description, guard()), TD)

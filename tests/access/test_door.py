@@ -29,6 +29,7 @@ from wasmiot_td.thing_description import load
 from wasmiot_td.transport import WsgiTransport
 
 DEVICE = "http://device.test/"
+PLACE = "/things/urn:example:thing"
 THING = {"@context": "https://www.w3.org/2022/wot/td/v1.1", "id": "urn:example:thing", "title": "X"}
 THING |= {"securityDefinitions": {"n": {"scheme": "nosec"}}, "security": ["n"]}
 
@@ -78,7 +79,7 @@ def test_first_token_closes_the_door_while_running(orchestrator: Flask, tmp_path
 def test_a_role_too_small_is_named(orchestrator: Flask, tmp_path: Path) -> None:
     """403 says which role is needed, and nothing is stored."""
     client, reader = orchestrator.test_client(), shown(made(tmp_path, "read"))
-    refused = client.post("/things", json=THING, headers=reader)
+    refused = client.put(PLACE, json=THING, headers=reader)
     assert refused.status_code == 403
     assert refused.get_json()["needed"] == "deploy"
     assert "insufficient_scope" in refused.headers["WWW-Authenticate"]
@@ -92,7 +93,7 @@ def test_administering_includes_deploying_not_the_reverse(
     """Policies bind everybody's deployments, so those who deploy do not remove them."""
     client, header = orchestrator.test_client(), shown(made(tmp_path, role))
     assert client.delete("/policies/none", headers=header).status_code == status
-    assert client.post("/things", json=THING, headers=header).status_code == 201
+    assert client.put(PLACE, json=THING, headers=header).status_code == 201
 
 
 def test_a_revoked_token_ends_at_once(orchestrator: Flask, tmp_path: Path) -> None:
@@ -158,9 +159,9 @@ def test_pages_take_the_token_from_a_cookie(orchestrator: Flask, tmp_path: Path)
     client.set_cookie("wasmiot_token", made(tmp_path, "deploy"))
     assert client.get("/things").status_code == 200
     foreign = {"Sec-Fetch-Site": "cross-site"}
-    assert client.post("/things", json=THING, headers=foreign).status_code == 401
+    assert client.put(PLACE, json=THING, headers=foreign).status_code == 401
     own = {"Sec-Fetch-Site": "same-origin"}
-    assert client.post("/things", json=THING, headers=own).status_code == 201
+    assert client.put(PLACE, json=THING, headers=own).status_code == 201
 
 
 def test_a_device_is_guarded_too(device: Flask, tmp_path: Path) -> None:

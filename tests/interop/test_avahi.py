@@ -181,7 +181,7 @@ def avahi(networks: tuple[Namespace, Namespace], tmp_path: Path) -> Iterator[dic
 @pytest.fixture
 def orchestrator(networks: tuple[Namespace, Namespace], tmp_path: Path) -> Iterator[str]:
     """Run an orchestrator in our network; yields its URL."""
-    options = ["--host", OURS, "--port", "5000", "--discover-interface", OURS]
+    options = ["--host", OURS, "--port", "5000", "--discover-interface", OURS, "--insecure"]
     options += ["--refresh-interval", "1", "--data-dir", str(tmp_path / "data")]
     command = [sys.executable, "-m", "orchestrator_app", *options]
     with networks[0].running("orchestrator", *command) as process:

@@ -52,7 +52,7 @@ class Network:
     def serve(self, host: str, name: str, module: str, address: str, *options: str) -> Server:
         """Start a server on a host."""
         log, data_dir = self._folder / f"{name}.log", self._folder / name
-        own = ["--host", address, "--port", "5000", "--data-dir", str(data_dir)]
+        own = ["--host", address, "--port", "5000", "--insecure", "--data-dir", str(data_dir)]
         command = [sys.executable, "-m", module, *own, *options]
         with log.open("wb") as output:
             process = subprocess.Popen(

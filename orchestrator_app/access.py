@@ -1,0 +1,93 @@
+"""The role that each route needs, in one table, and the door before them.
+
+A route that is not here needs the greatest role; a test says so before anybody meets it.
+"""
+
+from flask import Flask, current_app
+from werkzeug.exceptions import HTTPException
+
+from orchestrator_app.settings import Settings
+from wasmiot_td.access.door import Door
+from wasmiot_td.access.guard import Guard
+from wasmiot_td.access.opening import open_guard
+from wasmiot_td.access.roles import Role
+from wasmiot_td.transport import Transport
+
+PUBLIC = """
+GET /contexts, GET /contexts/<name>, GET /ontology, GET /ontology/<name>,
+GET /shapes, GET /shapes/<name>, GET /openapi.json,
+GET /healthz, GET /healthz/live, GET /healthz/ready,
+GET /static/<path:filename>, GET /ui/static/<path:filename>
+"""
+READ = """
+GET /, GET /.well-known/wot, GET /metrics, GET /packages/<digest>,
+GET /things, GET /things/<path:thing_id>, GET /events, GET /events/<event_type>,
+GET /search/jsonpath, GET /search/sparql, POST /search/sparql, GET /search/xpath,
+GET /sparql, POST /sparql, GET /modules, GET /modules/<reference>,
+GET /manifests, GET /manifests/<slug>, GET /manifests/<slug>/solution,
+POST /manifests/<slug>/what-if, GET /policies, GET /policies/<name>,
+GET /ontologies, GET /ontologies/<name>,
+GET /deployments, GET /deployments/<slug>, GET /deployments/<slug>/actions,
+GET /deployments/<slug>/actions/execute, GET /deployments/<slug>/actions/execute/<invocation>,
+GET /deployments/<slug>/certificate, GET /deployments/<slug>/events,
+GET /deployments/<slug>/events/<name>, GET /deployments/<slug>/properties,
+GET /deployments/<slug>/properties/placement, GET /deployments/<slug>/properties/revision,
+GET /deployments/<slug>/properties/state,
+GET /ui/api, GET /ui/changes, GET /ui/compose, GET /ui/deployments/<slug>,
+GET /ui/deployments/<slug>/executions/<invocation>, GET /ui/deployments/<slug>/state,
+GET /ui/log, GET /ui/modules/<reference>, GET /ui/overview, GET /ui/policies, GET /ui/query,
+GET /ui/thing, GET /ui/topology
+"""
+DEPLOY = """
+POST /things, PUT /things/<path:thing_id>, PATCH /things/<path:thing_id>,
+DELETE /things/<path:thing_id>, POST /modules, DELETE /modules/<reference>,
+POST /manifests, DELETE /manifests/<slug>, POST /manifests/<slug>/deploy,
+DELETE /deployments/<slug>, POST /deployments/<slug>/actions/execute,
+DELETE /deployments/<slug>/actions/execute/<invocation>,
+POST /deployments/<slug>/actions/rollback, POST /deployments/<slug>/actions/run,
+POST /deployments/<slug>/actions/undeploy,
+POST /ui/compose, POST /ui/compose/text, POST /ui/deployments/<slug>/execute,
+POST /ui/deployments/<slug>/executions/<invocation>/cancel,
+POST /ui/deployments/<slug>/rollback, POST /ui/deployments/<slug>/undeploy,
+POST /ui/thing/invoke, POST /ui/thing/read, GET /ui/thing/status, POST /ui/thing/write
+"""
+ADMINISTER = """
+PUT /policies/<name>, DELETE /policies/<name>, PUT /ontologies/<name>, DELETE /ontologies/<name>
+"""
+_BY_ROLE = {
+    Role.PUBLIC: PUBLIC,
+    Role.READ: READ,
+    Role.DEPLOY: DEPLOY,
+    Role.ADMINISTER: ADMINISTER,
+}
+ROLES = {
+    " ".join(rule.split()): role for role, text in _BY_ROLE.items() for rule in text.split(",")
+}
+
+
+def put_door(app: Flask, settings: Settings, transport: Transport | None = None) -> None:
+    """Let nobody into the application who may not, whichever way inside a request takes."""
+    app.extensions["guard"] = open_guard(settings, transport)
+
+    def rule_of(environ: dict[str, object]) -> str:
+        method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
+        try:
+            rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
+        except HTTPException:
+            return ""
+        return f"{method} {rule.rule}"
+
+    door = Door(
+        app.wsgi_app,
+        app.extensions["guard"],
+        rule_of,
+        ROLES,
+        has_public_descriptions=settings.has_public_td,
+    )
+    app.wsgi_app = door  # type: ignore[method-assign]
+
+
+def guard() -> Guard:
+    """Return the guard of the current application."""
+    found: Guard = current_app.extensions["guard"]
+    return found
