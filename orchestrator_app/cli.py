@@ -6,10 +6,10 @@ from pathlib import Path
 
 from orchestrator_app.data_directory import held
 from orchestrator_app.settings import Settings
-from wasmiot_td.logs import FORMATS
 from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options
 from wasmiot_td.access.opening import is_guarded
+from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
 
 

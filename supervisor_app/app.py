@@ -3,6 +3,7 @@
 from flask import Flask
 
 from supervisor_app import problems
+from supervisor_app.access import put_door
 from supervisor_app.measures import measures_of
 from supervisor_app.routes import actions, deployments, events, properties, well_known
 from supervisor_app.routes.direct import DirectCalls
@@ -35,6 +36,8 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     ):
         app.register_blueprint(blueprint)
     app.extensions["measures"] = measures = measures_of(device)
-    direct = DirectCalls(app.wsgi_app, device)
+    hooks = (app.before_request_funcs, app.after_request_funcs)
+    direct = DirectCalls(app.wsgi_app, device, hooks)
     app.wsgi_app = ObservedRequests(direct, measures)  # type: ignore[method-assign]
+    put_door(app, device.guard, settings)
     return app

@@ -8,6 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from supervisor_app.settings import Settings
+from wasmiot_td.access.binding import refuse_open_binding
+from wasmiot_td.access.command_options import add_access_options
+from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
 
@@ -54,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
     add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
+    add_access_options(made)
     return made
 
 
@@ -70,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
+    refuse_open_binding(
+        settings.host, is_guarded=is_guarded(settings), is_insecure=settings.is_insecure
+    )
     serve(
         "supervisor_app.process:application",
         settings,

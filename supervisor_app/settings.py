@@ -51,6 +51,11 @@ class Settings:
         compile_memory_bytes: the address space of the process that compiles.
         remote_seconds: how long another Thing may take to answer.
         http_threads: how many requests are served at once.
+        is_insecure: whether other machines may be served without asking for tokens.
+        has_public_td: whether anybody may read what this server is.
+        oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
+        oauth_audience: whom those tokens must be for.
+        credentials: a file with what is shown to other servers, by URL.
     """
 
     data_dir: Path
@@ -91,3 +96,8 @@ class Settings:
     remote_seconds: float = 30.0
     compile_memory_bytes: int = 1024 * MEBIBYTE
     http_threads: int = 12
+    is_insecure: bool = False
+    has_public_td: bool = False
+    oauth_issuer: str = ""
+    oauth_audience: str = ""
+    credentials: Path | None = None

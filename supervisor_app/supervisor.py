@@ -33,6 +33,9 @@ from supervisor_app.statuses import Status, Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
 from supervisor_app.triggers import Triggers
+from wasmiot_td.access.declared import with_security
+from wasmiot_td.access.guard import Guard
+from wasmiot_td.access.opening import open_guard, with_credentials
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
@@ -61,6 +64,7 @@ class Supervisor:
     cancelling: Cancelling
     poll_places: PollPlaces
     neighbours: Neighbours
+    guard: Guard
 
     @property
     def base(self) -> str:
@@ -73,7 +77,9 @@ class Supervisor:
 
     def thing(self, base: str) -> dict[str, object]:
         """Return the TD of the device at an address."""
-        return device_thing(self.settings, self.provides, self.installations.all(), base)
+        found = self.installations.all()
+        thing = device_thing(self.settings, self.provides, found, base)
+        return with_security(thing, self.guard)
 
     def health(self) -> dict[str, float]:
         """Return how busy the device is."""
@@ -161,6 +167,9 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     lasting = transport or stream_transport()
     quick = transport or HttpTransport(timeout_seconds=min(settings.remote_seconds, 5.0))
     transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
+    lasting, quick, transport = (
+        with_credentials(way, settings.credentials) for way in (lasting, quick, transport)
+    )
     directory = Directory(settings.directory, transport) if settings.directory else None
     descriptions = Descriptions(transport, settings.data_dir / "descriptions")
     neighbours = Neighbours(transport, descriptions, directory)
@@ -235,6 +244,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         Cancelling(quick),
         PollPlaces(),
         neighbours,
+        open_guard(settings),
     )
     installations.restore()
     if settings.td is not None:

@@ -8,6 +8,7 @@ from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.exposed_thing import rebased
 from supervisor_app.routes.context import installation_base, json_response, supervisor
 from supervisor_app.states import MEDIA_TYPE
+from wasmiot_td.access.declared import with_security
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("deployments", __name__, url_prefix="/deployments")
@@ -44,7 +45,8 @@ def delete(slug: str) -> Response:
 def thing(slug: str) -> Response:
     """Return the completed TD of an installation."""
     document = supervisor().installations.get(slug).document
-    return json_response(rebased(document, installation_base(slug)), TD_MEDIA_TYPE)
+    there = rebased(document, installation_base(slug))
+    return json_response(with_security(there, supervisor().guard), TD_MEDIA_TYPE)
 
 
 @blueprint.get("/<slug>/state")
