@@ -35,6 +35,15 @@ def test_packages_are_named_by_digest(deployed):
         assert answer.status_code == 200
 
 
+def test_a_deployment_has_a_certificate_while_it_stands(deployed):
+    """The report of the policies, none here, about what is deployed; it goes with it."""
+    answer = deployed.client.get("/deployments/thermo/certificate")
+    assert (answer.status_code, answer.mimetype) == (200, "text/turtle")
+    assert "sh:conforms true" in answer.text
+    assert deployed.client.delete("/deployments/thermo").status_code == 204
+    assert deployed.client.get("/deployments/thermo/certificate").status_code == 404
+
+
 def test_the_deployment_is_a_thing(deployed):
     """First input, last output, one link for each installation."""
     thing = deployed.client.get("/deployments/thermo").get_json()
