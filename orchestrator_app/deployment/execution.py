@@ -109,6 +109,7 @@ class Executions:
         request_id = current_request_id()
         traceparent = traceparent or new_traceparent(request_id)
         context = CallContext(invocation, traceparent, request_id).child()
+        self._contexts[slug, invocation] = (context.traceparent, traceparent, time.time())
         status: Status = {"status": "pending", "timeRequested": _now(), "trace": []}
         status["traceId"] = context.trace_id
         is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
