@@ -59,13 +59,16 @@ class Measures:
             registry=self._registry,
             buckets=SECONDS,
         )
+        self._noted: dict[tuple[str, str, str], Histogram] = {}
         ProcessCollector(registry=self._registry)
         self._registry.register(_Readings(readings))
 
     def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; its route is the template, of which there are few."""
-        known = method if method in _METHODS else "other"
-        self._requests.labels(known, route or "none", str(status)).observe(seconds)
+        key = (method if method in _METHODS else "other", route or "none", str(status))
+        if key not in self._noted:
+            self._noted[key] = self._requests.labels(*key)
+        self._noted[key].observe(seconds)
 
     def counter(self, name: str, help: str, label: str) -> Counter:
         """Return a counter, to be counted on by `labels(value).inc()`; of few values."""

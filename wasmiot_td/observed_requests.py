@@ -11,6 +11,7 @@ from wasmiot_td.request_id import REQUEST_ID, accepted, answering, new_request_i
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
+_SLOW_SECONDS = 0.1
 _QUIET = ("/healthz", "/metrics")
 _log = logging.getLogger(__name__)
 
@@ -39,14 +40,17 @@ class ObservedRequests:
             try:
                 return self._app(environ, started)
             finally:
-                self._note(environ, *found, time.perf_counter() - began)
+                route, status = found
+                self._note(environ, route, status, time.perf_counter() - began)
 
     def _note(self, environ: dict[str, Any], route: str, status: int, seconds: float) -> None:
         method = environ.get("REQUEST_METHOD", "")
         self._measures.note_request(method, route, status, seconds)
-        if not route.startswith(_QUIET):
+        level = logging.DEBUG if _is_routine(environ, status, seconds) else logging.INFO
+        if _log.isEnabledFor(level) and not route.startswith(_QUIET):
             milliseconds = round(seconds * 1000, 1)
-            _log.info(
+            _log.log(
+                level,
                 "request method=%s route=%s path=%s status=%d milliseconds=%s",
                 *(method[:20], route, _printable(environ.get("PATH_INFO", ""))),
                 *(status, milliseconds),
@@ -63,6 +67,11 @@ def _route(environ: dict[str, Any]) -> str:
     """Return the template of the route; Werkzeug notes it until the answer has begun."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return str(rule.rule) if rule is not None else str(environ.get("wasmiot.route", ""))
+
+
+def _is_routine(environ: dict[str, Any], status: int, seconds: float) -> bool:
+    """Say whether a request is one of thousands a second: a line takes longer than its answer."""
+    return "wasmiot.route" in environ and status < 400 and seconds < _SLOW_SECONDS
 
 
 def _printable(path: str) -> str:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from wasmiot_td.access.oauth import Issuer
 from wasmiot_td.access.roles import ANYBODY, EVERYTHING, Principal, Role
 from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.access.tokens import (
@@ -24,6 +24,9 @@ from wasmiot_td.access.tokens import (
     principal_of,
 )
 from wasmiot_td.problem import ProblemError
+
+if TYPE_CHECKING:  # it brings an HTTP client, which a server's parent process does without
+    from wasmiot_td.access.oauth import Issuer
 
 REALM = "wasmiot"
 MOST_REMEMBERED = 1000
@@ -56,7 +59,7 @@ class Guard:
         self,
         directory: Path | None = None,
         *,
-        issuer: Issuer | None = None,
+        issuer: "Issuer | None" = None,
     ) -> None:
         self.directory = directory
         self.issuer = issuer

@@ -1,12 +1,15 @@
-"""From settings to a guard and credentials; what both applications begin with."""
+"""From settings to a guard and credentials; what both applications begin with.
+
+The process that only watches over a server asks `is_guarded`: HTTP is imported where it is used.
+"""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
 from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.oauth import Issuer
-from wasmiot_td.transport import HttpTransport, Transport
+
+if TYPE_CHECKING:
+    from wasmiot_td.transport import Transport
 
 ACCESS = "access"
 """The folder of a data directory with everything secret."""
@@ -32,7 +35,7 @@ class AccessSettings(Protocol):
         """The file with what is shown to others."""
 
 
-def open_guard(settings: AccessSettings, transport: Transport | None = None) -> Guard:
+def open_guard(settings: AccessSettings, transport: "Transport | None" = None) -> Guard:
     """Return the guard of a server.
 
     Args:
@@ -47,11 +50,14 @@ def open_guard(settings: AccessSettings, transport: Transport | None = None) -> 
         return Guard(directory)
     if not settings.oauth_audience:
         raise ValueError("--oauth-issuer needs --oauth-audience: tokens for others are not for us")
+    from wasmiot_td.access.oauth import Issuer
+    from wasmiot_td.transport import HttpTransport
+
     way = transport or HttpTransport(timeout_seconds=5)
     return Guard(directory, issuer=Issuer(settings.oauth_issuer, settings.oauth_audience, way))
 
 
-def with_credentials(transport: Transport, file: Path | None) -> Transport:
+def with_credentials(transport: "Transport", file: Path | None) -> "Transport":
     """Return a transport that shows what a file says, by origin; the same one without a file.
 
     Raises:
@@ -59,6 +65,8 @@ def with_credentials(transport: Transport, file: Path | None) -> Transport:
     """
     if file is None:
         return transport
+    from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+
     credentials = Credentials()
     read_credentials(file, credentials, transport)
     return AuthorizedTransport(transport, credentials)
