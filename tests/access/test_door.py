@@ -164,6 +164,19 @@ def test_pages_take_the_token_from_a_cookie(orchestrator: Flask, tmp_path: Path)
     assert client.put(PLACE, json=THING, headers=own).status_code == 201
 
 
+def test_a_browser_is_given_a_form_and_keeps_the_token(orchestrator: Flask, tmp_path: Path) -> None:
+    """Who asks for a page without a token gets a form; its token then opens the pages."""
+    token, client = made(tmp_path, "read"), orchestrator.test_client()
+    asked = client.get("/", headers={"Accept": "text/html"})
+    assert (asked.status_code, asked.mimetype) == (401, "text/html")
+    assert client.post("/login", data={"token": "wrong"}).status_code == 401
+    assert client.post("/login", data={"token": f"{token}; Path=/x"}).status_code == 401
+    entered = client.post("/login", data={"token": token})
+    assert entered.status_code == 303
+    assert "HttpOnly; SameSite=Strict" in entered.headers["Set-Cookie"]
+    assert client.get("/things").status_code == 200
+
+
 def test_a_device_is_guarded_too(device: Flask, tmp_path: Path) -> None:
     """The short way of invocations inside a supervisor does not lead round the door."""
     reader, client = shown(made(tmp_path, "read")), device.test_client()

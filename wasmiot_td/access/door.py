@@ -9,10 +9,10 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from wasmiot_td.access.guard import Guard, challenge, require
+from wasmiot_td.access.login import COOKIE, PATH, form, log_in, wants_form
 from wasmiot_td.access.roles import Role
 from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError
 
-COOKIE = "wasmiot_token"
 _READING = ("GET", "HEAD")
 
 Environ = dict[str, Any]
@@ -48,11 +48,15 @@ class Door:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a request, or refuse it."""
-        if not self._guard.is_open:
-            try:
-                self._check(environ)
-            except ProblemError as error:
-                return _refusal(error.problem, start_response)
+        if self._guard.is_open:
+            return self._application(environ, start_response)
+        if environ["REQUEST_METHOD"] == "POST" and environ.get("PATH_INFO") == PATH:
+            return log_in(environ, self._guard, start_response)
+        try:
+            self._check(environ)
+        except ProblemError as error:
+            is_page = error.problem.status == 401 and wants_form(environ)
+            return _refusal(error.problem, start_response, is_page=is_page)
         return self._application(environ, start_response)
 
     def _check(self, environ: Environ) -> None:
@@ -83,10 +87,13 @@ def _cookie(environ: Environ) -> str:
     return morsel.value if morsel else ""
 
 
-def _refusal(problem: Problem, start_response: Any) -> Iterable[bytes]:
+def _refusal(problem: Problem, start_response: Any, *, is_page: bool) -> Iterable[bytes]:
+    said = challenge(problem.status, problem.to_document())
+    headers = [("WWW-Authenticate", said)] if said else []
+    status = f"{problem.status} {HTTPStatus(problem.status).phrase}"
+    if is_page:
+        return form(status, headers, start_response)
     body = problem.model_dump_json(exclude_none=True).encode()
-    headers = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Content-Length", str(len(body)))]
-    if said := challenge(problem.status, problem.to_document()):
-        headers.append(("WWW-Authenticate", said))
-    start_response(f"{problem.status} {HTTPStatus(problem.status).phrase}", headers)
+    more = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    start_response(status, [*headers, *more])
     return [body]
