@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.reconcile import (
     Desired,
+    Join,
+    Leave,
     Move,
     Observed,
     Patience,
@@ -15,6 +17,7 @@ from orchestrator_app.monitoring.reconcile import (
     Relieve,
     Remove,
     Restore,
+    Resume,
     Settle,
     reconcile,
 )
@@ -156,3 +159,47 @@ def test_what_fails_is_tried_again_ever_more_rarely():
         backoff = backoff.after([command], due, round_number)
     assert tried == [0, 2, 5, 10, 19]
     assert backoff.after([], [], 20) == Backoff()
+
+
+def test_a_change_that_was_cut_short_is_finished_first():
+    """Nothing else is mended before, for it would be mended towards what is no longer wanted."""
+    wanted = Desired("one", "deploying", {DEVICES[0]: 1}, has_wish=True)
+    assert reconcile([wanted], [], PATIENCE) == [Resume("one")]
+
+
+def test_a_share_counts_under_its_own_name():
+    """What stands there under the name of an earlier revision is another share."""
+    wanted = Desired("one", "deployed", {DEVICES[0]: 2}, names={DEVICES[0]: "one.r2"})
+    old = Observed(DEVICES[0], 0.0, {"one": 1})
+    assert Restore("one", DEVICES[0]) in reconcile([wanted], [old], PATIENCE)
+    new = Observed(DEVICES[0], 0.0, {"one": 1, "one.r2": 2})
+    assert reconcile([wanted], [new], PATIENCE) == []
+
+
+def test_a_device_without_its_trigger_gets_it_again():
+    """A deployment that starts by itself is not whole without that."""
+    wanted = Desired("one", "deployed", {DEVICES[0]: 1}, triggers={DEVICES[0]: 1})
+    lacking = Observed(DEVICES[0], 0.0, {"one": 1})
+    assert Restore("one", DEVICES[0]) in reconcile([wanted], [lacking], PATIENCE)
+    whole = Observed(DEVICES[0], 0.0, {"one": 1, "one.trigger": 1})
+    assert reconcile([wanted], [whole], PATIENCE) == []
+
+
+@given(st.frozensets(devices), st.frozensets(devices), observed)
+def test_standing_comes_to_rest(matching, members, seen):
+    """Those that match and answer join, those that do not match leave; then there is no more."""
+    wanted = Desired("one", "deployed", {}, matching=matching, members=members, current=members)
+    commands = reconcile([wanted], seen, PATIENCE)
+    joined = {c.device for c in commands if isinstance(c, Join)}
+    left = {c.device for c in commands if isinstance(c, Leave)}
+    answering = {o.device for o in seen if o.is_answering}
+    assert (joined, left) == ((matching - members) & answering, members - matching)
+    now = frozenset(members - left | joined)
+    assert reconcile([replace(wanted, members=now, current=now)], seen, PATIENCE) == []
+
+
+def test_what_is_bound_to_a_device_does_not_move():
+    """It is degraded while its device is silent."""
+    wanted = Desired("one.d1", "deployed", {DEVICES[0]: 1}, is_bound=True)
+    silent = Observed(DEVICES[0], 1000.0, {})
+    assert reconcile([wanted], [silent], PATIENCE) == [Settle("one.d1", "degraded")]
