@@ -24,6 +24,7 @@ from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Report
 
 JSON = "application/json"
+OCTETS = "application/octet-stream"
 _WAIT = re.compile(r"(?:^|[,;\s])wait=(\d+)")
 
 blueprint = Blueprint("deployments", __name__)
@@ -200,7 +201,7 @@ def _given_to_sources(slug: str) -> Given:
     if request.mimetype != "multipart/form-data" or len(deployed.graph.takers) < 2:
         return Given(_given(schema))
     parts = {name: _part(text.encode(), JSON) for name, text in request.form.items()}
-    parts |= {name: _part(f.read(), f.content_type) for name, f in request.files.items()}
+    parts |= {name: _part(f.read(), f.content_type or OCTETS) for name, f in request.files.items()}
     missing = [name for name in schema.get("required", ()) if name not in parts]
     if missing:
         raise ProblemError(422, "Input not acceptable", f"no part for {', '.join(missing)}")
