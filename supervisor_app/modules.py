@@ -71,13 +71,13 @@ class Packages:
         return digest
 
     def ensure(self, package: Package) -> Path:
-        """Have a package on disk, fetching it if need be.
+        """Have a package on disk, fetched if it is not there or not what it was.
 
         Raises:
             PackageError: it cannot be had, or the bytes are not those of the digest.
         """
         path = self.path(package.digest)
-        if path.is_file():
+        if path.is_file() and _digest_of(path) == package.digest:
             return path
         if not package.href:
             raise PackageError("it is not on this device and has no address", package.digest)
@@ -144,6 +144,11 @@ class Packages:
         if size > self._max_bytes:
             message = f"{size} bytes are more than the {self._max_bytes} this device takes"
             raise PackageError(message, digest)
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return DIGEST_PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

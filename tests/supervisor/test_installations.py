@@ -113,6 +113,16 @@ def test_fetched_and_verified(make_device):
     assert (response.status_code, digest in response.json["detail"]) == (422, True)
 
 
+def test_damaged_package_is_not_used(device):
+    """The digest of a package that is there already is checked too: disks fail."""
+    assert device.put("a", ONE, actions=F).status_code == 201
+    (package,) = (device.settings.data_dir / "packages").iterdir()
+    package.write_bytes(b"something else")
+    again = create_app(device.settings, WsgiTransport({}))
+    assert again.extensions["supervisor"].installations.all() == []
+    again.extensions["supervisor"].close()
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"title": "a", "title": "b"}', b"\xff"])
 def test_no_td(device, body):
     """What is no TD is refused, and nothing is kept."""
