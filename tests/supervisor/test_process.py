@@ -136,3 +136,12 @@ def test_idle_device_is_small():
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "supervisor_app" in loaded
     assert not loaded & {"rdflib", "pyshacl", "pyshifty", "pyld", "pyoxigraph"}
+
+
+def test_watching_process_is_small():
+    """What only watches over the serving process has no large library but the server."""
+    program = "import sys, supervisor_app.cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "granian" in loaded
+    assert not loaded & {"flask", "requests", "pydantic", "wasmtime", "cryptography", "rdflib"}

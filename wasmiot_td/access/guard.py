@@ -23,10 +23,10 @@ from wasmiot_td.access.tokens import (
     kept_tokens,
     principal_of,
 )
-from wasmiot_td.problem import ProblemError
 
-if TYPE_CHECKING:  # it brings an HTTP client, which a server's parent process does without
+if TYPE_CHECKING:  # they bring large libraries, which a server's parent process does without
     from wasmiot_td.access.oauth import Issuer
+    from wasmiot_td.problem import ProblemError
 
 REALM = "wasmiot"
 MOST_REMEMBERED = 1000
@@ -151,14 +151,18 @@ class Guard:
             self._stamp = stamp if is_settled or not stamp else -1
 
 
-def unauthorized(detail: str, error: str = "") -> ProblemError:
+def unauthorized(detail: str, error: str = "") -> "ProblemError":
     """Return 401, for one who showed nothing or nothing valid."""
+    from wasmiot_td.problem import ProblemError
+
     return ProblemError(401, "Unauthorized", detail, **({"error": error} if error else {}))
 
 
-def forbidden(principal: Principal, detail: str, needed: Role) -> ProblemError:
+def forbidden(principal: Principal, detail: str, needed: Role) -> "ProblemError":
     """Return 403, for one who is known and may not."""
     words = {"role": principal.role.word, "needed": needed.word}
+    from wasmiot_td.problem import ProblemError
+
     return ProblemError(403, "Forbidden", detail, **words)
 
 
