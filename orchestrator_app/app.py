@@ -43,6 +43,7 @@ from orchestrator_app.store import StoreError
 from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
+from wasmiot_td.slow_bodies import SlowBodies
 
 BLUEPRINTS = (
     deployments.blueprint,
@@ -83,7 +84,8 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     register_problem_answers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    observed = ObservedRequests(app.wsgi_app, measures)
+    bounded = SlowBodies(app.wsgi_app, settings.threads)
+    observed = ObservedRequests(bounded, measures)
     app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
     put_door(app, settings, transport)
     return app

@@ -11,6 +11,7 @@ from supervisor_app.settings import Settings
 from supervisor_app.supervisor import assemble
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
+from wasmiot_td.slow_bodies import SlowBodies
 
 
 def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
@@ -38,6 +39,6 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     app.extensions["measures"] = measures = measures_of(device)
     hooks = (app.before_request_funcs, app.after_request_funcs)
     direct = DirectCalls(app.wsgi_app, device, hooks)
-    app.wsgi_app = ObservedRequests(direct, measures)  # type: ignore[method-assign]
+    app.wsgi_app = ObservedRequests(SlowBodies(direct, settings.http_threads), measures)  # type: ignore[method-assign]
     put_door(app, device.guard, settings)
     return app
