@@ -6,6 +6,7 @@ Source: RFC 6750 (bearer tokens), clauses 2.1 and 3.
 """
 
 import hashlib
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ class Guard:
         issuer: "Issuer | None" = None,
     ) -> None:
         self.directory = directory
+        self._path = str(directory)
         self.issuer = issuer
         self._is_guarded = issuer is not None
         self._known, self._stamp = Known(self._is_guarded), -1
@@ -79,7 +81,7 @@ class Guard:
         if self.directory is None:
             return self._known
         try:
-            stamp = self.directory.stat().st_mtime_ns
+            stamp = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - a third of Path.stat
         except FileNotFoundError:
             stamp = 0
         if stamp != self._stamp:
