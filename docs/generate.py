@@ -5,14 +5,20 @@
 
 import re
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from orchestrator_app.app import create_app as create_orchestrator
+from orchestrator_app.routes.open_api import document as orchestrator_document
 from orchestrator_app.settings import Settings as OrchestratorSettings
+from supervisor_app.app import create_app as create_supervisor
+from supervisor_app.routes.well_known import document as supervisor_document
 from supervisor_app.settings import Settings as SupervisorSettings
 from wasmiot_td.vocabulary_reference import ontology_page, shapes_page
 
@@ -26,6 +32,7 @@ def pages() -> dict[str, str]:
         "ontology.md": ontology_page(),
         "shapes.md": shapes_page(),
         "settings.md": settings_page(),
+        "http.md": http_page(),
     }
 
 
@@ -40,6 +47,40 @@ def settings_page() -> str:
         meanings = _meanings(settings.__doc__ or "")
         lines += [f"| `{f.name}` | {_default(f)} | {meanings[f.name]} |" for f in fields(settings)]
     return "\n".join(lines) + "\n"
+
+
+def http_page() -> str:
+    """Return every operation of both applications, from their OpenAPI documents."""
+    lines = ["# HTTP", "", "Each server gives its OpenAPI 3.1 document at `/openapi.json`; "]
+    lines[-1] += "an orchestrator has a page to try it at `/ui/api`."
+    lines += ["Errors are problem details (RFC 9457), `application/problem+json`."]
+    for title, found in _documents():
+        lines += ["", f"## {title}", "", "| | | takes | gives |", "|---|---|---|---|"]
+        for path, methods in found["paths"].items():
+            lines += [_operation(path, *item) for item in methods.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> str:
+    takes = _types(operation.get("requestBody", {}))
+    answers = [a for status, a in operation["responses"].items() if status < "300"]
+    gives = ", ".join(dict.fromkeys(filter(None, map(_types, answers))))
+    told = operation["summary"].replace("|", "\\|")
+    return f"| `{method.upper()} {path}` | {told} | {takes} | {gives} |"
+
+
+def _types(holder: dict[str, Any]) -> str:
+    return ", ".join(f"`{media_type}`" for media_type in holder.get("content", {}))
+
+
+def _documents() -> Iterator[tuple[str, dict[str, Any]]]:
+    orchestrator = create_orchestrator(OrchestratorSettings())
+    yield "orchestrator", orchestrator_document(orchestrator, "/")
+    orchestrator.extensions["wasmiot"].close()
+    with tempfile.TemporaryDirectory() as folder:
+        supervisor = create_supervisor(SupervisorSettings(data_dir=Path(folder)))
+        yield "supervisor", supervisor_document(supervisor, "/")
+        supervisor.extensions["supervisor"].close()
 
 
 def _meanings(docstring: str) -> dict[str, str]:
