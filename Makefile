@@ -30,8 +30,8 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
-test: lint $(VENV)/web.stamp
-	$(BIN)/python -m pytest -q
+test: lint $(VENV)/web.stamp $(VENV)/interop.stamp
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
@@ -80,5 +80,12 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp $(MADE_FROM)
 $(VENV)/web.stamp: $(VENV)/python.stamp $(UI)/package.json $(UI)/package-lock.json
 	@if command -v npm >/dev/null; then \
 		echo "fetching the libraries of the web page" && cd $(UI) && \
-		npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent vendor && touch $(CURDIR)/$@; \
+		npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent vendor && touch $(CURDIR)/$@ || \
+		echo "npm could not fetch them, so the web page has no drawing and no query editor."; \
 	else echo "npm is missing (apt install npm), so the web page has no drawing and no query editor."; fi
+
+# Foreign clients for the tests; without npm those tests are skipped, and say so.
+$(VENV)/interop.stamp: $(VENV)/python.stamp tests/interop/package.json tests/interop/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "fetching the foreign clients of the tests" && cd tests/interop && \
+		npm ci --silent --ignore-scripts --no-audit --no-fund && touch $(CURDIR)/$@ || true; fi
