@@ -31,6 +31,7 @@ import fleet
 import measured
 from measured import MEBIBYTE, times_of
 from rdflib import URIRef
+from rows import Row, record
 
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.placement import query
@@ -91,6 +92,7 @@ def fill(store: Store, begin: int, end: int) -> None:
     for document in documents:
         directory.register(document)
     seconds, worked = time.perf_counter() - parsed_at, time.process_time() - worked_at
+    record(Row("ingest", seconds * 1000 / len(documents), size=end))
     print(f"  ingest              {seconds * 1000 / len(documents):.2f} ms a Thing, ", end="")
     print(f"{worked * 1000 / len(documents):.2f} of CPU; {len(documents) / seconds:.0f} a second")
 
@@ -106,6 +108,7 @@ def print_match(store: Store, n_things: int) -> None:
             raise RuntimeError(f"{found} match, and {wanted} should")
         times = times_of(partial(_select, store, text, module), [0] * 30)
         print(f"  match, {name:13}{times}, {found} devices")
+        record(Row(f"match, {name}", times.median_ms, size=n_things))
 
 
 def _select(store: Store, text: str, module: URIRef, _: object) -> None:
@@ -120,6 +123,7 @@ def print_requests(client: measured.Client, n_things: int) -> None:
     print(f"  GET by id           {times_of(lambda name: client.get(f'/things/{name}'), names)}")
     page = times_of(lambda offset: client.get(f"/things?limit=100&offset={offset}"), pages)
     print(f"  page of 100         {page}")
+    record(Row("page of 100", page.median_ms, size=n_things))
     path = f"/sparql?{urlencode({'query': SEARCH})}"
     first = times_of(client.get, [path])
     print(f"  SPARQL query        {times_of(client.get, [path] * 20)}, first {first.median_ms:.0f}")
@@ -165,12 +169,24 @@ def measure_beside(folder: Path, n_documents: int) -> None:
     for name, (domus_ms, *ours) in rows.items():
         compared = [f"{own_ms:>10.2f}{domus_ms / own_ms:>8.0f}" for own_ms in ours]
         print(f"  {name:10}{domus_ms:>10.1f}{''.join(compared)}")
+        record(Row(name, ours[-1], peer=domus_ms, peer_name="domus-tdd-api"))
     for n_clients, (theirs, own) in rates.items():
         print(
             f"  {n_clients} clients at once, new Things a second: domus {theirs.a_second:.2f}, ",
             end="",
         )
         print(f"embedded {own.a_second:.0f}, ratio {own.a_second / theirs.a_second:.0f}; ", end="")
+        record(
+            Row(
+                "new Things, clients at once",
+                own.a_second,
+                "/s",
+                theirs.a_second,
+                "domus-tdd-api",
+                n_clients,
+                is_more_better=True,
+            )
+        )
         print(f"CPU {theirs.cpu_ms:.0f} and {own.cpu_ms:.1f} ms, {theirs.cpu_ms / own.cpu_ms:.0f}")
 
 

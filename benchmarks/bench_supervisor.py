@@ -35,6 +35,7 @@ from typing import Any
 import flask
 import psutil
 import wasmtime
+from rows import Row, record
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -192,6 +193,13 @@ def measure_rates(device: Started, seconds: float) -> None:
             ]
             for name in rows:
                 print(f"{clients:3} clients: {name} {_row(name, turns)}")
+                _keep(name, clients, turns)
+
+
+def _keep(name: str, clients: int, turns: list[dict[str, "Rate"]]) -> None:
+    own, bare = (statistics.median(t[n].per_second for t in turns) for n in (name, "bare route"))
+    if name != "bare route":
+        record(Row(name, own, "/s", bare, "bare route", clients, is_more_better=True))
 
 
 def _row(name: str, turns: list[dict[str, "Rate"]]) -> str:
@@ -289,6 +297,7 @@ def measure_cores(device: Started) -> None:
     at_once = time.perf_counter() - begin
     print(f"two slow calls: in turn {in_turn:.2f} s, at once {at_once:.2f} s", end="; ")
     alone, together = (_computing_seconds(count) for count in (1, 2))
+    record(Row("two slow calls at once", at_once, "s", in_turn, "in turn"))
     print(f"two processes that share nothing: {2 * alone:.2f} and {together:.2f} s")
 
 
@@ -314,6 +323,7 @@ def measure_deployments(device: Started, folder: Path) -> None:
         taken.append(time.perf_counter() - begin)
     print(f"from PUT to the first answer: first {taken[0]:.2f} s, then", end=" ")
     print(f"{statistics.median(taken[1:]) * 1000:.0f} ms")
+    record(Row("PUT to the first answer", statistics.median(taken[1:]) * 1000))
     print(f"with {count + 1} deployments: {memory_text(device.process)}", end="; ")
     time.sleep(QUIET_SECONDS)
     print(f"after {QUIET_SECONDS} s: {memory_text(device.process)}")
