@@ -88,6 +88,22 @@ def parser() -> argparse.ArgumentParser:
         help="time between two looks at the devices, 0 for none (%(default)s)",
     )
     add(
+        "--improve-interval",
+        dest="improve_interval_seconds",
+        type=float,
+        default=default.improve_interval_seconds,
+        metavar="SECONDS",
+        help="how long a deployment stays when better devices come, 0 for always (%(default)s)",
+    )
+    add(
+        "--improve-margin",
+        dest="improve_margin",
+        type=float,
+        default=default.improve_margin,
+        metavar="PART",
+        help="by which part of its score another placement must be better (%(default)s)",
+    )
+    add(
         "--query-timeout",
         dest="query_timeout_seconds",
         type=float,

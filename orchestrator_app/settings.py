@@ -39,6 +39,9 @@ class Settings:
             than a moment beside them.
         http_timeout_seconds: how long a call to a Thing may take.
         monitor_interval_seconds: the time between two looks at the devices; 0 turns it off.
+        improve_interval_seconds: how long a deployment stays where it is, at least, when better
+            devices come; 0 for always.
+        improve_margin: by which part of its score another placement must be better to move to it.
         is_insecure: whether other machines may be served without asking for tokens.
         has_public_td: whether anybody may read what this server is.
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
@@ -68,6 +71,8 @@ class Settings:
     query_workers: int = 3
     http_timeout_seconds: float = 10.0
     monitor_interval_seconds: float = 1.0
+    improve_interval_seconds: float = 300.0
+    improve_margin: float = 0.1
     is_insecure: bool = False
     has_public_td: bool = False
     oauth_issuer: str = ""

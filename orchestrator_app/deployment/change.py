@@ -20,6 +20,7 @@ class Change:
     Attributes:
         manifest: with the version of each module.
         standbys: the device that stands by, by step.
+        must_carry: whether it is made only if what the old devices keep goes along.
         suspects: what may have been installed by an attempt that failed.
     """
 
@@ -29,6 +30,7 @@ class Change:
     standbys: Mapping[int, str]
     previous: Deployed | None
     suspects: frozenset[Share] = frozenset()
+    must_carry: bool = False
 
     @property
     def held(self) -> Held:

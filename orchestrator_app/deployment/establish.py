@@ -61,6 +61,7 @@ class Establishing:
             self.establish(replace(change, standbys=rest, suspects=suspects))
             return
         self._roll_out(change, revised)
+        self._carry(change, revised)
         self._write_done(change, revised, plan)
         self._tell_moves(change, plan)
         _log.info("deployed slug=%s revision=%d", change.slug, revised.revision)
@@ -123,7 +124,6 @@ class Establishing:
 
     def _write_done(self, change: Change, revised: Revised, plan: Plan) -> None:
         """Let traffic move: name the new installations, and know the old ones as retired."""
-        carry_state(self._store, self._devices, moves_of_state(change.held, revised))
         left = self._switch_trigger(change, revised)
         wanted = revised.deployment.installations
         gone = [doc for d, doc in change.held.installations.items() if d not in wanted]
@@ -139,6 +139,8 @@ class Establishing:
         previous, shares = change.previous, revised.shares
         leftovers = previous.leftover_shares if previous else frozenset()
         retired = list(previous.retired) if previous else []
+        present = {action.step: action.device for action in revised.deployment.actions}
+        is_in_place = previous is not None and previous.present == present
         at = {"revision": change.held.revision, "since": time.time()}
         for device, name in previous.shares_in_order if previous else ():
             if (device, name) not in shares:
@@ -147,6 +149,7 @@ class Establishing:
             "manifest": change.manifest,
             "history": change.history(plan.revision),
             "considered": known_devices(self._store),
+            "weighed": previous.weighed if previous and is_in_place else time.time(),
             "standbyInstallations": dict(revised.deployment.standby_installations),
             "triggerInstallation": revised.deployment.trigger,
             "leftovers": by_device((leftovers | change.suspects) - shares),
@@ -175,6 +178,15 @@ class Establishing:
             said = [a.to_document() for a in error.answers]
             detail = f"nothing was deployed: {error}"[:2000]
             raise ProblemError(502, "A device refused its share", detail, devices=said) from error
+
+    def _carry(self, change: Change, revised: Revised) -> None:
+        """Have what is kept go along; where it must and cannot, nothing changes."""
+        lost = carry_state(self._store, self._devices, moves_of_state(change.held, revised))
+        if not (lost and change.must_carry):
+            return
+        away = taken_back(self.tell, revised.shares - change.held.shares)
+        self._take_back(change, away)
+        raise ProblemError(502, "Kept state did not go along", f"nothing was moved: {lost}"[:2000])
 
     def _take_back(self, change: Change, uncertain: frozenset[Share] | set[Share]) -> None:
         if change.previous is None:

@@ -5,6 +5,7 @@ between leaves a wish that monitoring fulfils, and never a device that nobody re
 """
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from orchestrator_app.deployment.change import Change, pinned_to_versions
 from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.establish import Establishing
+from orchestrator_app.deployment.improving import check_relief, is_clearly_better
 from orchestrator_app.deployment.in_flight import InFlight
 from orchestrator_app.deployment.names import trigger_name
 from orchestrator_app.deployment.planning import Share, by_device, choose_standbys
@@ -116,8 +118,13 @@ class Deployments:
             self._change(slug, manifest, solved)
             return self.require(slug)
 
-    def move(self, slug: str, device: str) -> None:
+    def move(self, slug: str, device: str, *, is_relief: bool = False) -> None:
         """Give the steps of a device to others; the other steps stay where they can.
+
+        Args:
+            slug: the deployment.
+            device: a device that is gone, or with `is_relief` one that has too much to do.
+            is_relief: what it keeps must go along, and to a device that has much less to do.
 
         Raises:
             ProblemError: 422 where no other device can take them, 502 if one refused.
@@ -128,7 +135,30 @@ class Deployments:
                 return
             manifest = deployed.manifest or self._manifests.require(slug)
             solved = self._place(slug, manifest, deployed.present, lost=device)
-            self._change(slug, manifest, solved, lost=device)
+            if is_relief:
+                check_relief(solved.solution, deployed.present)
+            self._change(slug, manifest, solved, lost=device, must_carry=is_relief)
+
+    def improve(self, slug: str, margin: float) -> None:
+        """Move a deployment if it stands clearly better elsewhere, and what is kept goes along.
+
+        Args:
+            slug: the deployment.
+            margin: by which part of its score the new placement must be better.
+
+        Raises:
+            ProblemError: as for `move`.
+        """
+        with self.changing(slug):
+            deployed = self.records.get(slug)
+            if deployed is None or deployed.state != "deployed":
+                return
+            self.records.set_registration(deployed, weighed=time.time())
+            manifest = deployed.manifest or self._manifests.require(slug)
+            kept = self._place(slug, manifest, deployed.present)
+            free = self._place(slug, manifest)
+            if kept.is_kept and is_clearly_better(free.solution, kept.solution, margin):
+                self._change(slug, manifest, free, must_carry=True)
 
     def prepare(self, slug: str) -> None:
         """Choose stand-ins again: one is gone, or devices have come.
@@ -303,6 +333,7 @@ class Deployments:
         *,
         has_new_standbys: bool = True,
         lost: str = "",
+        must_carry: bool = False,
     ) -> None:
         """Deploy a solution in place of what there is, and keep it if it is another one."""
         previous = self.records.get(slug)
@@ -313,7 +344,8 @@ class Deployments:
             standbys = choose_standbys(free.solution.placements, chosen, standbys)
         revision = previous.revision if previous else 0
         with told(self.spans, f"deploy {slug}", {"wasmiot.deployment": slug}):
-            self._establishing.establish(Change(slug, manifest, solved, standbys, previous))
+            change = Change(slug, manifest, solved, standbys, previous, must_carry=must_carry)
+            self._establishing.establish(change)
         if self.require(slug).revision != revision:
             self._keep_solution(slug, solved)
         keep_certificate(self._store, slug, solved.steps, solved.solution)

@@ -146,6 +146,11 @@ class Deployed:
         return frozenset(self.thing.registration.get("considered", ()))
 
     @property
+    def weighed(self) -> float:
+        """When it was placed, or found to be placed well: seconds since 1970."""
+        return float(self.thing.registration.get("weighed", 0.0))
+
+    @property
     def present(self) -> dict[int, str]:
         """The device of each step."""
         return {a.step: a.device for a in self.actions}

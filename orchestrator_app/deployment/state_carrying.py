@@ -28,17 +28,27 @@ def moves_of_state(held: Held, revised: Revised) -> list[tuple[Share, Share]]:
     ]
 
 
-def carry_state(store: Store, devices: Devices, moves: list[tuple[Share, Share]]) -> None:
-    """Give new shares what old ones keep; what a device that is gone kept is lost with it."""
+def carry_state(store: Store, devices: Devices, moves: list[tuple[Share, Share]]) -> list[str]:
+    """Give new shares what old ones keep; what a device that is gone kept is lost with it.
+
+    Returns:
+        What was lost, one sentence for each.
+    """
+    lost = []
     for (old_device, old_name), (device, name) in moves:
         before, after = store.get(old_device), store.get(device)
-        if before is None or after is None or (old_device, old_name) == (device, name):
+        if (old_device, old_name) == (device, name):
+            continue
+        if before is None or after is None:
+            lost.append(f"what {old_device} keeps: a device is not in the directory any more")
             continue
         try:
             state = devices.state(before.document, old_name)
             devices.restore_state(after.document, name, state)
         except InteractionError as error:
-            _log.warning("state_lost from=%s to=%s error=%s", old_device, device, error)
+            _log.warning("state_not_carried from=%s to=%s error=%s", old_device, device, error)
+            lost.append(f"what {old_device} keeps did not get to {device}: {error}")
+    return lost
 
 
 def _stateful(installation: Mapping[str, Any]) -> set[str]:

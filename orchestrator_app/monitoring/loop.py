@@ -1,9 +1,10 @@
 """The loop: look, compare, mend; one round after the other, never two at once."""
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
@@ -16,6 +17,7 @@ from orchestrator_app.monitoring.reconcile import (
     Clear,
     Command,
     Desired,
+    Improve,
     Join,
     Leave,
     Move,
@@ -46,18 +48,41 @@ BUSY_ROUNDS = 60
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Improving:
+    """When a deployment that runs well moves nevertheless.
+
+    Attributes:
+        interval_seconds: not more often than that; 0 for never.
+        margin: by which part of its score the new placement must be better.
+    """
+
+    interval_seconds: float = 0.0
+    margin: float = 0.1
+
+
+NEVER = Improving()
+
+
 class Watch:
     """One orchestrator's look at its devices."""
 
     def __init__(
-        self, store: Store, devices: Devices, deployments: Deployments, interval_seconds: float
+        self,
+        store: Store,
+        devices: Devices,
+        deployments: Deployments,
+        interval_seconds: float,
+        improving: Improving = NEVER,
     ) -> None:
         self._deployments = deployments
+        self._improving = improving
         self._observer = Observer(store, devices)
         self._patience = Patience(
             PATIENCE_ROUNDS * interval_seconds,
             SETTLING_ROUNDS * interval_seconds,
             BUSY_ROUNDS * interval_seconds,
+            improving.interval_seconds or float("inf"),
         )
         self._backoff = Backoff()
         self._round = 0
@@ -122,7 +147,9 @@ class Watch:
                 deployments.settle(slug, "degraded")
                 deployments.move(slug, device)
             case Relieve(slug, device):
-                deployments.move(slug, device)
+                deployments.move(slug, device, is_relief=True)
+            case Improve(slug):
+                deployments.improve(slug, self._improving.margin)
             case Prepare(slug):
                 deployments.prepare(slug)
             case Settle(slug, state):
@@ -160,6 +187,7 @@ def _desired(deployed: Deployed, has_retired: bool) -> Desired:
         has_wish=deployed.wish is not None,
         has_retired=has_retired,
         is_bound=is_member(deployed.slug),
+        weighed_seconds=max(0.0, time.time() - deployed.weighed),
     )
 
 
@@ -170,7 +198,8 @@ def _triggers(trigger: Mapping[str, Any] | None) -> dict[str, int]:
 def watch_devices(parts: Services) -> AbstractContextManager[None]:
     """Go round in a thread of its own as long as the context is entered."""
     interval_seconds = parts.settings.monitor_interval_seconds
-    watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds)
+    improving = Improving(parts.settings.improve_interval_seconds, parts.settings.improve_margin)
+    watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds, improving)
 
     def look() -> None:
         watch.round()

@@ -24,6 +24,7 @@ class Desired:
         is_bound: whether its steps may go nowhere else.
         matching: the devices on each of which it should stand by itself.
         members, current: those on which it does, and those where it does so as it is wanted.
+        weighed_seconds: for how long it has been since it was placed, or found to be placed well.
     """
 
     slug: str
@@ -42,6 +43,7 @@ class Desired:
     matching: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
     current: frozenset[str] = frozenset()
+    weighed_seconds: float = field(default=0.0, compare=False)
 
     def shares(self) -> list[tuple[str, str]]:
         """Return everything that should be installed: devices, and the names there."""
@@ -154,13 +156,22 @@ class Leave:
 
 
 @dataclass(frozen=True, order=True)
+class Improve:
+    """See whether a deployment would stand clearly better now that other devices are there."""
+
+    slug: str
+
+
+@dataclass(frozen=True, order=True)
 class Clear:
     """Take away what earlier revisions left."""
 
     slug: str
 
 
-Command = Restore | Remove | Move | Settle | Prepare | Relieve | Resume | Clear | Join | Leave
+Command = (
+    Restore | Remove | Move | Settle | Prepare | Relieve | Improve | Resume | Clear | Join | Leave
+)
 
 BUSY_LOAD = 0.9
 CALMER_BY = 0.3
@@ -176,11 +187,13 @@ class Patience:
         settling_seconds: a device must have answered before it becomes a stand-in, so that one
             that comes and goes changes nothing.
         busy_seconds: a device may be busy before it is relieved.
+        improving_seconds: a deployment is left where it is before it is weighed anew.
     """
 
     silent_seconds: float
     settling_seconds: float = 0.0
     busy_seconds: float = float("inf")
+    improving_seconds: float = float("inf")
 
 
 def reconcile(
@@ -200,7 +213,13 @@ def reconcile(
         if deployment.state != "undeploying":
             commands += _standing(deployment, devices)
             commands += _repairs(deployment, devices, patience)
-    return commands
+    return _one_weighed(commands)
+
+
+def _one_weighed(commands: list[Command]) -> list[Command]:
+    """Return commands of which one weighs a deployment: to solve takes time that others need."""
+    weighed = [c for c in commands if isinstance(c, Improve)]
+    return [c for c in commands if c not in weighed[1:]]
 
 
 def _standing(deployment: Desired, devices: Mapping[str, Observed]) -> list[Command]:
@@ -252,7 +271,7 @@ def _preparations(
     fresh = [
         o
         for o in devices.values()
-        if o.answering_seconds > patience.settling_seconds and o.device not in deployment.considered
+        if _has_settled(o, patience) and o.device not in deployment.considered
     ]
     is_lost = any(_is_lost(devices.get(d), patience) for d in deployment.standbys)
     if is_lost or (fresh and not deployment.has_all_standbys):
@@ -265,18 +284,40 @@ def _preparations(
     ]
     if lacking:
         return [Restore(deployment.slug, d) for d in lacking]
-    return _relief(deployment, devices, patience)
+    relieved = _relief(deployment, devices, patience)
+    return relieved or _improvement(deployment, devices, patience)
+
+
+def _improvement(
+    deployment: Desired, devices: Mapping[str, Observed], patience: Patience
+) -> list[Command]:
+    """Return that a deployment is weighed, if a device has settled since that was done last."""
+    weighed_seconds = deployment.weighed_seconds
+    if weighed_seconds < patience.improving_seconds:
+        return []
+    settled = [o.answering_seconds - patience.settling_seconds for o in devices.values()]
+    is_due = any(0 < seconds <= weighed_seconds for seconds in settled)
+    return [Improve(deployment.slug)] if is_due else []
 
 
 def _relief(
     deployment: Desired, devices: Mapping[str, Observed], patience: Patience
 ) -> list[Command]:
-    """Return the relief of the busiest device, if a stand-in is much less busy."""
-    loads = [devices[d].load for d in deployment.standbys if devices[d].is_answering]
+    """Return the relief of the busiest device, if another one is much less busy.
+
+    What keeps state has no stand-in: then any device that has settled may be able to take it.
+    """
+    settled = [o.device for o in devices.values() if _has_settled(o, patience)]
+    others = deployment.standbys if deployment.has_all_standbys else settled
+    loads = [devices[d].load for d in others if devices[d].is_answering]
     busy = [d for d in deployment.revisions if devices[d].busy_seconds > patience.busy_seconds]
     worst = sorted(busy, key=lambda d: (-devices[d].load, d))[:1]
     calmest = min(loads, default=1.0)
     return [Relieve(deployment.slug, d) for d in worst if calmest < devices[d].load - CALMER_BY]
+
+
+def _has_settled(device: Observed, patience: Patience) -> bool:
+    return device.answering_seconds > patience.settling_seconds
 
 
 def _is_lost(device: Observed | None, patience: Patience) -> bool:

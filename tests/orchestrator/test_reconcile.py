@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.reconcile import (
     Desired,
+    Improve,
     Join,
     Leave,
     Move,
@@ -148,6 +149,41 @@ def test_a_busy_device_is_relieved_by_one_that_is_much_less_busy():
     for load, commands in ((0.8, []), (0.1, [Relieve("one", "urn:d:a")])):
         seen = [busy, Observed("urn:d:b", 0.0, {"one.standby": 1}, load=load)]
         assert reconcile(wanted, seen, Patience(10.0, 20.0, 60.0)) == commands
+
+
+def test_what_keeps_state_is_relieved_by_any_settled_device():
+    """It has no stand-in whose load would be known."""
+    wanted = [Desired("one", "deployed", {"urn:d:a": 1}, has_all_standbys=False)]
+    busy = Observed("urn:d:a", 0.0, {"one": 1}, load=1.0, busy_seconds=70.0)
+    for seconds, commands in ((5.0, []), (30.0, [Relieve("one", "urn:d:a")])):
+        wanted = [replace(wanted[0], considered=frozenset(DEVICES))]
+        seen = [busy, Observed("urn:d:b", 0.0, {}, answering_seconds=seconds)]
+        assert reconcile(wanted, seen, Patience(10.0, 20.0, 60.0)) == commands
+
+
+def test_a_deployment_is_weighed_once_for_a_device_that_has_settled():
+    """Not before it has, not again after that, and not soon after it was placed."""
+    patience = Patience(10.0, 20.0, improving_seconds=300.0)
+
+    def commands(weighed_seconds, answering_seconds):
+        wanted = Desired("one", "deployed", {"urn:d:a": 1}, weighed_seconds=weighed_seconds)
+        seen = [
+            Observed("urn:d:a", 0.0, {"one": 1}, 1e6),
+            Observed("urn:d:b", 0.0, {}, answering_seconds),
+        ]
+        return reconcile([replace(wanted, considered=frozenset(DEVICES))], seen, patience)
+
+    assert commands(400.0, 15.0) == []
+    assert commands(400.0, 25.0) == [Improve("one")]
+    assert commands(400.0, 500.0) == []
+    assert commands(200.0, 25.0) == []
+
+
+def test_one_deployment_is_weighed_at_a_time():
+    """To solve takes time, and nothing is urgent about it."""
+    wanted = [Desired(slug, "deployed", {"urn:d:a": 1}, weighed_seconds=9.0) for slug in SLUGS]
+    seen = [Observed("urn:d:a", 0.0, dict.fromkeys(SLUGS, 1), 5.0)]
+    assert reconcile(wanted, seen, Patience(10.0, improving_seconds=5.0)) == [Improve("one")]
 
 
 def test_what_fails_is_tried_again_ever_more_rarely():

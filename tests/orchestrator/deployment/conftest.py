@@ -37,6 +37,7 @@ class FakeDevice:
     states: dict[str, bytes] = field(default_factory=dict)
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
     puts: int = 0
+    load: float = 0.25
     refuses: str | None = None
 
     @property
@@ -84,7 +85,7 @@ class FakeDevice:
         """Return it as a WSGI application."""
         app = Flask(self.name)
         app.add_url_rule("/.well-known/wot", view_func=self.description)
-        app.add_url_rule("/properties/health", "health", lambda: {"cpuLoad": 0.25})
+        app.add_url_rule("/properties/health", "health", lambda: {"cpuLoad": self.load})
         app.add_url_rule("/deployments/<slug>", "put", self._put, methods=["PUT"])
         app.add_url_rule("/deployments/<slug>", "delete", self._delete, methods=["DELETE"])
         app.add_url_rule("/deployments/<slug>/td", "td", self._td)
