@@ -1,5 +1,6 @@
 """`wasmiot module`: wasm binaries and what is known of them."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from wasmiot_td import terminal
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
     from orchestrator_app.commands.multipart import Part
+    from wasmiot_td.transport import Response
 
 MEBIBYTE = 1024 * 1024
 
@@ -24,7 +26,7 @@ _name_argument = click.argument(
 
 @click.group()
 def module() -> None:
-    """WebAssembly modules: add, list, show, remove."""
+    """WebAssembly modules: add, pull, list, show, remove."""
 
 
 @module.command()
@@ -64,12 +66,7 @@ def add(
             response = orchestrator.send("POST", path, body, body.content_type)
         finally:
             body.close()
-    document, is_new = response.json(), response.status == 201
-    if is_json:
-        return terminal.say_json(document)
-    if not is_new:
-        terminal.say("It is there already.")
-    return _say(document)
+    return _say_added(response, is_json)
 
 
 def _data_part(text: str) -> "Part":
@@ -80,6 +77,27 @@ def _data_part(text: str) -> "Part":
     if not path.is_file():
         raise click.BadParameter(f"there is no file {str(path)!r}", param_hint="--data")
     return Part("data", mount if equals else path.name, path)
+
+
+@module.command()
+@click.argument("reference")
+@remote
+def pull(orchestrator: "Orchestrator", is_json: bool, reference: str) -> None:
+    """Take in a module of the orchestrator's OCI registry.
+
+    REFERENCE is NAME:VERSION, NAME@sha256:…, or either behind oci://HOST/.
+    """
+    body = json.dumps({"reference": reference}).encode()
+    return _say_added(orchestrator.send("POST", "modules", body), is_json)
+
+
+def _say_added(response: "Response", is_json: bool) -> None:
+    document, is_new = response.json(), response.status == 201
+    if is_json:
+        return terminal.say_json(document)
+    if not is_new:
+        terminal.say("It is there already.")
+    return _say(document)
 
 
 @module.command("list")
