@@ -264,14 +264,14 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
 
 def _module_id(store: Store, reference: str) -> str | None:
     """Return the module that is meant by name, version, range of versions, or digest."""
-    name, _, digest = reference.partition("@")
+    name, at, digest = reference.partition("@")
     name, _, version = name.partition(":")
-    if version and store.get(f"{MODULE_PREFIX}{name}:{version}") is not None and not digest:
+    if version and store.get(f"{MODULE_PREFIX}{name}:{version}") is not None and not at:
         return f"{MODULE_PREFIX}{name}:{version}"
     prefix = f"{MODULE_PREFIX}{name}:"
     rows = store.select(query("module"), prefix=Literal(prefix))
     here = {str(r["module"]): str(r.get("digest", "")) for r in rows}
-    versions = [id.removeprefix(prefix) for id, d in here.items() if digest in ("", d)]
+    versions = [id.removeprefix(prefix) for id, d in here.items() if not at or d == digest]
     found = newest(versions, version)
     return None if found is None else prefix + found
 
