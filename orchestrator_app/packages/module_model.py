@@ -70,6 +70,13 @@ def draft(package: ModulePackage, name: str) -> dict[str, Any]:
     return {"title": title, "actions": actions}
 
 
+def with_functions(description: dict[str, Any], package: ModulePackage) -> dict[str, Any]:
+    """Return a description with the drafted functions, if it tells of none itself."""
+    if "actions" in description or "properties" in description:
+        return description
+    return {**description, "actions": draft(package, "")["actions"]}
+
+
 def is_entrypoint(function: str) -> bool:
     """Return whether an export is meant to be called from outside; not so start-up and memory."""
     return not function.startswith("_") and function not in _ALLOCATORS

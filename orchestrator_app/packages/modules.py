@@ -154,7 +154,8 @@ class Modules:
         if upload.description is None:
             description = module_model.draft(package, upload.name)
         else:
-            description, found = _parse(upload.description)
+            given, found = _parse(upload.description)
+            description = module_model.with_functions(given, package)
             findings += [*found, *module_model.check(description, package)]
         try:
             document = module_model.complete(description, package, self._packages_url)

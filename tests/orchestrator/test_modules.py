@@ -233,6 +233,21 @@ def test_packages_are_cached_and_cut(client, wasm, upload):
     assert client.get("/packages/..%2Fid").status_code == 404
 
 
+def test_a_description_without_functions_gets_those_of_the_binary(client, wasm):
+    """What is not given is drafted; one that says there are none is believed."""
+    text = '(module (func (export "one") (result i32) i32.const 1))'
+
+    def functions(title, **members):
+        model = json.dumps({"title": title, **members})
+        parts = {"binary": (io.BytesIO(wasm(text)), "m.wasm", "application/wasm")}
+        answer = client.post("/modules", data=parts | {"description": model})
+        assert answer.status_code == 201, answer.get_json()
+        return list(answer.get_json().get("actions", {}))
+
+    assert functions("told", description="It knows one number.") == ["one"]
+    assert functions("silent", actions={}) == []
+
+
 def section(name, body):
     """Return a custom section."""
     content = bytes([len(name)]) + name + body
