@@ -31,7 +31,7 @@ docs: $(VENV)/dev.stamp
 	@echo "build/site/index.html"
 
 test: lint $(VENV)/web.stamp $(VENV)/interop.stamp
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

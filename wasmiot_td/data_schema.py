@@ -328,6 +328,7 @@ def _members(output: Schema, wanted: Schema, pointer: str, depth: int) -> Iterat
 
 
 def _items(output: Schema, wanted: Schema, pointer: str, depth: int) -> Iterator[Finding]:
+    """Compare items; beyond those that a list gives an output has none, as with members."""
     most = number(output, "maxItems")
     if "items" not in wanted or most == 0:
         return

@@ -335,6 +335,8 @@ def closed(schema: Any) -> Any:
     for key in ("items", "oneOf"):
         if key in schema:
             result[key] = closed(schema[key])
+    if isinstance(schema.get("items"), list):
+        result["maxItems"] = min(len(schema["items"]), schema.get("maxItems", len(schema["items"])))
     if schema.get("type") == "object":
         result["additionalProperties"] = False
         result["properties"] = {k: closed(v) for k, v in schema.get("properties", {}).items()}
