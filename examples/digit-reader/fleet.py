@@ -4,6 +4,7 @@ Each server has a data directory of its own; `wasmiot_td.processes` does the res
 """
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -49,9 +50,12 @@ class Fleet:
         """The folder that holds the data directory and the log of each server."""
         return Path(self._folder.name)
 
-    def start_orchestrator(self, name: str = "orchestrator", port: int = 0) -> Server:
+    def start_orchestrator(
+        self, name: str = "orchestrator", port: int = 0, options: Sequence[str] = ()
+    ) -> Server:
         """Start an orchestrator; one of the same name finds the data of its predecessor."""
-        return self._start("orchestrator_app", name, port, self._orchestrator_options())
+        every = [*self._orchestrator_options(), *options]
+        return self._start("orchestrator_app", name, port, every)
 
     def start_supervisor(
         self, name: str, *options: str, memory_bytes: int, camera: Path | None = None

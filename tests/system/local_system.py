@@ -1,5 +1,6 @@
 """A digit reader as real processes, for the tests of this folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,9 +61,9 @@ def upload_module(
     return orchestrator.upload_module(binary, description, data_files)
 
 
-def start_system(fleet: Fleet) -> System:
+def start_system(fleet: Fleet, options: Sequence[str] = ()) -> System:
     """Start an orchestrator alone."""
-    server = fleet.start_orchestrator()
+    server = fleet.start_orchestrator(options=options)
     server.wait_until_listening()
     return System(fleet, server, OrchestratorClient(server.url))
 

@@ -39,7 +39,9 @@ def upload_chain(orchestrator: OrchestratorClient, delay_ms: int) -> None:
     upload(orchestrator, "sink", text, {"next": {"input": NUMBER, "output": NUMBER}})
 
 
-def upload(orchestrator: OrchestratorClient, name: str, text: str, actions: Any) -> None:
+def upload(
+    orchestrator: OrchestratorClient, name: str, text: str, actions: Any, **members: Any
+) -> None:
     """Upload a module of some functions."""
     model = {
         "@context": CONTEXT,
@@ -47,6 +49,7 @@ def upload(orchestrator: OrchestratorClient, name: str, text: str, actions: Any)
         "title": name,
         "version": {"model": "1.0.0"},
         "actions": {n: {"wasmiot:entrypoint": n, **action} for n, action in actions.items()},
+        **members,
     }
     files = {
         "binary": (f"{name}.wasm", bytes(wasmtime.wat2wasm(text)), "application/wasm"),
