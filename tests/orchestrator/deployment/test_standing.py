@@ -15,12 +15,12 @@ MANIFEST = {
 }
 
 
-def add_sensor(yard, name, value):
+def add_sensor(yard, name, value, memory_bytes=1_000_000):
     """Put up a device that reads and doubles."""
     return yard.add(
         name,
         "dht.getTemperature",
-        memory_bytes=1_000_000,
+        memory_bytes=memory_bytes,
         read=lambda _: value,
         double=lambda x: 2 * x,
     )
@@ -103,3 +103,35 @@ def test_undeploying_ends_all(standing):
     assert standing.client.delete("/deployments/thermo").status_code == 204
     assert all(d.installed == {} for d in standing.devices.values())
     assert standing.client.get("/deployments").get_json() == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {
+            "quantities": [
+                {"property": "wasmiot:memoryBytes", "atLeast": 2, "unit": "unit:MegaBYTE"}
+            ]
+        },
+        {
+            "shape": "[] a sh:NodeShape ; sh:property "
+            "[ sh:path wasmiot:memoryBytes ; sh:minInclusive 2000000 ] ."
+        },
+        {"pattern": "?device wasmiot:memoryBytes ?bytes FILTER (?bytes >= 2000000)"},
+    ],
+    ids=["quantities", "shape", "pattern"],
+)
+def test_what_it_asks_for_may_be_a_question_to_the_graph(yard, asked):
+    """Of two sensors the larger has it, and one like it that comes later."""
+    yard.client.delete("/things/urn:ex:sensor")
+    add_sensor(yard, "meagre", 4)
+    add_sensor(yard, "ample", 5, memory_bytes=4_000_000)
+    manifest = {**MANIFEST, "forEach": {**MANIFEST["forEach"], **asked}}
+    submitted = yard.client.post("/manifests", json=manifest)
+    assert submitted.status_code == 201, submitted.text
+    deployed = yard.client.post("/manifests/thermo/deploy")
+    assert deployed.status_code == 201, deployed.text
+    assert yard.execute()["output"] == {"urn:ex:ample": 10}
+    add_sensor(yard, "later", 6, memory_bytes=4_000_000)
+    assert watch_of(yard).round() == [Join("thermo", "urn:ex:later")]
+    assert yard.execute()["output"] == {"urn:ex:ample": 10, "urn:ex:later": 12}
