@@ -5,12 +5,14 @@ the services hold the rules; `store.py`, `packages/` and the Things themselves k
 What runs beside the requests is entered by `lifespan`.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from flask import Flask
 
 from orchestrator_app.access import put_door
+from orchestrator_app.backups import remove_snapshots
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import announce_directory, introduce_things
 from orchestrator_app.directory.purge import purge_expired
@@ -18,6 +20,7 @@ from orchestrator_app.measures import measures_of
 from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
+    backup,
     deployments,
     events,
     manifests,
@@ -46,6 +49,7 @@ from wasmiot_td.observed_requests import ObservedRequests
 from wasmiot_td.slow_bodies import SlowBodies
 
 BLUEPRINTS = (
+    backup.blueprint,
     deployments.blueprint,
     events.blueprint,
     manifests.blueprint,
@@ -80,6 +84,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["wasmiot"] = build_services(settings, transport)
+    remove_snapshots(settings.data_dir)
     app.extensions["measures"] = measures = measures_of(app.extensions["wasmiot"])
     register_problem_answers(app)
     for blueprint in BLUEPRINTS:
@@ -107,15 +112,16 @@ def create_app_or_exit(settings: Settings) -> Flask:
 def lifespan(app: Flask) -> Iterator[None]:
     """Run what runs beside the requests, in the process that serves them."""
     parts: Services = app.extensions["wasmiot"]
+    hint = threading.Event()
     with ExitStack() as stack:
         stack.callback(parts.close)
         stack.enter_context(purge_expired(parts.directory))
         if parts.settings.monitor_interval_seconds > 0:
-            stack.enter_context(watch_devices(parts))
+            stack.enter_context(watch_devices(parts, hint))
         if parts.settings.announce:
             stack.enter_context(_announcement(parts))
         if parts.settings.discover:
-            stack.enter_context(_introduction(parts))
+            stack.enter_context(_introduction(parts, hint.set))
         yield
 
 
@@ -125,6 +131,7 @@ def _announcement(parts: Services) -> AbstractContextManager[None]:
     return announce_directory(thing_id, settings.base_url, settings.discover_interface)
 
 
-def _introduction(parts: Services) -> AbstractContextManager[None]:
+def _introduction(parts: Services, on_goodbye: Callable[[], None]) -> AbstractContextManager[None]:
     settings = parts.settings
-    return introduce_things(parts, settings.discover_interface, settings.refresh_interval_seconds)
+    interval_seconds = settings.refresh_interval_seconds
+    return introduce_things(parts, settings.discover_interface, interval_seconds, on_goodbye)

@@ -8,16 +8,26 @@ from contextlib import contextmanager
 _log = logging.getLogger(__name__)
 
 
+HINT_SECONDS = 0.1
+"""How long further hints are waited for, so that a hundred of them make one round."""
+
+
 @contextmanager
-def in_rounds(name: str, interval_seconds: float, step: Callable[[], object]) -> Iterator[None]:
+def in_rounds(
+    name: str,
+    interval_seconds: float,
+    step: Callable[[], object],
+    hint: threading.Event | None = None,
+) -> Iterator[None]:
     """Take a step at once, and then after each interval; never two at a time.
 
     Args:
         name: of the thread, and in the log where a step fails; the next round may go better.
         interval_seconds: the pause between the end of a step and the beginning of the next.
         step: what is done.
+        hint: set by whoever wants the next step at once.
     """
-    is_over = threading.Event()
+    is_over, hint = threading.Event(), hint or threading.Event()
 
     def go_round() -> None:
         while not is_over.is_set():
@@ -25,7 +35,9 @@ def in_rounds(name: str, interval_seconds: float, step: Callable[[], object]) ->
                 step()
             except Exception:  # noqa: BLE001 - the next round may go better
                 _log.exception("round_failed name=%s", name)
-            is_over.wait(interval_seconds)
+            if hint.wait(interval_seconds):
+                is_over.wait(min(HINT_SECONDS, interval_seconds))
+                hint.clear()
 
     thread = threading.Thread(target=go_round, name=name, daemon=True)
     thread.start()
@@ -33,4 +45,5 @@ def in_rounds(name: str, interval_seconds: float, step: Callable[[], object]) ->
         yield
     finally:
         is_over.set()
+        hint.set()
         thread.join()

@@ -34,6 +34,11 @@ class DirectoryChange:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
 
+    @property
+    def has_gone(self) -> bool:
+        """Whether the Thing is there no longer."""
+        return self.kind == "thing_deleted"
+
     def data(self, is_diff: bool) -> dict[str, Any]:
         """Return what a listener is told: the id, and on demand what changed."""
         if not is_diff or self.after is None:

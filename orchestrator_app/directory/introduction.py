@@ -52,7 +52,10 @@ class Sighting:
 
 @contextmanager
 def introduce_things(
-    parts: Introducing, interface: str = "", refresh_seconds: float = REFRESH_SECONDS
+    parts: Introducing,
+    interface: str = "",
+    refresh_seconds: float = REFRESH_SECONDS,
+    on_goodbye: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Browse for Things as long as the context is entered.
 
@@ -60,12 +63,13 @@ def introduce_things(
         parts: where Things are registered and how they are reached.
         interface: the address of the interface to browse on; all where empty.
         refresh_seconds: how often a Thing is asked whether its description has changed.
+        on_goodbye: called at each goodbye, also of a Thing that is registered otherwise.
     """
     zeroconf = _open(interface)
     if zeroconf is None:
         yield
         return
-    introduction = Introduction(IntroducedThings(parts, refresh_seconds), zeroconf)
+    introduction = Introduction(IntroducedThings(parts, refresh_seconds), zeroconf, on_goodbye)
     thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
     thread.start()
     browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=introduction)
@@ -158,8 +162,14 @@ def _open(interface: str) -> Zeroconf | None:
 class Introduction(ServiceListener):
     """Takes note of what the browser sees, and registers it in a thread of its own."""
 
-    def __init__(self, things: IntroducedThings, zeroconf: Zeroconf) -> None:
+    def __init__(
+        self,
+        things: IntroducedThings,
+        zeroconf: Zeroconf,
+        on_goodbye: Callable[[], None] = lambda: None,
+    ) -> None:
         self._things = things
+        self._on_goodbye = on_goodbye
         self._zeroconf = zeroconf
         self._sightings: queue.Queue[Sighting | None] = queue.Queue()
         self._is_over = threading.Event()
@@ -176,6 +186,7 @@ class Introduction(ServiceListener):
     def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a goodbye."""
         self._sightings.put(Sighting(name, has_gone=True))
+        self._on_goodbye()
 
     def stop(self) -> None:
         """Have `run` return."""

@@ -1,6 +1,7 @@
 """The loop: look, compare, mend; one round after the other, never two at once."""
 
 import logging
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -195,8 +196,14 @@ def _triggers(trigger: Mapping[str, Any] | None) -> dict[str, int]:
     return {} if trigger is None else {trigger["wasmiot:device"]: trigger["wasmiot:revision"]}
 
 
-def watch_devices(parts: Services) -> AbstractContextManager[None]:
-    """Go round in a thread of its own as long as the context is entered."""
+def watch_devices(parts: Services, hint: threading.Event) -> AbstractContextManager[None]:
+    """Go round in a thread of its own as long as the context is entered.
+
+    Args:
+        parts: the services.
+        hint: set where a device may have gone: the next round begins at once.
+    """
+    parts.directory.on_change(lambda change: hint.set() if change.has_gone else None)
     interval_seconds = parts.settings.monitor_interval_seconds
     improving = Improving(parts.settings.improve_interval_seconds, parts.settings.improve_margin)
     watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds, improving)
@@ -205,4 +212,4 @@ def watch_devices(parts: Services) -> AbstractContextManager[None]:
         watch.round()
         parts.executions.look_for_triggered()
 
-    return in_rounds("watch", interval_seconds, look)
+    return in_rounds("watch", interval_seconds, look, hint)

@@ -83,13 +83,15 @@ def test_an_announced_thing_is_registered_and_dropped_at_its_goodbye(lamp_device
     parts = Parts(Directory(store), WsgiTransport(lamp_device))
     announcer = Zeroconf(interfaces=[LOOPBACK])
     try:
-        with introduce_things(parts, LOOPBACK):
+        said = threading.Event()
+        with introduce_things(parts, LOOPBACK, on_goodbye=said.set):
             announcer.register_service(service(f"lamp-{time.monotonic_ns()}"))
             wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
             registration = parts.directory.get("urn:ex:lamp").registration
             assert registration["wasmiot:introducedBy"] == "dns-sd"
             announcer.unregister_all_services()
             wait_until(lambda: parts.directory.get("urn:ex:lamp") is None)
+            assert said.is_set()
     finally:
         announcer.close()
         store.close()

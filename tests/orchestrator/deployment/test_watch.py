@@ -1,10 +1,12 @@
 """Looked at, compared, mended: one round at a time."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from orchestrator_app.monitoring.loop import Watch
+from orchestrator_app.monitoring.loop import Watch, watch_devices
 from orchestrator_app.monitoring.reconcile import Move, Remove, Restore, Settle
 
 PATIENCE = """PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
@@ -74,6 +76,22 @@ def test_a_device_that_returns_gives_up_what_it_no_longer_holds(deployed):
     assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
     assert large.installed == {}
     assert watch_of(deployed).round() == []
+
+
+def test_a_goodbye_is_looked_into_at_once(deployed, monkeypatch):
+    """The next round is an hour away, and does not wait for that."""
+    deployed.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
+    settings = replace(deployed.parts.settings, monitor_interval_seconds=3600.0)
+    parts, moved = replace(deployed.parts, settings=settings), threading.Event()
+    parts.deployments.records.on_event(lambda _, kind, __: kind == "moved" and moved.set())
+    hint, rounds = threading.Event(), threading.Semaphore(0)
+    monkeypatch.setattr(parts.executions, "look_for_triggered", rounds.release)
+    with watch_devices(parts, hint):
+        assert rounds.acquire(timeout=30)
+        hint.set()
+        assert rounds.acquire(timeout=30)
+        parts.directory.delete("urn:ex:large")
+        assert moved.wait(30)
 
 
 def test_what_others_deployed_is_left_alone(deployed):
