@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data-dir", type=Path, default=Path("supervisor-data"), help="(%(default)s)")
     add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--zone", default="", help="where the device stands")
+    add("--risk-limit", type=int, help="the riskiest data that may be here; unsaid by default")
     add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
     add("--camera", default="", help="a directory of image files, or opencv:N")
     add("--dht", default="", help="iio, iio:N or a JSON file with `temperature` and `humidity`")

@@ -21,7 +21,7 @@ def device_thing(
     """Return the TD of the device.
 
     Args:
-        settings: name, id, memory and zone.
+        settings: name, id, memory, zone and limit of risk.
         provides: the interfaces that modules may import here.
         installations: what is deployed, linked as items.
         base: the address of the device, with a slash at the end.
@@ -44,6 +44,8 @@ def device_thing(
     }
     if settings.zone:
         thing["wasmiot:zone"] = settings.zone
+    if settings.risk_limit is not None:
+        thing["wasmiot:riskLimit"] = settings.risk_limit
     links = [
         {"rel": "item", "href": f"deployments/{i.slug}/td", "type": TD_MEDIA_TYPE}
         for i in installations

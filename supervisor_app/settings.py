@@ -20,6 +20,7 @@ class Settings:
         public_url: the base URL that others reach this device by; from host and port when empty.
         log_format: `text`, or `json` for one object a line.
         zone: where the device stands, if that matters for placement.
+        risk_limit: the riskiest data that may be here, for the policies of an orchestrator.
         memory_bytes: what the linear memory of one call may use, and what is advertised.
         camera: a directory of image files, `opencv:N`, or empty for no camera.
         dht: `iio` for a sensor that the kernel drives, `iio:N` for one of several, a JSON file
@@ -66,6 +67,7 @@ class Settings:
     public_url: str = ""
     log_format: str = "text"
     zone: str = ""
+    risk_limit: int | None = None
     memory_bytes: int = 64 * MEBIBYTE
     camera: str = ""
     dht: str = ""

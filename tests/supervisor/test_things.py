@@ -29,6 +29,16 @@ def test_device_thing(make_device, check_td, tmp_path):
     assert device.client.head("/.well-known/wot").status_code == 200
 
 
+def test_what_a_device_may_see_is_said_if_it_is_known(make_device, check_td):
+    """A limit of 0 is a limit; none is said where none is given."""
+    device = make_device(risk_limit=0)
+    described = device.client.get("/.well-known/wot").json
+    check_td(described)
+    assert described["wasmiot:riskLimit"] == 0
+    unsaid = make_device().client.get("/.well-known/wot").json
+    assert "wasmiot:riskLimit" not in unsaid
+
+
 def test_installation_thing(device, check_td):
     """A completed TD is valid and canonical, its forms say how each affordance is used."""
     assert device.put("a", WAT, **MEMBERS).status_code == 201
