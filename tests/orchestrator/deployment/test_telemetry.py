@@ -7,7 +7,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from supervisor_app.app import create_app as create_supervisor
+from supervisor_app.settings import Settings as SupervisorSettings
 from wasmiot_td.call_context import new_traceparent
+from wasmiot_td.consumed_thing import ConsumedThing
 from wasmiot_td.telemetry import NoSpans, open_spans
 
 pytest.importorskip("opentelemetry.sdk")
@@ -80,6 +83,31 @@ def test_a_failed_execution_is_a_failed_span(yard, collector):
     yard.parts.deployments.spans.close()
     (span,) = (s for _, s in collector if s.name == "execute thermo")
     assert "integer divide by zero" in span.status.message
+
+
+def test_a_step_is_a_span_of_the_same_trace(yard, collector, tmp_path):
+    """A real supervisor tells of the step that it ran, below the span of the execution."""
+    yard.parts.close()
+    yard.start()
+    settings = SupervisorSettings(
+        tmp_path / "device", device_id="urn:ex:real", public_url="http://real/"
+    )
+    real = create_supervisor(settings, yard.transport)
+    supervisor = real.extensions["supervisor"]
+    yard.wires |= {"http://real/": real.wsgi_app, "http://orchestrator/": yard.app.wsgi_app}
+    description = ConsumedThing.fetch("http://real/.well-known/wot", yard.transport).td
+    assert yard.client.put("/things/urn:ex:real", json=description).status_code == 201
+    yard.submit("double", device="urn:ex:real")
+    assert yard.client.post("/manifests/thermo/deploy").status_code == 201
+    trace = new_traceparent()
+    status = yard.execute(headers={"traceparent": trace}, json=4)
+    assert status["status"] == "completed", status
+    yard.parts.deployments.spans.close()
+    supervisor.close()
+    spans = {span.name: (service, span) for service, span in collector}
+    service, step = spans["step double"]
+    assert (service, step.trace_id.hex()) == ("wasmiot-supervisor", trace[3:35])
+    assert step.parent_span_id == spans["execute thermo"][1].span_id
 
 
 def test_without_a_collector_nothing_is_loaded():
