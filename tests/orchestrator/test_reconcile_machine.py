@@ -7,19 +7,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator_app.monitoring.reconcile import (
+    Clear,
     Desired,
+    Improve,
+    Join,
+    Leave,
     Move,
     Observed,
     Patience,
     Prepare,
     Remove,
     Restore,
+    Resume,
     Settle,
     reconcile,
 )
 
 DEVICES = tuple(f"urn:d:{name}" for name in "abcd")
-PATIENCE = Patience(3.0, 2.0)
+PATIENCE = Patience(3.0, 2.0, improving_seconds=4.0)
 NAME, STANDBY = "one", "one.standby"
 
 
@@ -40,6 +45,7 @@ class Fleet(RuleBasedStateMachine):
         self.wanted = Desired(NAME, "deploying", {DEVICES[0]: 1}, has_all_standbys=False)
         self.revision = 1
         self.told_silent = False
+        self.n_weighed = 0
 
     @rule(device=st.sampled_from(DEVICES))
     def cut_off(self, device):
@@ -78,6 +84,12 @@ class Fleet(RuleBasedStateMachine):
             self.place(frozenset() if self.wanted is None else self.wanted.leftovers)
 
     @rule()
+    def crash_in_a_change(self):
+        """The orchestrator dies when the wish is written and some device has its new share."""
+        if self.wanted is not None and self.wanted.state != "undeploying":
+            self.wanted = replace(self.wanted, state="deploying", has_wish=True)
+
+    @rule()
     def round(self):
         """Time passes, and what is to be done is done."""
         self.pass_time()
@@ -86,6 +98,8 @@ class Fleet(RuleBasedStateMachine):
 
     def pass_time(self):
         """Let one second go by."""
+        if self.wanted is not None:
+            self.wanted = replace(self.wanted, weighed_seconds=self.wanted.weighed_seconds + 1.0)
         for device in DEVICES:
             if self.silent[device]:
                 self.silent[device] += 1.0
@@ -119,7 +133,13 @@ class Fleet(RuleBasedStateMachine):
                         self.wanted = None
             case Settle(_, state):
                 self.wanted = replace(self.wanted, state=state)
-            case Move() | Prepare():
+            case Clear():
+                self.wanted = replace(self.wanted, has_retired=False)
+            case Improve():
+                self.n_weighed += 1
+                self.wanted = replace(self.wanted, weighed_seconds=0.0)
+                self.place(self.wanted.leftovers, is_free=True)
+            case Move() | Prepare() | Resume():
                 self.place(self.wanted.leftovers, keeps=isinstance(command, Prepare))
 
     def tell(self, device):
@@ -131,14 +151,22 @@ class Fleet(RuleBasedStateMachine):
             name: revision for name, revision in shares.items() if revision and not is_over
         }
 
-    def place(self, leftovers, *, keeps=False):
-        """Find a device and a stand-in among those that answer; without one nothing changes."""
+    def place(self, leftovers, *, keeps=False, is_free=False):
+        """Find a device and a stand-in among those that answer; without one nothing changes.
+
+        Args:
+            leftovers: the devices that still have to be told.
+            keeps: whether the step must stay.
+            is_free: whether it goes to the best device, which is the first of the alphabet.
+        """
         able = [d for d in sorted(self.known) if not self.silent[d]]
         present = [d for d in (self.wanted.revisions if self.wanted else {}) if d in able]
         if not able or (keeps and not present):
             return
+        chosen = able[0] if is_free else (present or able)[0]
+        if is_free and chosen in present:
+            return
         self.revision += 1
-        chosen = (present or able)[0]
         reserve = next((d for d in able if d != chosen), None)
         old = {*self.wanted.revisions, *self.wanted.standbys} if self.wanted else set()
         self.wanted = Desired(
@@ -149,6 +177,8 @@ class Fleet(RuleBasedStateMachine):
             {reserve: self.revision} if reserve else {},
             frozenset(able),
             reserve is not None,
+            has_retired=True,
+            weighed_seconds=self.wanted.weighed_seconds if keeps else 0.0,
         )
         for device in (chosen, reserve):
             if device:
@@ -164,13 +194,80 @@ class Fleet(RuleBasedStateMachine):
         self.come_back(DEVICES[3])
         for _ in range(12):
             self.round()
+        self.n_weighed = 0
+        for _ in range(12):
+            self.round()
         assert self.commands() == []
+        assert self.n_weighed <= 1
         if self.wanted is None:
             return
+        assert not (self.wanted.has_wish or self.wanted.has_retired) or self.is_degraded()
         for device, revision in self.wanted.revisions.items():
             answers = not self.silent[device] and device in self.known
             assert not answers or self.shares[device].get(NAME) == revision
 
+    def is_degraded(self):
+        """Whether a device that is wanted does not answer: what is retired is kept so long."""
+        return any(self.silent[d] or d not in self.known for d in self.wanted.revisions)
 
-Fleet.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-TestFleet = Fleet.TestCase
+
+class StandingFleet(RuleBasedStateMachine):
+    """Four devices, and a manifest that stands on each one that matches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.silent = dict.fromkeys(DEVICES, False)
+        none = frozenset()
+        self.wanted = Desired(NAME, "deployed", {}, matching=none, members=none, current=none)
+        self.joined_silent = False
+
+    @rule(device=st.sampled_from(DEVICES))
+    def begin_or_cease_to_match(self, device):
+        """A device comes, goes for good, or changes what it has."""
+        self.wanted = replace(self.wanted, matching=self.wanted.matching ^ {device})
+
+    @rule(device=st.sampled_from(DEVICES))
+    def cut_off_or_come_back(self, device):
+        """A device falls silent or answers again."""
+        self.silent[device] = not self.silent[device]
+
+    @rule()
+    def change_the_manifest(self):
+        """What stands is no longer what is wanted."""
+        self.wanted = replace(self.wanted, current=frozenset())
+
+    @rule()
+    def round(self):
+        """What is to be done is done."""
+        for command in self.commands():
+            members, current = self.wanted.members, self.wanted.current
+            match command:
+                case Join(_, device):
+                    self.joined_silent |= self.silent[device]
+                    members, current = members | {device}, current | {device}
+                case Leave(_, device):
+                    members, current = members - {device}, current - {device}
+            self.wanted = replace(self.wanted, members=members, current=current)
+
+    def commands(self):
+        """Return what reconciliation asks for now."""
+        seen = [Observed(d, 9.0 * silent, {}) for d, silent in self.silent.items()]
+        return reconcile([self.wanted], seen, PATIENCE)
+
+    @invariant()
+    def nobody_joins_in_silence(self):
+        """A device that does not answer is not told to take a deployment."""
+        assert not self.joined_silent
+
+    def teardown(self):
+        """After one round it stands where it matches and answers, and there is no more to do."""
+        self.round()
+        assert self.commands() == []
+        answering = {d for d, silent in self.silent.items() if not silent}
+        assert self.wanted.members <= self.wanted.matching
+        assert self.wanted.matching & answering <= self.wanted.current
+
+
+for machine in (Fleet, StandingFleet):
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestFleet, TestStandingFleet = Fleet.TestCase, StandingFleet.TestCase
