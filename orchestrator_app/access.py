@@ -52,6 +52,7 @@ POST /ui/deployments/<slug>/rollback, POST /ui/deployments/<slug>/undeploy,
 POST /ui/thing/invoke, POST /ui/thing/read, GET /ui/thing/status, POST /ui/thing/write
 """
 ADMINISTER = """
+POST /backup,
 PUT /policies/<name>, DELETE /policies/<name>, PUT /ontologies/<name>, DELETE /ontologies/<name>
 """
 _BY_ROLE = {

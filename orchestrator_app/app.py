@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from flask import Flask
 
 from orchestrator_app.access import put_door
+from orchestrator_app.backups import remove_snapshots
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import announce_directory, introduce_things
 from orchestrator_app.directory.purge import purge_expired
@@ -19,6 +20,7 @@ from orchestrator_app.measures import measures_of
 from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
+    backup,
     deployments,
     events,
     manifests,
@@ -47,6 +49,7 @@ from wasmiot_td.observed_requests import ObservedRequests
 from wasmiot_td.slow_bodies import SlowBodies
 
 BLUEPRINTS = (
+    backup.blueprint,
     deployments.blueprint,
     events.blueprint,
     manifests.blueprint,
@@ -81,6 +84,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["wasmiot"] = build_services(settings, transport)
+    remove_snapshots(settings.data_dir)
     app.extensions["measures"] = measures = measures_of(app.extensions["wasmiot"])
     register_problem_answers(app)
     for blueprint in BLUEPRINTS:

@@ -40,6 +40,10 @@ DESCRIBED: Mapping[str, Described] = {
     "operations.live": Described({JSON: "Object"}),
     "operations.ready": Described({JSON: "Object"}),
     "operations.metrics": Described({"text/plain": "Text"}),
+    "backup.backup": Described(
+        {"application/x-tar": "Bytes"},
+        arguments=(Argument("with-secrets", "`true` adds tokens and keys"),),
+    ),
     "open_api.read": Described({JSON: "Object"}),
     # the directory
     "things.list_things": Described(

@@ -4,13 +4,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from wasmiot_td.command_line import NOT_FOUND, UNREACHABLE, CommandFailed
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable
-from wasmiot_td.transport import Body, HttpTransport, Response, Transport
+from wasmiot_td.transport import Answer, Body, HttpTransport, Response, Transport
 
 if TYPE_CHECKING:
     from wasmiot_td.consumed_thing import ConsumedThing
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PAGE_LENGTH = 500
 SECONDS = 300.0
 """How long an answer may take: devices fetch and compile before a deployment is answered."""
+
+DOWNLOAD_SECONDS = 24 * 3600.0
+"""How long an answer may come, as long as some of it does."""
 
 JSON = "application/json"
 
@@ -39,7 +43,9 @@ class Orchestrator:
         if not urlsplit(with_scheme).hostname:
             raise ValueError("it names no host")
         self.url = with_scheme.rstrip("/") + "/"
-        self.transport = _authorized(transport or HttpTransport(SECONDS), self.url, token)
+        self.transport = _authorized(
+            transport or HttpTransport(SECONDS, DOWNLOAD_SECONDS), self.url, token
+        )
 
     def send(
         self,
@@ -60,6 +66,22 @@ class Orchestrator:
         try:
             url = urljoin(self.url, path)
             return self.transport.request(method, url, body=body, headers=headers).checked()
+        except ThingUnreachable as error:
+            raise self._silent(error) from error
+
+    @contextmanager
+    def opened(self, method: str, path: str) -> Iterator[Answer]:
+        """Send a request to a path, and yield the answer with its body unread, if a success.
+
+        Raises:
+            CommandFailed, ThingProblem: as for `send`.
+        """
+        try:
+            with self.transport.open(method, urljoin(self.url, path)) as answer:
+                if not 200 <= answer.status < 300:
+                    body = b"".join(answer.chunks)
+                    Response(answer.url, answer.status, answer.headers, body).checked()
+                yield answer
         except ThingUnreachable as error:
             raise self._silent(error) from error
 

@@ -4,7 +4,7 @@ import bisect
 import hashlib
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.changes import ChangeLog
-from orchestrator_app.store.documents import DocumentFile, GraphText, Row
+from orchestrator_app.store.documents import FILE_NAME, DocumentFile, GraphText, Row
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreUnavailableError,
@@ -50,7 +50,8 @@ class OxigraphStore:
             StoreUnavailableError: another process holds the directory, or it cannot be read.
         """
         self._on_disk = directory is not None
-        self._write_lock = threading.Lock()
+        self._write_lock, self._copy_lock = threading.Lock(), threading.Lock()
+        self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
         self._version = self._graph_version = 0
         self._changes = ChangeLog()
         self._unflushed_quads = self._unflushed_graphs = 0
@@ -169,11 +170,26 @@ class OxigraphStore:
         """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
         store = self._settled()
         if self._on_disk:
-            store.backup(str(directory))
+            with self._engine_lock:
+                store.backup(str(directory))
         else:
             copy = ox.Store(str(directory))
             copy.bulk_extend(iter(store))
             copy.flush()
+
+    def copy(self, directory: Path, then: Callable[[], None]) -> None:
+        """Write a copy of all that is kept as a new directory, while others read and write.
+
+        The journal stays as it is meanwhile: the documents are copied with all that came after
+        the graph, so that a store that is opened there has both.
+
+        Args:
+            directory: where to.
+            then: called in the moment of which the copy is; nothing is written until it returns.
+        """
+        with self._copy_lock:
+            self.checkpoint(directory)
+            self._documents.copy(directory / FILE_NAME, then)
 
     def close(self) -> None:
         """See `Store.close`."""
@@ -185,7 +201,8 @@ class OxigraphStore:
                 self._flush()
             finally:
                 self._writer.end()
-                self._documents.close()
+                with self._copy_lock:
+                    self._documents.close()
                 self._store = None
 
     def _require_open(self) -> ox.Store:
@@ -254,7 +271,8 @@ class OxigraphStore:
 
     def _write(self, changes: Sequence[GraphChange]) -> None:
         """Write graphs; what they hold is in the journal, so nothing here can be lost."""
-        quads = MergedGraphs(self._require_open()).write(changes)
+        with self._engine_lock:
+            quads = MergedGraphs(self._require_open()).write(changes)
         self._changes.note(changes[-1].version, {term_text(quad.subject) for quad in quads})
         self._unflushed_quads += len(quads)
         self._unflushed_graphs += len(changes)
@@ -268,7 +286,11 @@ class OxigraphStore:
         """Keep the memory small that new quads take, and forget what is safe on disk now."""
         if self._on_disk:
             self._require_open().flush()
-        self._documents.forget_journal(number)
+        if self._copy_lock.acquire(blocking=False):  # a copy needs the journal: the next forgets it
+            try:
+                self._documents.forget_journal(number)
+            finally:
+                self._copy_lock.release()
         self._unflushed_quads = self._unflushed_graphs = 0
 
     def _query(self, query: str, bindings: Mapping[str, Identifier]) -> Any:

@@ -1,0 +1,87 @@
+"""`wasmiot backup` and `restore`: all that an orchestrator keeps, as one file."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import click
+
+from orchestrator_app.commands.options import json_option, remote
+from wasmiot_td import terminal
+
+if TYPE_CHECKING:
+    from orchestrator_app.commands.client import Orchestrator
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--with-secrets", is_flag=True, help="Tokens and keys too; keep the file safe then.")
+@remote
+def backup(orchestrator: "Orchestrator", is_json: bool, file: Path, with_secrets: bool) -> None:
+    """Write all that an orchestrator keeps into FILE, while it goes on.
+
+    Documents, graph, modules and its id, as tar. FILE is replaced when the copy is complete and
+    was found whole. Executions and their results are not in it.
+    """
+    from orchestrator_app.backup_archive import verified
+
+    descriptor, name = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}-")
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as target:
+            _download(orchestrator, target, with_secrets=with_secrets)
+        with terminal.progress("checking", part.stat().st_size, unit="bytes") as advance:
+            contents = verified(part, advance)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+    _say({"backup": str(file), **contents.told()}, is_json)
+
+
+def _download(orchestrator: "Orchestrator", target: Any, *, with_secrets: bool) -> None:
+    url = urljoin(orchestrator.url, "backup" + ("?with-secrets=true" if with_secrets else ""))
+    with orchestrator.opened("POST", url) as answer:
+        total = int(answer.headers.get("content-length", 0)) or None
+        with terminal.progress("backing up", total, unit="bytes") as advance:
+            for chunk in answer.chunks:
+                target.write(chunk)
+                advance(len(chunk))
+    target.flush()
+    os.fsync(target.fileno())
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--data-dir",
+    "directory",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where to; it must be empty or not there.",
+)
+@json_option
+def restore(is_json: bool, file: Path, directory: Path) -> None:
+    """Put a backup into a new data directory, to start an orchestrator on it.
+
+    All of it is compared with its digests before anything is put in place.
+    """
+    from orchestrator_app.backup_archive import restored
+
+    with terminal.progress(f"restoring {file.name}", file.stat().st_size, unit="bytes") as advance:
+        contents = restored(file, directory, advance)
+    _say({"restored": str(directory), **contents.told()}, is_json)
+    if not is_json:
+        terminal.say("", f"`wasmiot orchestrator --data-dir {directory}` starts on it")
+
+
+def _say(told: dict[str, Any], is_json: bool) -> None:
+    if is_json:
+        terminal.say_json(told)
+    else:
+        names = {"hasSecrets": "with secrets"}
+        terminal.say_members({names.get(name, name): value for name, value in told.items()})
