@@ -1,7 +1,8 @@
-"""Request bodies that come slowly hold half of a server's threads at most.
+"""Request bodies that come slowly hold half of a server's threads at most, and come whole.
 
 The server reads a body when the application does, and waits for it as long as the client likes.
 Who comes when all places are taken is told to come again; requests without a body go on.
+A body that its client cuts off ends for the server like any other: here it is an error.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,38 +30,72 @@ class SlowBodies:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, whose body is read in turn."""
         if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = _Body(environ["wsgi.input"], self._turns)
+            length = _length(environ.get("CONTENT_LENGTH"))
+            environ["wsgi.input"] = _Body(environ["wsgi.input"], self._turns, length)
         try:
             return self._app(environ, start_response)
         except ProblemError as error:  # read before the application's own answers to errors
-            headers = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Retry-After", "1")]
+            headers = [("Content-Type", PROBLEM_MEDIA_TYPE)]
+            headers += [("Retry-After", "1")] if error.problem.status == 503 else []
             start_response(f"{error.problem.status} {error.problem.title}", headers)
             return [error.problem.model_dump_json(exclude_none=True).encode()]
 
 
-class _Body:
-    """A body that is read in turn."""
+def _length(text: str | None) -> int:
+    """Return what `Content-Length` says; 0 where it says nothing: chunks have ends of their own."""
+    return int(text) if text and text.isascii() and text.isdigit() else 0
 
-    def __init__(self, body: Any, turns: BoundedSemaphore) -> None:
+
+class _Body:
+    """A body that is read in turn.
+
+    Args:
+        body: the server's.
+        turns: how many may be awaited at once.
+        length: how many bytes it has at least.
+    """
+
+    def __init__(self, body: Any, turns: BoundedSemaphore, length: int) -> None:
         self._body = body
         self._turns = turns
+        self._length = self._left = length
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes.
+        """Return the next bytes: as many as were asked for, or all that there are.
 
         Raises:
-            ProblemError: 503, too many bodies are awaited.
+            ProblemError: 503, too many bodies are awaited; 400, its client has cut it off.
         """
-        return self._in_turn(self._body.read, *((size,) if size >= 0 else ()))
+        if size < 0:
+            whole = self._in_turn(self._body.read)
+            self._require_no_more(self._left)
+            return whole
+        wanted = min(size, self._left)
+        piece = self._in_turn(self._body.read, size)
+        while len(piece) < wanted:
+            more = self._in_turn(self._body.read, wanted - len(piece))
+            self._require_no_more(0 if more else self._left)
+            piece += more
+        return piece
 
     def readline(self, size: int = -1) -> bytes:
         """Return the next line, as `read` the next bytes."""
-        return self._in_turn(self._body.readline, *((size,) if size >= 0 else ()))
+        line = self._in_turn(self._body.readline, *((size,) if size >= 0 else ()))
+        self._require_no_more(0 if line.endswith(b"\n") or len(line) == size else self._left)
+        return line
 
     def _in_turn(self, read: Callable[..., bytes], *size: int) -> bytes:
         if not self._turns.acquire(timeout=_TURN_SECONDS):
             raise ProblemError(503, "Busy", "Too many request bodies are awaited; try again later.")
         try:
-            return read(*size)
+            piece = read(*size)
         finally:
             self._turns.release()
+        self._left -= len(piece)
+        return piece
+
+    def _require_no_more(self, left: int) -> None:
+        """Refuse a body of which bytes are left after its end."""
+        if left > 0:
+            detail = f"The body ended before the {self._length} bytes that its header says."
+            raise ProblemError(400, "Body cut off", detail)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from wasmiot_td.slow_bodies import SlowBodies
+
 pytest.importorskip("granian")
 
 APPLICATION = """
@@ -77,3 +79,40 @@ def test_a_body_that_comes_in_time_is_read(address: tuple[str, int]) -> None:
     with begun(address, b"01234") as connection:
         connection.sendall(b"56789")
         assert connection.recv(4096).endswith(b"10")
+
+
+def test_a_body_that_is_cut_off_is_refused(address: tuple[str, int]) -> None:
+    """A client that ends before the length it named is told so; nothing takes it as complete."""
+    with begun(address, b"abc") as connection:
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"Body cut off" in answer
+    assert b"10 bytes" in answer
+    assert b"retry-after" not in answer.lower()
+
+
+@pytest.mark.parametrize("size", [3, 7, 20, -1])
+def test_pieces_that_come_short_make_a_whole(size: int) -> None:
+    """Who asks for so many bytes gets them, or an error: never fewer that look like the end."""
+
+    class Trickle:
+        def __init__(self) -> None:
+            self.left = [b"0123", b"45", b"6789"]
+
+        def read(self, size: int = -1) -> bytes:
+            if size < 0:
+                return b"".join(self.left)
+            piece = self.left.pop(0) if self.left else b""
+            self.left[:0] = [piece[size:]] if piece[size:] else []
+            return piece[:size]
+
+    given: list[bytes] = []
+
+    def app(environ, start_response):
+        given.append(environ["wsgi.input"].read(size))
+        return []
+
+    environ = {"CONTENT_LENGTH": "10", "wsgi.input": Trickle()}
+    list(SlowBodies(app, 4)(environ, lambda *_: None))
+    assert given == [b"0123456789"[: size if size >= 0 else None]]
