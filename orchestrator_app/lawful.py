@@ -42,6 +42,27 @@ def lawful(store: Store, view: View) -> Solver:
     return solved
 
 
+def tried_by(
+    store: Store, steps: Sequence[Step], solution: Solution, device: str
+) -> tuple[Step, ...]:
+    """Return the steps, barring a device from each with which alone it would break a policy.
+
+    Policies are asked of solutions, so nothing is known of devices that were never the best.
+    """
+    policies = Policies(store).in_force()
+
+    def tried(step: Step) -> Step:
+        placements = tuple(
+            replace(p, device=device) if p.step == step.index else p for p in solution.placements
+        )
+        supposed = replace(solution, placements=placements)
+        found = breaches(store, steps, supposed, policies) if policies else []
+        about = [breach.in_words for breach in found if step.index in breach.steps]
+        return replace(step, barred={**step.barred, device: about[0]}) if about else step
+
+    return tuple(tried(step) for step in steps)
+
+
 def _barred(steps: Sequence[Step], solution: Solution, found: Sequence[Breach]) -> tuple[Step, ...]:
     reasons = {step: breach.in_words for breach in found for step in breach.steps}
     return tuple(

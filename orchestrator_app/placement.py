@@ -8,7 +8,7 @@ from rdflib import Literal
 
 from orchestrator_app import data_risk
 from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
-from orchestrator_app.lawful import Solver, lawful
+from orchestrator_app.lawful import Solver, lawful, tried_by
 from orchestrator_app.matching.answers import with_answers
 from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver import for_each, triggering
@@ -179,12 +179,12 @@ def explain(
     if device not in view.fleet.row_of:
         raise ProblemError(404, "Unknown device", f"{device!r} is no device that takes modules")
     try:
-        placements = lawful(store, view)(steps).placements
+        solution = lawful(store, view)(steps)
     except SolverError:
         return explain_device(steps, view, device, [])
-    chosen = [view.fleet.row_of[p.device] for p in placements]
-    found = explain_device(steps, view, device, chosen)
-    return [_with_policies(f, p, device) for f, p in zip(found, placements, strict=True)]
+    chosen = [view.fleet.row_of[p.device] for p in solution.placements]
+    found = explain_device(tried_by(store, steps, solution, device), view, device, chosen)
+    return [_with_policies(f, p, device) for f, p in zip(found, solution.placements, strict=True)]
 
 
 def _explainable(
@@ -199,6 +199,8 @@ def _explainable(
 
 def _with_policies(found: Placement, placement: Placement, device: str) -> Placement:
     """Return what was found of a device, and that a policy forbids it where one does."""
+    if any(r.filter == within_policy.name for r in found.rejections):
+        return found
     barred = tuple(
         r for r in placement.rejections if r.filter == within_policy.name and device in r.devices
     )

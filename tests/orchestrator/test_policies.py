@@ -169,6 +169,19 @@ def test_risk_is_carried_along_the_edges(street):
     assert barred == [["a is against policy risk: too risky"]] * 3 + [[]]
 
 
+def test_a_device_that_was_never_the_best_is_asked_too(street):
+    """Policies are asked of what is chosen; who asks about another device is told all the same."""
+    td = street.get("/things/urn:ex:b").get_json() | {"wasmiot:memoryBytes": 10**9}
+    assert street.put("/things/urn:ex:b", json=td).status_code == 204
+    put(street, "risk", RISK)
+    chosen = street.get("/manifests/street/solution").get_json()["placements"]
+    assert {p["device"] for p in chosen} == {"urn:ex:b"}
+    assert [r for p in chosen for r in p["rejections"]] == []
+    told = street.get("/manifests/street/solution?device=urn:ex:a").get_json()["placements"]
+    barred = [[r["reason"] for r in p["rejections"]] for p in told]
+    assert barred == [["a is against policy risk: too risky"]] * 3 + [[]]
+
+
 def test_a_refusal_names_policy_and_device(street):
     """Where no device is left, each is named with the policy that forbids it."""
     put(street, "risk", RISK)
