@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
     from wasmiot_td.consumed_thing import ConsumedThing
 
+Places = list[dict[str, Any]]
+
 _name_argument = click.argument(
     "name", metavar="NAME", shell_complete=names_of("deployments", slug_of)
 )
@@ -56,7 +58,7 @@ def _list(orchestrator: "Orchestrator", is_json: bool) -> None:
         return terminal.say_json(documents)
     titles = orchestrator.titles(_devices(p for d in documents for p in d["placement"]))
     rows = [
-        (slug, document["state"], document["revision"], _chain(document["placement"], titles))
+        (slug, document["state"], document["revision"], _steps(document["placement"], titles))
         for slug, document in zip(found, documents, strict=True)
     ]
     empty = "Nothing is deployed; `wasmiot deploy NAME` brings a manifest onto the devices."
@@ -69,8 +71,38 @@ def _with_state(thing: "ConsumedThing") -> dict[str, Any]:
     return {**thing.td, **{name: thing.read_property(name) for name in names}}
 
 
-def _chain(placement: list[dict[str, Any]], titles: dict[str, str]) -> str:
-    return " → ".join(f"{p['entrypoint']} on {titles[p['device']]}" for p in placement)
+def _steps(placement: Places, titles: dict[str, str]) -> str:
+    """Return the steps in a line: as a chain, or each with those that it follows."""
+    stands = _stands(placement)
+    if len(stands) < 2:
+        return _graph([(p, f"{p['entrypoint']} on {titles[p['device']]}") for p in placement])
+    each = ", ".join(dict.fromkeys(titles[p["device"]] for p in placement))
+    return f"{_graph([(p, p['entrypoint']) for p in stands[0]])} on each of {each}"
+
+
+def _stands(placement: Places) -> list[Places]:
+    """Return the placement of each device where the whole stands by itself; of all, if together."""
+    stands: list[Places] = []
+    for place in placement:
+        if not stands or place["step"] <= stands[-1][-1]["step"]:
+            stands.append([])
+        stands[-1].append(place)
+    return stands
+
+
+def _graph(told: list[tuple[dict[str, Any], str]]) -> str:
+    if _is_chain([place for place, _ in told]):
+        return " → ".join(text for _, text in told)
+    return "; ".join(
+        f"{text} after {', '.join(place['after'])}" if place["after"] else text
+        for place, text in told
+    )
+
+
+def _is_chain(placement: Places) -> bool:
+    """Whether each step takes the output of the one before it, and of no other."""
+    names = [[], *([place["name"]] for place in placement)]
+    return all(p["after"] == before for p, before in zip(placement, names, strict=False))
 
 
 def _devices(placement: Iterable[dict[str, Any]]) -> set[str]:
@@ -85,9 +117,15 @@ def _say(orchestrator: "Orchestrator", slug: str) -> None:
     terminal.say_members({**members, "at": document.get("base")})
     terminal.say("")
     terminal.say_table(
-        (">step", "function", "device", "standby"),
+        (">step", "function", "after", "device", "standby"),
         [
-            (p["step"], p["entrypoint"], titles[p["device"]], titles.get(p.get("standby", "")))
+            (
+                p["step"],
+                p["entrypoint"],
+                ", ".join(p["after"]),
+                titles[p["device"]],
+                titles.get(p.get("standby", "")),
+            )
             for p in placement
         ],
     )

@@ -155,11 +155,12 @@ def _placement() -> dict[str, Any]:
     text = {"type": "string"}
     members = dict.fromkeys(("name", "entrypoint", "device", "thing", "standby"), text)
     step = {"type": "integer", "minimum": 0}
+    after = {"type": "array", "items": text, "description": "The steps whose outputs it takes."}
     return {
         "title": "Placement",
         "description": "Which device is in charge of each step, and which one stands by.",
         "type": "array",
-        "items": {"type": "object", "properties": {"step": step, **members}},
+        "items": {"type": "object", "properties": {"step": step, "after": after, **members}},
         "readOnly": True,
         "forms": [{"href": "properties/placement", "op": ["readproperty"], "contentType": JSON}],
     }

@@ -157,11 +157,18 @@ class Deployed:
 
 
 def placement_of(deployed: Deployed) -> list[dict[str, Any]]:
-    """Return which device is in charge of each step, and which one stands by."""
+    """Return which device is in charge of each step, which one stands by, and whom it follows."""
     standbys = {a.step: a.device for a in deployed.standbys}
-    names = deployed.graph.names
+    names, inputs = deployed.graph.names, deployed.graph.inputs
     places = [_place(deployed, action, standbys.get(action.step)) for action in deployed.actions]
-    return [place | {"name": names[place["step"]]} for place in places]
+    return [
+        place
+        | {
+            "name": names[place["step"]],
+            "after": list(dict.fromkeys(names[e.source] for e in inputs[place["step"]])),
+        }
+        for place in places
+    ]
 
 
 def _place(deployed: Deployed, action: StepAction, standby: str | None) -> dict[str, Any]:

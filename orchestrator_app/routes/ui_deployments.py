@@ -6,7 +6,7 @@ from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from orchestrator_app.deployment.execution_log import Status
-from orchestrator_app.deployment.records import Deployed, placement_of
+from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.routes.ui_things import uploads
 from orchestrator_app.services import services
 from orchestrator_app.ui.input_fields import FieldError, fields_of
@@ -111,14 +111,18 @@ def _result(status: Status) -> Shown | None:
 
 
 def _state(deployed: Deployed) -> dict[str, Any]:
+    placement = services().deployments.placement(deployed.slug)
+    devices = {
+        place[role] for place in placement for role in ("device", "standby") if role in place
+    }
     return {
         "td": deployed.thing.document,
         "slug": deployed.slug,
         "state": deployed.state,
         "revision": deployed.revision,
-        "placement": placement_of(deployed),
+        "placement": placement,
         "history": deployed.history[::-1],
-        "titles": _titles({a.device for a in (*deployed.actions, *deployed.standbys)}),
+        "titles": _titles(devices),
     }
 
 

@@ -12,6 +12,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from orchestrator_app.commands.client import Orchestrator
+from orchestrator_app.commands.deployments import _steps
 
 READER = (("camera", "takeImage"), ("digits", "classify"))
 
@@ -147,6 +148,25 @@ def test_the_digit_reader_is_deployed_and_listed(modules: Any, reader: str) -> N
     document = modules.json("deployments", reader)
     assert [step["entrypoint"] for step in document["placement"]] == ["takeImage", "classify"]
     assert modules.json("deployments")[0]["state"] == "deployed"
+
+
+def test_a_graph_and_what_stands_on_each_are_told_as_such() -> None:
+    """A chain has arrows; what branches says what follows what; a device is not a step."""
+    titles = {"a": "left", "b": "right"}
+
+    def places(*steps: tuple[str, str, str]) -> list[dict[str, Any]]:
+        return [
+            {"step": n, "name": name, "entrypoint": name, "device": d, "after": after.split()}
+            for n, (name, after, d) in enumerate(steps)
+        ]
+
+    chain = [("shot", "", "a"), ("blur", "shot", "b")]
+    assert _steps(places(*chain), titles) == "shot on left → blur on right"
+    fan = places(*chain, ("edges", "shot", "a"), ("join", "blur edges", "b"))
+    told = "edges on left after shot; join on right after blur, edges"
+    assert _steps(fan, titles).endswith(told)
+    each = [*places(("shot", "", "a"), ("blur", "shot", "a")), *places(("shot", "", "b"))]
+    assert _steps(each, titles) == "shot → blur on each of left, right"
 
 
 def test_who_was_rejected_is_no_device_beside_the_devices(modules: Any, reader: str) -> None:

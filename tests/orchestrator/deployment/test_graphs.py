@@ -81,6 +81,7 @@ def test_a_join_has_no_stand_in(diamond):
     """Those that feed it could not agree on one."""
     placement = diamond.client.get("/deployments/thermo/properties/placement").get_json()
     assert "standby" not in placement[3]
+    assert [sorted(p["after"]) for p in placement][3] == sorted(p["name"] for p in placement[1:3])
     assert [p["name"] for p in placement] == ["start", "twice", "again", "sum"]
 
 

@@ -55,6 +55,13 @@ def test_it_runs_on_each_and_gives_the_results_by_device(standing):
     assert watch_of(standing).round() == []
 
 
+def test_its_page_names_every_device(standing):
+    """Also those below it stand in the table."""
+    told = standing.client.get("/ui/deployments/thermo/state").text
+    assert told.count("urn:ex:second") == told.count("urn:ex:third") == 2
+    assert ">second</a>" in told
+
+
 def test_a_device_that_comes_gets_it_too(standing):
     """Nothing has to be deployed again for that, and the others hear nothing."""
     puts = standing.devices["second"].puts
