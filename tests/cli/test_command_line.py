@@ -129,6 +129,7 @@ REMOTE = [
     ("manifest", "list"),
     ("manifest", "show", "x"),
     ("manifest", "explain", "x"),
+    ("explain", "x"),
     ("manifest", "remove", "x"),
     ("deploy", "x"),
     ("deployments",),
