@@ -187,9 +187,15 @@ def _desired(deployed: Deployed, has_retired: bool) -> Desired:
         triggers=_triggers(held.trigger),
         has_wish=deployed.wish is not None,
         has_retired=has_retired,
-        is_bound=is_member(deployed.slug),
+        is_bound=is_member(deployed.slug) or _is_pinned(deployed.manifest),
         weighed_seconds=max(0.0, time.time() - deployed.weighed),
     )
+
+
+def _is_pinned(manifest: Mapping[str, Any] | None) -> bool:
+    """Whether the manifest names the device of every step."""
+    sequence = manifest["sequence"] if manifest else ()
+    return bool(sequence) and all("device" in step for step in sequence)
 
 
 def _triggers(trigger: Mapping[str, Any] | None) -> dict[str, int]:

@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator_app.deployment.improving import is_clearly_better
 from orchestrator_app.monitoring.loop import Improving, Watch
-from orchestrator_app.monitoring.reconcile import Improve, Move, Relieve
+from orchestrator_app.monitoring.reconcile import Improve, Move, Relieve, Settle
 from orchestrator_app.solver.solution import Candidate, Placement, Score, Solution
 
 COUNTER = """(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
@@ -103,6 +103,18 @@ def test_a_busy_device_is_relieved_and_executions_go_on(pair):
     assert until(watch_of(pair), Relieve) == Relieve("thermo", f"urn:ex:{busy}")
     assert devices_of(pair)[1] in {"large", "spare"} - {busy}
     assert pair.execute()["output"] == 42
+
+
+def test_what_is_pinned_is_not_even_tried(pair):
+    """However busy its device is, or how silent."""
+    pair.submit("double", name="fixed", device="urn:ex:large")
+    assert pair.client.post("/manifests/fixed/deploy").status_code == 201
+    pair.client.delete("/deployments/thermo")
+    pair.devices["large"].load = 1.0
+    watch = watch_of(pair)
+    assert [watch.round() for _ in range(3)] == [[], [], []]
+    pair.unplug(pair.devices["large"])
+    assert watch.round() == [Settle("fixed", "degraded")]
 
 
 def test_nothing_goes_to_a_device_that_is_busy_too(counting):
