@@ -272,3 +272,14 @@ def test_large_members_are_streamed(tmp_path: Path) -> None:
     assert max(map(len, pieces)) <= 256 * 1024
     with tarfile.open(fileobj=io.BytesIO(b"".join(pieces))) as read:
         assert next((m.name, m.size) for m in read) == ("id", 3_000_001)
+
+
+def test_a_graph_on_a_server_is_backed_up_there(tmp_path: Path, oxigraph_server) -> None:
+    """Its documents are not here, and half a backup is none."""
+    oxigraph_server.clear()
+    urls = {"store_url": oxigraph_server.query_url, "store_update_url": oxigraph_server.update_url}
+    app = create_app(Settings(data_dir=tmp_path, **urls))
+    response = app.test_client().post("/backup")
+    assert response.status_code == 409
+    assert "server of its own" in response.json["detail"]
+    app.extensions["wasmiot"].close()
