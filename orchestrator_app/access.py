@@ -26,7 +26,7 @@ GET /search/jsonpath, GET /search/sparql, POST /search/sparql, GET /search/xpath
 GET /sparql, POST /sparql, GET /modules, GET /modules/<reference>,
 GET /manifests, GET /manifests/<slug>, GET /manifests/<slug>/solution,
 POST /manifests/<slug>/what-if, GET /policies, GET /policies/<name>,
-GET /ontologies, GET /ontologies/<name>,
+GET /ontologies, GET /ontologies/<name>, GET /cordons,
 GET /deployments, GET /deployments/<slug>, GET /deployments/<slug>/actions,
 GET /deployments/<slug>/actions/execute, GET /deployments/<slug>/actions/execute/<invocation>,
 GET /deployments/<slug>/certificate, GET /deployments/<slug>/events,
@@ -40,7 +40,8 @@ GET /ui/thing, GET /ui/topology
 """
 DEPLOY = """
 POST /things, PUT /things/<path:thing_id>, PATCH /things/<path:thing_id>,
-DELETE /things/<path:thing_id>, POST /modules, DELETE /modules/<reference>,
+DELETE /things/<path:thing_id>, PUT /cordons/<path:device>,
+DELETE /cordons/<path:device>, POST /modules, DELETE /modules/<reference>,
 POST /manifests, DELETE /manifests/<slug>, POST /manifests/<slug>/deploy,
 DELETE /deployments/<slug>, POST /deployments/<slug>/actions/execute,
 DELETE /deployments/<slug>/actions/execute/<invocation>,

@@ -21,6 +21,7 @@ from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
     backup,
+    cordons,
     deployments,
     events,
     manifests,
@@ -49,6 +50,7 @@ from wasmiot_td.observed_requests import ObservedRequests
 from wasmiot_td.slow_bodies import SlowBodies
 
 BLUEPRINTS = (
+    cordons.blueprint,
     backup.blueprint,
     deployments.blueprint,
     events.blueprint,

@@ -125,6 +125,9 @@ def interface_name(iri: str) -> str:
     return iri.removeprefix(str(HOST_INTERFACE))
 
 
+TRUE = ("true", "1")
+
+
 # The columns of `devices.rq`.
 def _device(
     device: str | None,
@@ -138,6 +141,7 @@ def _device(
     last_seen: str | None,
     cores: str | None,
     architecture: str | None,
+    cordoned: str | None,
 ) -> DeviceFacts:
     return DeviceFacts(
         id=str(device),
@@ -149,8 +153,9 @@ def _device(
         zone=zone or None,
         cpu_cores=_number(cores),
         architecture=architecture or None,
-        is_healthy=healthy in (None, "true", "1"),
+        is_healthy=healthy in (None, *TRUE),
         last_seen=last_seen,
+        is_cordoned=cordoned in TRUE,
     )
 
 

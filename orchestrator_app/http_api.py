@@ -95,7 +95,10 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "manifests.suppose": Described({JSON: "Object"}, {JSON: "Object"}),
     "manifests.deploy_manifest": Described({TD: "Thing"}, statuses=(201, 200)),
-    # policies and ontologies
+    # policies, ontologies, cordons
+    "cordons.list_cordons": Described({JSON: "[Object]"}),
+    "cordons.cordon": Described(statuses=(204, 201)),
+    "cordons.uncordon": _DONE,
     "policies.list_policies": Described({JSON: "Names"}),
     "policies.read_policy": _SHAPES,
     "policies.put_policy": Described(takes={TURTLE: "Text"}, statuses=(204, 201)),

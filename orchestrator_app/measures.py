@@ -3,10 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import Any
 
 from orchestrator_app.deployment.events import DeploymentEvent
 from orchestrator_app.services import Services

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import click
 
@@ -199,3 +199,29 @@ def remove(orchestrator: "Orchestrator", is_json: bool, names: Sequence[str]) ->
     if is_json:
         return terminal.say_json({"removed": ids})
     return terminal.say(*(f"removed {id}" for id in ids))
+
+
+@things.command()
+@click.argument("name", metavar="ID|TITLE", shell_complete=names_of("things", title_of))
+@remote
+def cordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Give a device no new work; what runs on it stays."""
+    _tell_cordon(orchestrator, is_json, "PUT", name)
+
+
+@things.command()
+@click.argument("name", metavar="ID|TITLE", shell_complete=names_of("things", title_of))
+@remote
+def uncordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
+    """Let a device take work again."""
+    _tell_cordon(orchestrator, is_json, "DELETE", name)
+
+
+def _tell_cordon(orchestrator: "Orchestrator", is_json: bool, method: str, name: str) -> None:
+    id = str(orchestrator.thing(name)["id"])
+    orchestrator.send(method, f"cordons/{quote(id, safe='')}")
+    is_cordoned = method == "PUT"
+    if is_json:
+        terminal.say_json({"id": id, "cordoned": is_cordoned})
+    else:
+        terminal.say(f"{name} takes {'no new work' if is_cordoned else 'work again'}")

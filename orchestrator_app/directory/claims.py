@@ -21,6 +21,7 @@ _OWN_TERMS = frozenset(
         "device",
         "implies",
         "imports",
+        "isCordoned",
         "isHealthy",
         "lastSeen",
         "memoryBytes",

@@ -31,6 +31,7 @@ class DeviceFacts:
         cpu_load: share of its processors in use, 0 to 1.
         memory_load: share of its memory in use, 0 to 1.
         last_seen: when it last answered, as written in the graph; None if it was never asked.
+        is_cordoned: whether an operator wants no new work on it.
         modules: ids of the modules that are installed on it already.
     """
 
@@ -45,6 +46,7 @@ class DeviceFacts:
     cpu_cores: float = 0.0
     architecture: str | None = None
     is_healthy: bool = True
+    is_cordoned: bool = False
     last_seen: str | None = None
     n_deployments: int = 0
     modules: frozenset[str] = frozenset()
@@ -92,6 +94,7 @@ class Fleet:
     architectures: tuple[str, ...]
     architecture: Ints
     is_healthy: Mask
+    is_cordoned: Mask
     last_seen: tuple[str | None, ...]
     reserved_bytes: Ints
     n_deployments: Ints
@@ -121,6 +124,7 @@ class Fleet:
             architectures=architectures,
             architecture=architecture,
             is_healthy=np.array([d.is_healthy for d in rows], np.bool_),
+            is_cordoned=np.array([d.is_cordoned for d in rows], np.bool_),
             last_seen=tuple(d.last_seen for d in rows),
             reserved_bytes=_integers([d.reserved_bytes for d in rows]),
             n_deployments=_integers([d.n_deployments for d in rows]),
@@ -158,6 +162,7 @@ class Fleet:
             cpu_cores=float(self.cpu_cores[row]),
             architecture=None if architecture == NO_ZONE else self.architectures[architecture],
             is_healthy=bool(self.is_healthy[row]),
+            is_cordoned=bool(self.is_cordoned[row]),
             last_seen=self.last_seen[row],
             n_deployments=int(self.n_deployments[row]),
             modules=frozenset(m for m, rows in self.holders.items() if row in rows),
@@ -200,6 +205,7 @@ class Fleet:
             ),
             zone=with_values(self.zone, [zones[d.zone] for d in devices]),
             is_healthy=with_values(self.is_healthy, [d.is_healthy for d in devices]),
+            is_cordoned=with_values(self.is_cordoned, [d.is_cordoned for d in devices]),
             last_seen=with_values(self.last_seen, [d.last_seen for d in devices]),
         )
 
@@ -225,6 +231,7 @@ class Fleet:
             cpu_cores=self.cpu_cores[rows],
             architecture=self.architecture[rows],
             is_healthy=self.is_healthy[rows],
+            is_cordoned=self.is_cordoned[rows],
             last_seen=picked(self.last_seen),
             reserved_bytes=self.reserved_bytes[rows],
             n_deployments=self.n_deployments[rows],

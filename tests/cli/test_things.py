@@ -105,3 +105,10 @@ def test_removed_things_are_gone(wasmiot: Any, lamp: str) -> None:
     error = wasmiot.json("things", "show", lamp, code=4)
     assert error["exitCode"] == 4
     assert "things list" in error["hint"]
+
+
+def test_a_device_is_cordoned_and_freed(wasmiot: Any, lamp: str) -> None:
+    """By its title or its id; what is not cordoned cannot be freed."""
+    assert "takes no new work" in wasmiot("things", "cordon", "Lamp").stdout
+    assert wasmiot.json("things", "uncordon", lamp) == {"id": lamp, "cordoned": False}
+    wasmiot("things", "uncordon", lamp, code=4)

@@ -29,6 +29,7 @@ class SupervisorTerms(VocabularyModel):
     zone: str | None = Field(default=None, alias="wasmiot:zone")
     risk_limit: int | None = Field(default=None, alias="wasmiot:riskLimit")
     is_healthy: bool | None = Field(default=None, alias="wasmiot:isHealthy")
+    is_cordoned: bool | None = Field(default=None, alias="wasmiot:isCordoned")
     last_seen: str | None = Field(default=None, alias="wasmiot:lastSeen")
 
 

@@ -4,6 +4,7 @@ Which host interfaces a device provides is matched by capability profile (`lacki
 a filter judges what a device has for itself. Its name is that of its file.
 """
 
+from orchestrator_app.solver.filters.cordoned import cordoned
 from orchestrator_app.solver.filters.filter import Filter
 from orchestrator_app.solver.filters.free_memory import free_memory
 from orchestrator_app.solver.filters.healthy import healthy
@@ -14,5 +15,5 @@ from orchestrator_app.solver.filters.within_policy import within_policy
 STATIC_FILTERS: tuple[Filter, ...] = (memory,)
 """What a device is for good; asked of every device."""
 
-FILTERS: tuple[Filter, ...] = (pinned_device, healthy, free_memory, within_policy)
+FILTERS: tuple[Filter, ...] = (pinned_device, healthy, cordoned, free_memory, within_policy)
 """What a device is now; asked of those that could ever do."""
