@@ -49,7 +49,7 @@ bench: $(VENV)/dev.stamp
 # Chooses the newest versions that pyproject.toml allows and writes them down.
 constraints: $(VENV)/python.stamp
 	rm -rf $(VENV)/newest && $(BIN)/python -m venv $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[supervisor,orchestrator,dev]'
+	$(VENV)/newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[supervisor,orchestrator,telemetry,dev]'
 	$(VENV)/newest/bin/python -m pip freeze --exclude-editable > constraints.txt
 	rm -rf $(VENV)/newest
 
@@ -72,8 +72,8 @@ $(VENV)/demo.stamp: $(VENV)/python.stamp $(MADE_FROM)
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/python.stamp $(MADE_FROM)
-	@echo "installing wasmiot[supervisor,orchestrator,dev] into $(VENV)"
-	@$(INSTALL) -e '.[supervisor,orchestrator,dev]'
+	@echo "installing wasmiot[supervisor,orchestrator,telemetry,dev] into $(VENV)"
+	@$(INSTALL) -e '.[supervisor,orchestrator,telemetry,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 # Without npm the pages work without drawing and editor.
