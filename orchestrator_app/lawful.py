@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from orchestrator_app.policies import Policies
-from orchestrator_app.policy_check import Breach, breaches
+from orchestrator_app.policy_check import Breach, Policy, breaches
 from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver.errors import PolicyBroken
 from orchestrator_app.solver.solution import Solution
@@ -15,6 +15,11 @@ from wasmiot_td.classes import knowing
 
 MOST_ROUNDS = 50
 """How often devices are barred by policies before that is given up."""
+
+MOST_TRIED = 100
+"""How many of the other candidates are tried on policies, so that what is told of them is true."""
+
+ROUNDS_FOR_OTHERS = 3
 
 Solver = Callable[[Sequence[Step]], Solution]
 
@@ -33,13 +38,37 @@ def lawful(store: Store, view: View) -> Solver:
                 solution = solve(steps, view)
             found = breaches(store, steps, solution, policies)
             if not found:
-                return replace(solution, policies=tuple(p.id for p in policies))
+                told = _told_truly(store, steps, solution, policies, again)
+                return replace(told, policies=tuple(p.id for p in policies))
             if not any(breach.steps for breach in found):
                 break
             steps = _barred(steps, solution, found)
         raise PolicyBroken([breach.to_document(solution) for breach in found])
 
+    def again(steps: Sequence[Step]) -> Solution:
+        with knowing(pairs):
+            return solve(steps, view)
+
     return solved
+
+
+def _told_truly(
+    store: Store,
+    steps: Sequence[Step],
+    solution: Solution,
+    policies: Sequence[Policy],
+    again: Solver,
+) -> Solution:
+    """Return the same placement, rejecting other candidates that would break a policy.
+
+    Those that come into their places are tried too, for some rounds.
+    """
+    for _ in range(ROUNDS_FOR_OTHERS if policies else 0):
+        tried = _others_tried(store, steps, solution, policies)
+        if all(t.barred == s.barred for t, s in zip(tried, steps, strict=True)):
+            break
+        steps, solution = tried, again(tried)
+    return solution
 
 
 def tried_by(
@@ -50,17 +79,39 @@ def tried_by(
     Policies are asked of solutions, so nothing is known of devices that were never the best.
     """
     policies = Policies(store).in_force()
+    return tuple(_tried(store, steps, s, solution, device, policies) for s in steps)
 
-    def tried(step: Step) -> Step:
-        placements = tuple(
-            replace(p, device=device) if p.step == step.index else p for p in solution.placements
-        )
-        supposed = replace(solution, placements=placements)
-        found = breaches(store, steps, supposed, policies) if policies else []
-        about = [breach.in_words for breach in found if step.index in breach.steps]
-        return replace(step, barred={**step.barred, device: about[0]}) if about else step
 
-    return tuple(tried(step) for step in steps)
+def _others_tried(
+    store: Store, steps: Sequence[Step], solution: Solution, policies: Sequence[Policy]
+) -> tuple[Step, ...]:
+    """Return the steps, barring the candidates that are told of and would break a policy."""
+    left, found = MOST_TRIED, []
+    for step, placement in zip(steps, solution.placements, strict=True):
+        others = [c.device for c in placement.candidates if c.device != placement.device]
+        for device in others[:left]:
+            step = _tried(store, steps, step, solution, device, policies)
+        left -= len(others[:left])
+        found.append(step)
+    return tuple(found)
+
+
+def _tried(
+    store: Store,
+    steps: Sequence[Step],
+    step: Step,
+    solution: Solution,
+    device: str,
+    policies: Sequence[Policy],
+) -> Step:
+    """Return a step, a device barred from it if with that alone a policy would be broken."""
+    placements = tuple(
+        replace(p, device=device) if p.step == step.index else p for p in solution.placements
+    )
+    supposed = replace(solution, placements=placements)
+    found = breaches(store, steps, supposed, policies) if policies else []
+    about = [breach.in_words for breach in found if step.index in breach.steps]
+    return replace(step, barred={**step.barred, device: about[0]}) if about else step
 
 
 def _barred(steps: Sequence[Step], solution: Solution, found: Sequence[Breach]) -> tuple[Step, ...]:

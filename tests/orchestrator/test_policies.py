@@ -176,7 +176,8 @@ def test_a_device_that_was_never_the_best_is_asked_too(street):
     put(street, "risk", RISK)
     chosen = street.get("/manifests/street/solution").get_json()["placements"]
     assert {p["device"] for p in chosen} == {"urn:ex:b"}
-    assert [r for p in chosen for r in p["rejections"]] == []
+    kept = [[r["reason"] for r in p["rejections"]] for p in chosen]
+    assert kept == [["a is against policy risk: too risky"]] * 3 + [[]]
     told = street.get("/manifests/street/solution?device=urn:ex:a").get_json()["placements"]
     barred = [[r["reason"] for r in p["rejections"]] for p in told]
     assert barred == [["a is against policy risk: too risky"]] * 3 + [[]]
