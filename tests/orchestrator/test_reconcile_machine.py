@@ -201,6 +201,8 @@ class Fleet(RuleBasedStateMachine):
         assert self.n_weighed <= 1
         if self.wanted is None:
             return
+        if self.wanted.state == "undeploying":  # it waits for devices that are away
+            return
         assert not (self.wanted.has_wish or self.wanted.has_retired) or self.is_degraded()
         for device, revision in self.wanted.revisions.items():
             answers = not self.silent[device] and device in self.known

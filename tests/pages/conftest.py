@@ -42,9 +42,13 @@ def system(libraries: Path) -> Iterator[System]:
         yield system
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
+    """A browser without a window.
+
+    It goes with its module: while it is there an event loop runs in this thread, and others that
+    look for one, such as zeroconf, would use that loop and wait for ever.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no Chromium here: apt install chromium")
