@@ -125,7 +125,7 @@ def test_a_stopped_demo_leaves_nothing(kept: DemoRun, number: signal.Signals) ->
     kept.process.send_signal(number)
     code, output = kept.finish()
     assert code == 128 + number, output
-    assert kept.processes() == []
+    assert kept.left() == []
     assert list(kept.folder.iterdir()) == []
 
 
@@ -138,7 +138,7 @@ def test_a_killed_demo_leaves_no_process(kept: DemoRun) -> None:
     deadline = time.monotonic() + 30
     while kept.processes() and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert kept.processes() == []
+    assert kept.left() == []
 
 
 def test_a_failing_demo_says_why_and_leaves_nothing(tmp_path: Path) -> None:
