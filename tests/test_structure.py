@@ -30,6 +30,7 @@ IMPORTERS = {
     "cronsim": {"wasmiot_td/schedule.py"},
     "prometheus_client": {"wasmiot_td/metrics.py"},
     "jwt": {"wasmiot_td/access/json_web_tokens.py"},
+    "cryptography": {"wasmiot_td/access/"},
     "granian": {"wasmiot_td/serving.py"},
     "highspy": {"orchestrator_app/solver/integer_program.py"},
     "pyoxigraph": {

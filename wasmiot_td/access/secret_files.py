@@ -65,15 +65,22 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Let one at a time change the files of a directory, which is made if it is not there."""
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (directory / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def changed_object(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the JSON object of a file to be changed; it is written if nothing is raised.
 
     Raises:
         SecretFileError: the file holds something else.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (path.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path.parent):
         found = read_object(path)
         yield found
         write_secret(path, json.dumps(found, indent=1, ensure_ascii=False).encode())
