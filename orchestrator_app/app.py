@@ -136,4 +136,5 @@ def _announcement(parts: Services) -> AbstractContextManager[None]:
 def _introduction(parts: Services, on_goodbye: Callable[[], None]) -> AbstractContextManager[None]:
     settings = parts.settings
     interval_seconds = settings.refresh_interval_seconds
-    return introduce_things(parts, settings.discover_interface, interval_seconds, on_goodbye)
+    interface, fleet = settings.discover_interface, settings.fleet
+    return introduce_things(parts, interface, interval_seconds, on_goodbye, fleet)

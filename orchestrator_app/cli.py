@@ -72,6 +72,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--discover-interface", default="", metavar="ADDRESS", help="interface for mDNS")
     add(
+        "--fleet",
+        default="",
+        metavar="NAME",
+        help="leave alone what mDNS announces for another fleet",
+    )
+    add(
         "--refresh-interval",
         dest="refresh_interval_seconds",
         type=float,

@@ -28,6 +28,7 @@ class Settings:
         announce: whether to be found as a directory by DNS-SD.
         discover_interface: the address of the interface to browse and to announce on; all
             where empty.
+        fleet: whose Things are introduced by DNS-SD, where they say one; all where empty.
         refresh_interval_seconds: how often an introduced Thing is asked whether its description
             has changed; one that does not answer three times in a row expires.
         max_document_bytes: the largest JSON document that is read.
@@ -62,6 +63,7 @@ class Settings:
     discover: bool = False
     announce: bool = False
     discover_interface: str = ""
+    fleet: str = ""
     refresh_interval_seconds: float = 30.0
     max_document_bytes: int = 4 * 1024 * 1024
     max_binary_bytes: int = 128 * 1024 * 1024

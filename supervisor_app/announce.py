@@ -22,7 +22,9 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def announced(name: str, device_id: str, host: str, port: int, interface: str) -> Iterator[bool]:
+def announced(
+    name: str, device_id: str, host: str, port: int, interface: str, fleet: str = ""
+) -> Iterator[bool]:
     """Announce the device for the time of the context; yield whether that was possible.
 
     Args:
@@ -31,6 +33,7 @@ def announced(name: str, device_id: str, host: str, port: int, interface: str) -
         host: the address it listens on.
         port: the port it listens on.
         interface: the address to announce on; all interfaces when empty.
+        fleet: the fleet that the device belongs to; any when empty.
     """
     try:
         responder = zeroconf.Zeroconf(
@@ -42,7 +45,7 @@ def announced(name: str, device_id: str, host: str, port: int, interface: str) -
         yield False
         return
     try:
-        info = _service(name, device_id, _addresses(host, interface), port)
+        info = _service(name, device_id, _addresses(host, interface), port, fleet)
         yield _register(responder, info)
     finally:
         responder.close()  # says goodbye for what was registered
@@ -84,14 +87,16 @@ def _register(responder: zeroconf.Zeroconf, info: zeroconf.ServiceInfo) -> bool:
     return True
 
 
-def _service(name: str, device_id: str, addresses: list[str], port: int) -> zeroconf.ServiceInfo:
+def _service(
+    name: str, device_id: str, addresses: list[str], port: int, fleet: str
+) -> zeroconf.ServiceInfo:
     digest = hashlib.sha256(device_id.encode()).hexdigest()[:12]
     label = re.sub(r"[^A-Za-z0-9 _-]", "-", name)[: _MAX_LABEL_BYTES - 13]
     return zeroconf.ServiceInfo(
         SERVICE,
         f"{label}-{digest}.{SERVICE}",
         port=port,
-        properties=_PROPERTIES,
+        properties={**_PROPERTIES, **({"fleet": fleet} if fleet else {})},
         server=f"wasmiot-{digest}.local.",
         parsed_addresses=addresses,
     )

@@ -52,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
         help="announce the device by mDNS",
     )
     add("--announce-interface", default="", help="address to announce on; all by default")
+    add(
+        "--fleet", default="", metavar="NAME", help="announced to orchestrators of this fleet alone"
+    )
     add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
     add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
     add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")

@@ -32,6 +32,7 @@ def live(app: Flask) -> Iterator[None]:
                     settings.host,
                     settings.port,
                     settings.announce_interface,
+                    settings.fleet,
                 )
             )
         if supervisor.directory is not None:

@@ -28,6 +28,7 @@ class Settings:
         directory: base URL of a Thing directory to register with where mDNS does not reach.
         is_announced: whether the device announces itself by mDNS.
         announce_interface: the address to announce on; all interfaces when empty.
+        fleet: the fleet that is announced with it; an orchestrator of another leaves it alone.
         td: a TD to install at start, without any orchestrator.
         modules: the wasm files that stand behind `td`.
         slots: how many calls run at once.
@@ -74,6 +75,7 @@ class Settings:
     directory: str = ""
     is_announced: bool = True
     announce_interface: str = ""
+    fleet: str = ""
     td: Path | None = None
     modules: tuple[Path, ...] = ()
     slots: int = field(default_factory=lambda: os.cpu_count() or 1)

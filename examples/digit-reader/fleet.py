@@ -21,7 +21,8 @@ class Fleet:
 
     Args:
         is_discovered: whether supervisors announce themselves by mDNS on the loopback interface
-            and orchestrators look for them there. If not, they register over HTTP alone.
+            and orchestrators look for them there, for this fleet alone. If not, they register
+            over HTTP alone.
     """
 
     def __init__(self, *, is_discovered: bool = True) -> None:
@@ -79,7 +80,7 @@ class Fleet:
 
     def _orchestrator_options(self) -> list[str]:
         if self.is_discovered:
-            return ["--discover", "--discover-interface", LOOPBACK]
+            return ["--discover", "--discover-interface", LOOPBACK, "--fleet", self.folder.name]
         return ["--no-discover"]
 
     def _supervisor_options(self) -> list[str]:
@@ -88,7 +89,14 @@ class Fleet:
         ]
         options = ["--directory", directories[0]] if directories else []
         if self.is_discovered:
-            return [*options, "--announce", "--announce-interface", LOOPBACK]
+            return [
+                *options,
+                "--announce",
+                "--announce-interface",
+                LOOPBACK,
+                "--fleet",
+                self.folder.name,
+            ]
         return [*options, "--no-announce"]
 
     def _start(self, module: str, name: str, port: int, options: list[str]) -> Server:

@@ -56,6 +56,7 @@ def introduce_things(
     interface: str = "",
     refresh_seconds: float = REFRESH_SECONDS,
     on_goodbye: Callable[[], None] = lambda: None,
+    fleet: str = "",
 ) -> Iterator[None]:
     """Browse for Things as long as the context is entered.
 
@@ -64,12 +65,15 @@ def introduce_things(
         interface: the address of the interface to browse on; all where empty.
         refresh_seconds: how often a Thing is asked whether its description has changed.
         on_goodbye: called at each goodbye, also of a Thing that is registered otherwise.
+        fleet: Things that are announced for another fleet are left alone; none is where empty.
     """
     zeroconf = _open(interface)
     if zeroconf is None:
         yield
         return
-    introduction = Introduction(IntroducedThings(parts, refresh_seconds), zeroconf, on_goodbye)
+    introduction = Introduction(
+        IntroducedThings(parts, refresh_seconds), zeroconf, on_goodbye, fleet
+    )
     thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
     thread.start()
     browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=introduction)
@@ -167,9 +171,11 @@ class Introduction(ServiceListener):
         things: IntroducedThings,
         zeroconf: Zeroconf,
         on_goodbye: Callable[[], None] = lambda: None,
+        fleet: str = "",
     ) -> None:
         self._things = things
         self._on_goodbye = on_goodbye
+        self._fleet = fleet
         self._zeroconf = zeroconf
         self._sightings: queue.Queue[Sighting | None] = queue.Queue()
         self._is_over = threading.Event()
@@ -233,7 +239,7 @@ class Introduction(ServiceListener):
         if info is None:
             raise LookupError("the service does not resolve")
         url = description_url(info)
-        if url is not None:
+        if url is not None and is_of_fleet(info, self._fleet):
             self._things.note(name, url)
 
 
@@ -247,6 +253,11 @@ def description_url(info: ServiceInfo) -> str | None:
         return None
     host = next((a for a in addresses if ":" not in a), addresses[0])
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{info.port}{path}"
+
+
+def is_of_fleet(info: ServiceInfo, fleet: str) -> bool:
+    """Say whether a service is not another fleet's: most Things name none, and are anybody's."""
+    return not fleet or _text(info, "fleet", fleet) in (fleet, "")
 
 
 def _text(info: ServiceInfo, key: str, default: str) -> str:

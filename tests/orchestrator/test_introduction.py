@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from zeroconf import (
     EventLoopBlocked,
     ServiceBrowser,
@@ -92,6 +92,32 @@ def test_an_announced_thing_is_registered_and_dropped_at_its_goodbye(lamp_device
             announcer.unregister_all_services()
             wait_until(lambda: parts.directory.get("urn:ex:lamp") is None)
             assert said.is_set()
+    finally:
+        announcer.close()
+        store.close()
+
+
+def test_what_is_announced_for_another_fleet_is_left_alone(thing):
+    """Two fleets on one network: each orchestrator takes its own, and what says no fleet."""
+    app = Flask("lamps")
+
+    @app.get("/.well-known/wot")
+    def well_known():
+        port = request.host.rpartition(":")[2]
+        document = thing("lamp", id=f"urn:ex:lamp-{port}", base=f"http://{request.host}/")
+        return app.response_class(json.dumps(document), mimetype="application/td+json")
+
+    store, number = OxigraphStore(), time.monotonic_ns()
+    parts = Parts(Directory(store), WsgiTransport(app))
+    announcer = Zeroconf(interfaces=[LOOPBACK])
+    try:
+        announcer.register_service(service(f"theirs-{number}", 8081, fleet="theirs"))
+        announcer.register_service(service(f"ours-{number}", 8082, fleet="ours"))
+        with introduce_things(parts, LOOPBACK, fleet="ours"):
+            wait_until(lambda: parts.directory.get("urn:ex:lamp-8082") is not None)
+            announcer.register_service(service(f"anybodys-{number}", 8083))
+            wait_until(lambda: parts.directory.get("urn:ex:lamp-8083") is not None)
+            assert parts.directory.get("urn:ex:lamp-8081") is None
     finally:
         announcer.close()
         store.close()
