@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from wasmiot_td.reach import Network
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -48,6 +50,8 @@ class Settings:
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
         oauth_audience: whom those tokens must be for.
         credentials: a file with what is shown to other servers, by URL.
+        allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
+        deny_addresses: networks that they may never lead to.
     """
 
     data_dir: Path | None = None
@@ -80,6 +84,8 @@ class Settings:
     oauth_issuer: str = ""
     oauth_audience: str = ""
     credentials: Path | None = None
+    allow_addresses: tuple[Network, ...] = ()
+    deny_addresses: tuple[Network, ...] = ()
 
     @property
     def base_url(self) -> str:

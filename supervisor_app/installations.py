@@ -17,7 +17,9 @@ from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.runtime import Runtime
 from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
+from wasmiot_td.named_addresses import refuse_addresses
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.reach import Reach
 from wasmiot_td.report import Finding, Report
 
 _log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ class Installations:
         *,
         device_id: str,
         memory_bytes: int,
+        reach: Reach,
     ) -> None:
         self._directory = directory / "installations"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -41,6 +44,7 @@ class Installations:
         self._runtime = runtime
         self._device_id = device_id
         self._memory_bytes = memory_bytes
+        self._reach = reach
         self._lock = threading.Lock()
         self._installed: dict[str, Installation] = {}
 
@@ -114,6 +118,7 @@ class Installations:
 
     def _accept(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> dict[str, Any]:
         source = parse_document(document) if isinstance(document, bytes) else document
+        refuse_addresses(source, self._reach)
         return checked(complete(source, slug=slug, device_id=self._device_id, base=base))
 
     def _prepare(self, installation: Installation) -> Installation:

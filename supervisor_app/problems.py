@@ -6,7 +6,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from supervisor_app.errors import ArgumentError, CallFailedError, PackageError, StateError
-from wasmiot_td.errors import DocumentError, InteractionError, ThingProblem
+from wasmiot_td.errors import AddressRefused, DocumentError, InteractionError, ThingProblem
 from wasmiot_td.problem import (
     PROBLEM_MEDIA_TYPE,
     Problem,
@@ -41,16 +41,23 @@ def _problem_of_work(error: Exception) -> Problem:
         return Problem(title="State not usable", status=409, detail=detail)
     if isinstance(error, PackageError):
         return Problem(title="Package not usable", status=422, detail=detail, digest=error.digest)
-    if isinstance(error, ThingProblem):
-        extra = {"url": error.url, "cause": error.problem}
-        return Problem(title="Another Thing refused", status=502, detail=detail, **extra)
     if isinstance(error, InteractionError):
-        return Problem(title="Another Thing failed", status=502, detail=detail, url=error.url)
+        return _problem_of_another(error, detail)
     if isinstance(error, TimeoutError):
         return Problem(title="Busy", status=503, detail=detail)
     return Problem(
         title="Internal error", status=500, detail=f"see the log: {type(error).__name__}"
     )
+
+
+def _problem_of_another(error: InteractionError, detail: str) -> Problem:
+    if isinstance(error, AddressRefused):
+        title, url = "Address refused", error.url
+        return Problem(title=title, status=422, detail=detail, url=url, address=error.address)
+    if isinstance(error, ThingProblem):
+        extra = {"url": error.url, "cause": error.problem}
+        return Problem(title="Another Thing refused", status=502, detail=detail, **extra)
+    return Problem(title="Another Thing failed", status=502, detail=detail, url=error.url)
 
 
 def register(app: Flask) -> None:

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wasmiot_td.reach import Network
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -58,6 +60,8 @@ class Settings:
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
         oauth_audience: whom those tokens must be for.
         credentials: a file with what is shown to other servers, by URL.
+        allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
+        deny_addresses: networks that they may never lead to.
     """
 
     data_dir: Path
@@ -105,3 +109,5 @@ class Settings:
     oauth_issuer: str = ""
     oauth_audience: str = ""
     credentials: Path | None = None
+    allow_addresses: tuple[Network, ...] = ()
+    deny_addresses: tuple[Network, ...] = ()

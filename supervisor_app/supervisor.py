@@ -33,6 +33,7 @@ from supervisor_app.statuses import Status, Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
 from supervisor_app.triggers import Triggers
+from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.opening import open_guard, with_credentials
@@ -164,13 +165,16 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
-    lasting = transport or stream_transport()
-    quick = transport or HttpTransport(timeout_seconds=min(settings.remote_seconds, 5.0))
-    transport = transport or HttpTransport(timeout_seconds=settings.remote_seconds)
-    lasting, quick, transport = (
-        with_credentials(way, settings.credentials) for way in (lasting, quick, transport)
+    reach, seconds = reach_of(settings), settings.remote_seconds
+    named = transport or HttpTransport(seconds)  # to whom the operator names
+    lasting = transport or stream_transport(reach)
+    quick = transport or HttpTransport(min(seconds, 5.0), reach=reach)
+    transport = transport or HttpTransport(seconds, reach=reach)
+    lasting, quick, transport, operators = (
+        with_credentials(way, settings.credentials, named)
+        for way in (lasting, quick, transport, named)
     )
-    directory = Directory(settings.directory, transport) if settings.directory else None
+    directory = Directory(settings.directory, operators) if settings.directory else None
     descriptions = Descriptions(transport, settings.data_dir / "descriptions")
     neighbours = Neighbours(transport, descriptions, directory)
     functions = linked_functions(settings, neighbours.call)
@@ -188,6 +192,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         runtime,
         device_id=settings.device_id,
         memory_bytes=settings.memory_bytes,
+        reach=reach,
     )
     limits = _limits(settings)
     execution = Execution(

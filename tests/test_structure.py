@@ -23,6 +23,7 @@ IMPORTERS = {
     "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/transport.py"},
     "urllib3": {
+        "wasmiot_td/checked_connections.py",
         "wasmiot_td/transport.py",
         "orchestrator_app/store/endpoint.py",
         "orchestrator_app/packages/oci_registry.py",

@@ -9,6 +9,7 @@ WasmiotError
 └── InteractionError          a remote Thing could not be used; carries the URL
     ├── ThingUnreachable      no answer
     ├── ThingProblem          it answered with an error; carries the status and the problem
+    ├── AddressRefused        a document leads where this server does not go; carries the address
     └── AffordanceNotFound    its description has no such affordance or no usable form
 """
 
@@ -84,6 +85,15 @@ class ThingProblem(InteractionError):
         self.status = status
         self.problem = problem
         super().__init__(message, url)
+
+
+class AddressRefused(InteractionError):
+    """A document leads to an address that this server does not connect to."""
+
+    def __init__(self, host: str, address: str, reason: str) -> None:
+        self.address = address
+        leads = "" if host == address else f"{host} leads to {address}: "
+        super().__init__(f"{leads}{reason}", host)
 
 
 class AffordanceNotFound(InteractionError):

@@ -20,6 +20,7 @@ from urllib.parse import urljoin, urlsplit
 from wasmiot_td import defaults, uri_template
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
+from wasmiot_td.reach import Reach
 from wasmiot_td.server_sent_events import events
 from wasmiot_td.transport import Answer, HttpTransport, Response, is_json_type
 
@@ -55,9 +56,9 @@ class Change:
     id: str = ""
 
 
-def stream_transport() -> HttpTransport:
-    """Return a transport for answers that take as long as they take."""
-    return HttpTransport(timeout_seconds=SILENCE_SECONDS, total_seconds=float("inf"))
+def stream_transport(reach: Reach | None = None) -> HttpTransport:
+    """Return a transport for answers that take as long as they take, within a reach."""
+    return HttpTransport(SILENCE_SECONDS, total_seconds=float("inf"), reach=reach)
 
 
 class Subscription:

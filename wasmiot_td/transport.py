@@ -24,7 +24,9 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from wasmiot_td.errors import ThingProblem, ThingUnreachable
+from wasmiot_td.checked_connections import pool_classes
+from wasmiot_td.errors import AddressRefused, ThingProblem, ThingUnreachable
+from wasmiot_td.reach import Reach
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -220,14 +222,21 @@ class HttpTransport(Transport):
     devices, and they are no business of a user's `.netrc`.
     """
 
-    def __init__(self, timeout_seconds: float = 10, total_seconds: float = 300) -> None:
+    def __init__(
+        self,
+        timeout_seconds: float = 10,
+        total_seconds: float = 300,
+        reach: Reach | None = None,
+    ) -> None:
         """Set how long to wait.
 
         Args:
             timeout_seconds: for each piece of an answer, and for a connection if that is less
                 than `CONNECT_SECONDS`.
             total_seconds: for a whole answer, which may trickle.
+            reach: where connections may lead; anywhere if None, for who chooses the URLs.
         """
+        self._reach = reach
         self._timeout_seconds = timeout_seconds
         self._total_seconds = total_seconds
         self._local = threading.local()
@@ -265,6 +274,9 @@ class HttpTransport(Transport):
             finally:
                 response.close()
                 response.release_conn()
+        except AddressRefused as error:
+            error.url = url
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
             raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
 
@@ -332,8 +344,8 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
-            session.mount(_PLAIN_SCHEME, _Adapter())
-            session.mount("https://", _Adapter())
+            session.mount(_PLAIN_SCHEME, _Adapter(self._reach))
+            session.mount("https://", _Adapter(self._reach))
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
@@ -355,9 +367,15 @@ def _stop(response: urllib3.HTTPResponse) -> None:
 class _Adapter(HTTPAdapter):
     """Connections that notice when their link is dead, long before the answer is overdue."""
 
+    def __init__(self, reach: Reach | None) -> None:
+        self._reach = reach
+        super().__init__()
+
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pool; see `HTTPAdapter.init_poolmanager`."""
         super().init_poolmanager(*arguments, socket_options=_socket_options(), **options)
+        if self._reach is not None:
+            self.poolmanager.pool_classes_by_scheme = pool_classes(self._reach)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

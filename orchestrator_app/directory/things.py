@@ -20,7 +20,9 @@ from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.json_text import ParsedJson
+from wasmiot_td.named_addresses import refuse_addresses
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
+from wasmiot_td.reach import LOCAL, Reach
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.thing_description import LoadedDocument, load
 
@@ -42,10 +44,14 @@ class Directory:
     """The Things that are known here."""
 
     def __init__(
-        self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        reach: Reach = LOCAL,
     ) -> None:
         self._store = store
         self._now = now
+        self._reach = reach
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
@@ -153,6 +159,7 @@ class Directory:
             raise _refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
         if claims := list(foreign_claims(loaded.id, loaded.n_triples)):
             raise ValidationError(Report.of(claims))
+        refuse_addresses(loaded.document, self._reach)
         profile = profile_of(loaded.id, loaded.types, loaded.n_triples)
         with self._lock:
             known = self.get(loaded.id)

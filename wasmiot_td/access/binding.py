@@ -1,7 +1,43 @@
-"""A server that anybody may use stays on its own machine."""
+"""A server that anybody may use stays on its own machine, and one on others away from its own."""
 
 import ipaddress
 import socket
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from wasmiot_td.reach import Network, Reach, literal_address
+
+
+class BindingSettings(Protocol):
+    """What the settings of a server say about addresses."""
+
+    @property
+    def host(self) -> str:
+        """The address to listen on."""
+
+    @property
+    def public_url(self) -> str:
+        """The URL that others reach it by, where that is another; empty for none."""
+
+    @property
+    def allow_addresses(self) -> tuple[Network, ...]:
+        """Networks that are connected to besides."""
+
+    @property
+    def deny_addresses(self) -> tuple[Network, ...]:
+        """Networks that are never connected to."""
+
+
+def reach_of(settings: BindingSettings) -> Reach:
+    """Return to which addresses a server connects where documents of others name them.
+
+    One that other machines reach, be it by a proxy, has no business on its own loopback.
+    """
+    public = urlsplit(settings.public_url).hostname or ""
+    address = literal_address(public)
+    is_local_url = not public or bool(address and ipaddress.ip_address(address).is_loopback)
+    is_local = is_local_url and is_loopback(settings.host)
+    return Reach(is_local, settings.allow_addresses, settings.deny_addresses)
 
 
 def refuse_open_binding(host: str, *, is_guarded: bool, is_insecure: bool) -> None:

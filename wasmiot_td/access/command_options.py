@@ -2,6 +2,19 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
+
+from wasmiot_td.reach import ALLOW, DENY, network
+
+
+class _Add(argparse.Action):
+    """An option that may be given several times; its values are a tuple, as settings have them."""
+
+    def __call__(
+        self, _parser: object, namespace: argparse.Namespace, value: Any, _option: object = None
+    ) -> None:
+        """Add a value to those so far."""
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), value))
 
 
 def add_access_options(parser: argparse.ArgumentParser) -> None:
@@ -26,4 +39,18 @@ def add_access_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="JSON of mode 0600: by URL, what is shown to other servers",
+    )
+    _add_networks(parser, ALLOW, "allow_addresses", "connect to a network of special addresses")
+    _add_networks(parser, DENY, "deny_addresses", "never connect to a network")
+
+
+def _add_networks(parser: argparse.ArgumentParser, option: str, dest: str, what: str) -> None:
+    parser.add_argument(
+        option,
+        dest=dest,
+        type=network,
+        action=_Add,
+        default=(),
+        metavar="CIDR",
+        help=f"{what} where others' documents say so; may be given several times",
     )

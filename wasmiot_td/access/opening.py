@@ -57,8 +57,15 @@ def open_guard(settings: AccessSettings, transport: "Transport | None" = None) -
     return Guard(directory, issuer=Issuer(settings.oauth_issuer, settings.oauth_audience, way))
 
 
-def with_credentials(transport: "Transport", file: Path | None) -> "Transport":
+def with_credentials(
+    transport: "Transport", file: Path | None, issuers: "Transport | None" = None
+) -> "Transport":
     """Return a transport that shows what a file says, by origin; the same one without a file.
+
+    Args:
+        transport: the way to others.
+        file: what is shown to them.
+        issuers: the way to who gives tokens, whom the file names; the same one when None.
 
     Raises:
         SecretFileError: others may read the file, or it says something else.
@@ -68,7 +75,7 @@ def with_credentials(transport: "Transport", file: Path | None) -> "Transport":
     from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
 
     credentials = Credentials()
-    read_credentials(file, credentials, transport)
+    read_credentials(file, credentials, issuers or transport)
     return AuthorizedTransport(transport, credentials)
 
 

@@ -1,0 +1,60 @@
+"""Which URLs of a document lead where this server does not go, as far as their text says.
+
+So a document is refused when it comes, and not when it is used. What a name leads to is decided
+when it is connected to (`checked_connections.py`): a resolver may say another thing then.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urljoin
+
+from wasmiot_td.errors import ValidationError
+from wasmiot_td.json_text import escape_pointer
+from wasmiot_td.reach import Reach
+from wasmiot_td.report import Finding, Report
+
+_URLS = frozenset(("base", "href", "thing", "binary"))
+_URLS_OF_OURS = _URLS | {"id", "event", "property"}
+_OURS = "wasmiot:"
+_NOWHERE = "http://relative.invalid/"
+
+
+def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
+    """Let a document pass that names no address outside of a reach.
+
+    Raises:
+        ValidationError: it does; every such URL is reported.
+    """
+    base = urljoin(_NOWHERE, _text(document.get("base")))
+    findings = [
+        Finding(pointer, why, value=url)
+        for pointer, url in _urls(document, "", _URLS)
+        if (why := reach.refusal_of_url(_joined(base, url)))
+    ]
+    if findings:
+        raise ValidationError(Report.of(findings))
+
+
+def _urls(value: Any, pointer: str, names: frozenset[str]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            place = f"{pointer}/{escape_pointer(name)}"
+            if isinstance(member, str):
+                if name in names:
+                    yield place, member
+            else:
+                yield from _urls(member, place, _URLS_OF_OURS if name.startswith(_OURS) else names)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _urls(item, f"{pointer}/{index}", names)
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError:  # no URL at all, which others say
+        return ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
