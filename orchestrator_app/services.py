@@ -26,9 +26,7 @@ from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.access.binding import reach_of
-from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.opening import open_guard, with_credentials
-from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
+from wasmiot_td.access.opening import with_credentials
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.telemetry import open_spans
 
@@ -41,8 +39,6 @@ class Services:
     """The parts of one orchestrator; one instance per application.
 
     Attributes:
-        guard: who knows what anybody may do here.
-        peer_tokens: what is shown to the devices that have joined.
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
         events: what happened in the directory.
@@ -53,8 +49,6 @@ class Services:
     """
 
     settings: Settings
-    guard: Guard
-    peer_tokens: PeerTokens
     store: Store
     description: dict[str, Any]
     transport: Transport
@@ -88,9 +82,6 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport: how other Things are reached; over HTTP where not given.
     """
     data_dir = settings.data_dir
-    own_id = _own_id(data_dir)
-    guard = open_guard(settings, transport, own_id=own_id)
-    peer_tokens = PeerTokens(guard)
     store = open_store(
         data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
     )
@@ -105,11 +96,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
     look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach)
     issuers = transport or HttpTransport(settings.http_timeout_seconds)
-    look = with_credentials(look, settings.credentials, issuers)
-    looks = Devices(PeerTransport(look, peer_tokens))
+    looks = Devices(with_credentials(look, settings.credentials, issuers))
     transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach)
     transport = with_credentials(transport, settings.credentials, issuers)
-    transport = PeerTransport(transport, peer_tokens)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     deployments = Deployments(store, manifests, devices, settings.base_url)
     deployments.spans = spans = open_spans("wasmiot-orchestrator")
@@ -125,10 +114,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     serve_patterns(store, queries)
     return Services(
         settings=settings,
-        guard=guard,
-        peer_tokens=peer_tokens,
         store=store,
-        description=own_description(own_id, settings.title, settings.base_url),
+        description=own_description(_own_id(data_dir), settings.title, settings.base_url),
         transport=transport,
         directory=directory,
         events=events,
