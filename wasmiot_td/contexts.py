@@ -42,6 +42,8 @@ WASMIOT_PARTS = (
     "deployment",
     "manifest",
     "solution",
+    "decision",
+    "signature",
 )
 
 #: The bundled contexts by the name they are served under (`/contexts/{name}`).

@@ -42,10 +42,12 @@ SHAPES_OF_KIND: dict[str, tuple[str, ...]] = {
         "supervisor",
         "module",
         "deployment",
+        "signature",
     ),
-    "ThingModel": ("thing_model", "affordance", "module"),
+    "ThingModel": ("thing_model", "affordance", "module", "signature"),
     "Manifest": ("manifest",),
     "Solution": ("solution",),
+    "Decision": ("decision",),
 }
 _ROOT_CLASS = {"Thing": TD.Thing, "ThingModel": TM.ThingModel}
 _LOGGER = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from wasmiot_td.members import (
 OPERATIONS = ("readproperty", "writeproperty", "invokeaction")
 STAGES = ("deployment", "execution", "output")
 DIGEST = Text(r"^sha256:[0-9a-f]{64}$", "a digest sha256: followed by 64 hexadecimal digits")
+KEY = Text(r"^[A-Za-z0-9_-]{43}$", "a public key: 43 letters of base64url", may_be_open=False)
 
 _TEXT = Text()
 _IRI = Text(r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", "an absolute IRI")
@@ -71,6 +72,10 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
     "wasmiot:installation": Node("InstallationReference", or_many=True, or_iri=True),
     "wasmiot:trigger": Node("InstalledTrigger"),
+    "wasmiot:signature": Node("Signature", or_many=True),
+    "wasmiot:publicKey": KEY,
+    "wasmiot:trustsKey": Texts(KEY),
+    "wasmiot:signedBy": Texts(KEY),
 }
 
 AFFORDANCE_TERMS: Mapping[str, Member] = {
@@ -160,7 +165,22 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "binary": _TEXT,
             "stateful": _BOOLEAN,
             "limits": Node("Limits"),
+            "model": DIGEST,
+            "dataFile": Node("DataFile", or_many=True),
+            "signature": Node("Signature", or_many=True),
         },
+        is_closed=True,
+    ),
+    Kind(
+        "Signature",
+        "wasmiot:Signature",
+        {
+            **_NODE,
+            "key": KEY,
+            "value": Text(r"^[A-Za-z0-9_-]{86}$", "86 letters of base64url", may_be_open=False),
+            "algorithm": OneOf(("ed25519-jcs",)),
+        },
+        required=("key", "value", "algorithm"),
         is_closed=True,
     ),
     Kind(
@@ -348,6 +368,43 @@ WASMIOT_KINDS: tuple[Kind, ...] = (
             "reason": _TEXT,
             "count": _COUNT,
         },
+        is_closed=True,
+    ),
+    Kind(
+        "Decision",
+        "wasmiot:Decision",
+        {
+            **_NODE,
+            "@context": Anything(),
+            "deployment": _TEXT,
+            "command": _TEXT,
+            "device": _TEXT,
+            "reason": _TEXT,
+            "startedAtTime": _TEXT,
+            "endedAtTime": _TEXT,
+            "outcome": OneOf(("done", "failed")),
+            "detail": _TEXT,
+            "attempts": _COUNT,
+            "revision": _COUNT,
+            "choices": NodeList("Choice"),
+        },
+        required=("deployment", "command", "reason", "startedAtTime", "outcome"),
+        is_closed=True,
+    ),
+    Kind(
+        "Choice",
+        "wasmiot:choice",
+        {
+            **_NODE,
+            "step": _COUNT,
+            "name": _TEXT,
+            "device": _TEXT,
+            "total": _NUMBER,
+            "candidateCount": _COUNT,
+            "runnerUp": Node("Candidate"),
+            "rejections": Texts(),
+        },
+        required=("step",),
         is_closed=True,
     ),
 )

@@ -198,7 +198,17 @@ def all_models(base: type[VocabularyModel] = VocabularyModel) -> set[type[Vocabu
 
 @pytest.mark.parametrize(
     "name",
-    ["affordance", "deployment", "manifest", "module", "requirement", "solution", "supervisor"],
+    [
+        "affordance",
+        "deployment",
+        "manifest",
+        "module",
+        "requirement",
+        "signature",
+        "solution",
+        "decision",
+        "supervisor",
+    ],
 )
 def test_each_term_of_the_wasmiot_contexts_is_modelled(name: str) -> None:
     """One name, five places: what a context defines, a model types."""

@@ -14,7 +14,15 @@ from wasmiot_td.contexts import wasmiot_context
 from wasmiot_td.namespaces import WASMIOT, WASMIOT_CONTEXT
 from wasmiot_td.resources import resource_directory
 
-NAMES = ("affordance", "module", "supervisor", "deployment", "manifest", "solution")
+NAMES = (
+    "affordance",
+    "module",
+    "supervisor",
+    "deployment",
+    "manifest",
+    "solution", "decision", 
+    "signature",
+)
 ROOT = Path(__file__).parents[2]
 KINDS = {OWL.Class, OWL.ObjectProperty, OWL.DatatypeProperty, OWL.NamedIndividual}
 DESIGNED = (

@@ -18,10 +18,12 @@ from pydantic import create_model
 
 from wasmiot_td.models.affordance import AffordanceTerms, InteractionAffordance
 from wasmiot_td.models.base import VocabularyModel
+from wasmiot_td.models.decision import Decision
 from wasmiot_td.models.deployment import Deployment, DeploymentTerms
 from wasmiot_td.models.installation import Installation, InstallationTerms
 from wasmiot_td.models.manifest import Manifest
 from wasmiot_td.models.module import Module, ModuleTerms
+from wasmiot_td.models.signature import SignatureTerms
 from wasmiot_td.models.solution import Solution
 from wasmiot_td.models.supervisor import RegistrationTerms, Supervisor, SupervisorTerms
 from wasmiot_td.models.thing import Registration, Thing
@@ -53,8 +55,8 @@ WASMIOT_VOCABULARY = Vocabulary(
     name="wasmiot",
     iris=frozenset({WASMIOT_CONTEXT, str(WASMIOT)}),
     terms={
-        Thing: (SupervisorTerms, InstallationTerms, DeploymentTerms),
-        ThingModel: (ModuleTerms,),
+        Thing: (SupervisorTerms, InstallationTerms, DeploymentTerms, SignatureTerms),
+        ThingModel: (ModuleTerms, SignatureTerms),
         InteractionAffordance: (AffordanceTerms,),
         Registration: (RegistrationTerms,),
     },
@@ -65,6 +67,7 @@ WASMIOT_VOCABULARY = Vocabulary(
         "wasmiot:Module": Module,
         "wasmiot:Manifest": Manifest,
         "wasmiot:Solution": Solution,
+        "wasmiot:Decision": Decision,
     },
 )
 

@@ -7,6 +7,7 @@ from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.limits import Limits
 from wasmiot_td.models.manifest import Trigger
 from wasmiot_td.models.mount import DataFile
+from wasmiot_td.models.signature import Signature
 from wasmiot_td.models.supervisor import Supervisor
 
 
@@ -19,6 +20,9 @@ class InstalledModule(VocabularyModel):
     binary: str | None = None
     stateful: bool | None = None
     limits: Limits | None = None
+    model: str | None = None
+    data_file: list[DataFile] = Field(default=[])
+    signature: list[Signature] = Field(default=[])
 
 
 class InstalledTrigger(Trigger):
