@@ -32,6 +32,7 @@ IMPORTERS = {
     "prometheus_client": {"wasmiot_td/metrics.py"},
     "jwt": {"wasmiot_td/access/json_web_tokens.py"},
     "cryptography": {"wasmiot_td/access/"},
+    "rfc8785": {"wasmiot_td/access/canonical_json.py"},
     "granian": {"wasmiot_td/serving.py"},
     "highspy": {"orchestrator_app/solver/integer_program.py"},
     "pyoxigraph": {
