@@ -9,7 +9,7 @@ from pathlib import Path
 
 from supervisor_app.settings import Settings
 from wasmiot_td.access.binding import refuse_open_binding
-from wasmiot_td.access.command_options import add_access_options
+from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
     add_access_options(made)
+    add_trust_option(made, "run only what one of these keys has signed")
     return made
 
 

@@ -44,6 +44,8 @@ def device_thing(
     }
     if settings.zone:
         thing["wasmiot:zone"] = settings.zone
+    if settings.trusted_keys:
+        thing["wasmiot:trustsKey"] = sorted(set(settings.trusted_keys))
     if settings.risk_limit is not None:
         thing["wasmiot:riskLimit"] = settings.risk_limit
     links = [

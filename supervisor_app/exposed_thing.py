@@ -19,6 +19,8 @@ TRIGGERS = "triggers"
 """The name of the property that tells what became of an installation's trigger."""
 
 _INSTALLATION = "wasmiot:Installation"
+_OF_THE_SOURCE = ("wasmiot:signature", "wasmiot:signedBy")
+"""A signature does not hold for the completed TD, and who signed is the device's to say."""
 
 
 def slug_of(title: str) -> str:
@@ -43,7 +45,7 @@ def complete(
         device_id: the IRI of this device.
         base: the address of the installation, with a slash at the end.
     """
-    thing = copy.deepcopy(dict(document))
+    thing = copy.deepcopy({k: v for k, v in document.items() if k not in _OF_THE_SOURCE})
     thing.setdefault("@context", [TD_CONTEXT, WASMIOT_CONTEXT])
     thing["@type"] = _with_types(thing.get("@type"))
     thing.setdefault("id", installation_id(slug, device_id))

@@ -3,10 +3,11 @@
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from supervisor_app.behind import with_modules
 from supervisor_app.document_check import checked
 from supervisor_app.errors import PackageError, SupervisorError
 from supervisor_app.exposed_thing import complete
@@ -15,12 +16,16 @@ from supervisor_app.installation_reader import read_installation
 from supervisor_app.linking import linking_faults
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.runtime import Runtime
+from supervisor_app.signed_sources import SignedSources
 from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
 from wasmiot_td.named_addresses import refuse_addresses
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.reach import Reach
 from wasmiot_td.report import Finding, Report
+
+if TYPE_CHECKING:
+    from wasmiot_td.access.trust import Trust
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +42,7 @@ class Installations:
         device_id: str,
         memory_bytes: int,
         reach: Reach,
+        trust: "Trust | None" = None,
     ) -> None:
         self._directory = directory / "installations"
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -45,6 +51,7 @@ class Installations:
         self._device_id = device_id
         self._memory_bytes = memory_bytes
         self._reach = reach
+        self._signed = SignedSources(directory / "signed", trust, device_id)
         self._lock = threading.Lock()
         self._installed: dict[str, Installation] = {}
 
@@ -64,22 +71,39 @@ class Installations:
             raise ProblemError(404, "Not installed", f"no deployment {slug!r} is installed here")
         return installation
 
-    def put(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> bool:
+    def put(
+        self,
+        slug: str,
+        document: Mapping[str, Any] | bytes,
+        base: str,
+        modules: Sequence[Mapping[str, Any]] = (),
+    ) -> bool:
         """Install a TD, or replace what is installed; return whether it is new.
+
+        Args:
+            slug: the name of the installation.
+            document: the TD.
+            base: the address at which it is served.
+            modules: those that are behind it, where it names none itself.
 
         Raises:
             DocumentError: the TD is not acceptable.
-            ProblemError: something that it brings cannot be used; nothing is left behind.
+            ProblemError: something that it brings cannot be used, or was signed by nobody who is
+                trusted; nothing is left behind.
         """
+        source = parse_document(document) if isinstance(document, bytes) else document
+        signer = self._signed.check(slug, source)
         if slug not in self._installed:
             self._packages.expect_module()
-        accepted = self._accept(slug, document, base)
+        accepted = self._accept(slug, source, base, signer, modules)
         with self._lock:
             before = self._installed.get(slug)
             if before is not None and before.document == accepted:
+                self._signed.keep(slug, source, modules)
                 return False
             try:
                 installation = self._prepare(read_installation(slug, accepted))
+                self._signed.keep(slug, source, modules)
                 text = json.dumps(accepted, ensure_ascii=False).encode()
                 write_atomically(self._file(slug), text)
             except Exception:
@@ -100,6 +124,7 @@ class Installations:
         with self._lock:
             self.get(slug)
             self._file(slug).unlink(missing_ok=True)
+            self._signed.forget(slug)
             self._installed = {k: v for k, v in self._installed.items() if k != slug}
             self._runtime.forget_state(slug)
             self._discard_unused()
@@ -109,20 +134,40 @@ class Installations:
         """Serve again what was served before; what cannot be is left on disk and logged."""
         for file in sorted(self._directory.glob("*.json")):
             try:
-                document = json.loads(file.read_bytes())
+                document = self._verified(file.stem, json.loads(file.read_bytes()))
                 installation = self._prepare(read_installation(file.stem, document))
             except (SupervisorError, DocumentError, ProblemError, OSError, ValueError) as error:
                 _log.error("not_restored slug=%s error=%s", file.stem, error)
             else:
                 self._installed = {**self._installed, file.stem: installation}
 
-    def _accept(self, slug: str, document: Mapping[str, Any] | bytes, base: str) -> dict[str, Any]:
-        source = parse_document(document) if isinstance(document, bytes) else document
+    def _accept(
+        self,
+        slug: str,
+        source: Mapping[str, Any],
+        base: str,
+        signer: str,
+        modules: Sequence[Mapping[str, Any]],
+    ) -> dict[str, Any]:
         refuse_addresses(source, self._reach)
-        return checked(complete(source, slug=slug, device_id=self._device_id, base=base))
+        whole = with_modules(source, modules, self._functions) if modules else source
+        thing = complete(whole, slug=slug, device_id=self._device_id, base=base)
+        return checked(thing | ({"wasmiot:signedBy": [signer]} if signer else {}))
+
+    def _functions(self, digest: str) -> frozenset[str]:
+        return frozenset(self._packages.interface(digest).functions)
+
+    def _verified(self, slug: str, document: dict[str, Any]) -> dict[str, Any]:
+        """Return what was kept; where signatures are asked for, made anew of what was signed."""
+        if self._signed.trust is None:
+            return document
+        source, modules = self._signed.kept(slug)
+        signer = self._signed.check(slug, source)
+        return self._accept(slug, source, str(document.get("base", "")), signer, modules)
 
     def _prepare(self, installation: Installation) -> Installation:
         """Have every package of an installation ready to run."""
+        self._signed.check_modules(installation)
         for pointer, package in _packages_with_pointers(installation):
             self._ensure(pointer, package)
         findings: list[Finding] = []

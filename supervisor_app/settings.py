@@ -59,6 +59,8 @@ class Settings:
         has_public_td: whether anybody may read what this server is.
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
         oauth_audience: whom those tokens must be for.
+        trusted_keys: the public keys of which one must have signed each module and each
+            installation; none for no such demand.
         credentials: a file with what is shown to other servers, by URL.
         allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
         deny_addresses: networks that they may never lead to.
@@ -108,6 +110,7 @@ class Settings:
     has_public_td: bool = False
     oauth_issuer: str = ""
     oauth_audience: str = ""
+    trusted_keys: tuple[str, ...] = ()
     credentials: Path | None = None
     allow_addresses: tuple[Network, ...] = ()
     deny_addresses: tuple[Network, ...] = ()

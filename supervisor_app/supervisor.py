@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from supervisor_app.call import Limits
 from supervisor_app.cancelling import Cancelling
@@ -41,6 +42,9 @@ from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
 from wasmiot_td.telemetry import open_spans
+
+if TYPE_CHECKING:
+    from wasmiot_td.access.trust import Trust
 
 _numbers = itertools.count()
 
@@ -193,6 +197,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         device_id=settings.device_id,
         memory_bytes=settings.memory_bytes,
         reach=reach,
+        trust=_trust(settings),
     )
     limits = _limits(settings)
     execution = Execution(
@@ -296,6 +301,15 @@ def _observed_value(
 ) -> object:
     with _running_now(steps, statuses, operation, Inputs(), wait_seconds) as outcome:
         return outcome.value
+
+
+def _trust(settings: Settings) -> "Trust | None":
+    """Return whose signatures count; what checks them is in memory only where it is needed."""
+    if not settings.trusted_keys:
+        return None
+    from wasmiot_td.access.trust import trust_of
+
+    return trust_of(settings.trusted_keys)
 
 
 def _device_id(data_dir: Path) -> str:

@@ -54,3 +54,31 @@ def _add_networks(parser: argparse.ArgumentParser, option: str, dest: str, what:
         metavar="CIDR",
         help=f"{what} where others' documents say so; may be given several times",
     )
+
+
+class _AddKeys(argparse.Action):
+    """An option that names public keys, and may be given several times."""
+
+    def __call__(
+        self, parser: Any, namespace: argparse.Namespace, value: Any, _option: object = None
+    ) -> None:
+        """Add the keys that a text names to those so far."""
+        from wasmiot_td.access.trust import TrustError, keys_named
+
+        try:
+            found = keys_named(str(value))
+        except (TrustError, OSError, UnicodeDecodeError) as error:
+            parser.error(f"argument --trusted-key: {error}")
+        setattr(namespace, self.dest, (*getattr(namespace, self.dest), *found))
+
+
+def add_trust_option(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the option that names the keys of which one must have signed."""
+    parser.add_argument(
+        "--trusted-key",
+        dest="trusted_keys",
+        action=_AddKeys,
+        default=(),
+        metavar="KEY",
+        help=f"{what}; a public key or a file of them, may be given several times",
+    )
