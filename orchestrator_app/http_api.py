@@ -64,7 +64,7 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "search.search_by_get": Described(_RESULTS, arguments=(QUERY,)),
     "search.search_by_post": Described(_RESULTS, _QUERY_BODY),
-    "search.not_offered": Described(statuses=(501,)),
+    "search.not_offered": Described(statuses=(), faults=(501,)),
     "sparql.query_by_get": Described(
         _RESULTS, arguments=(Argument("query", "SPARQL 1.1"), *GRAPHS)
     ),
@@ -76,10 +76,13 @@ DESCRIBED: Mapping[str, Described] = {
         {"multipart/form-data": "Object", "application/wasm": "Bytes"},
         (201, 200),
         (Argument("name", "of a module that comes without a description"),),
+        faults=(502,),
     ),
     "modules.read_module": Described({TM: "ThingModel"}),
     "modules.delete_module": _DONE,
-    "packages.read_package": Described({BYTES: "Bytes"}, statuses=(200, 206, 304)),
+    "packages.read_package": Described(
+        {"application/wasm": "Bytes", BYTES: "Bytes"}, statuses=(200, 206, 304), faults=(502,)
+    ),
     # manifests
     "manifests.list_manifests": Described({JSON_LD: "[Manifest]"}, arguments=PAGE),
     "manifests.submit_manifest": Described(
@@ -94,7 +97,7 @@ DESCRIBED: Mapping[str, Described] = {
         {JSON_LD: "Object"}, arguments=(Argument("device", "explain this device, by its IRI"),)
     ),
     "manifests.suppose": Described({JSON: "Object"}, {JSON: "Object"}),
-    "manifests.deploy_manifest": Described({TD: "Thing"}, statuses=(201, 200)),
+    "manifests.deploy_manifest": Described({TD: "Thing"}, statuses=(201, 200), faults=(502,)),
     # policies, ontologies, cordons
     "cordons.list_cordons": Described({JSON: "[Object]"}),
     "cordons.cordon": Described(statuses=(204, 201)),
@@ -122,9 +125,12 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.read_execution": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
     "deployments.cancel_execution": _DONE,
     "deployments.run": Described(
-        {JSON: "Any", BYTES: "Bytes"}, {JSON: "Any", BYTES: "Bytes"}, (200, 204)
+        {JSON: "Any", BYTES: "Bytes"},
+        {JSON: "Any", BYTES: "Bytes"},
+        (200, 204),
+        faults=(502, 504),
     ),
-    "deployments.invoke_rollback": Described({JSON: "Whole"}, {JSON: "Whole"}),
+    "deployments.invoke_rollback": Described({JSON: "Whole"}, {JSON: "Whole"}, faults=(502,)),
     "deployments.invoke_undeploy": Described({JSON: "Names"}),
     "deployments.all_events": _STREAM,
     "deployments.events_of_kind": _STREAM,

@@ -7,8 +7,9 @@ from wasmiot_td.open_api import BYTES, JSON, SSE, TD, Argument, Described
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
 KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
 PART = Argument("Wasmiot-Input", "which member of a joined input the body is", place="header")
+_RUN = (500, 502, 504)  # of a function that runs, and of other Things that it needs
 _DONE = Described(statuses=(204,))
-_CHANGES = Described({JSON: "Any", SSE: "Text"})
+_CHANGES = Described({JSON: "Any", SSE: "Text"}, faults=_RUN)
 
 DESCRIBED: Mapping[str, Described] = {
     "well_known.thing": Described({TD: "Thing"}),
@@ -24,11 +25,15 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.state": Described({BYTES: "Bytes"}),
     "deployments.restore": Described(takes={BYTES: "Bytes"}, statuses=(204,)),
     "properties.read_some": Described(
-        {JSON: "Object", SSE: "Text"}, arguments=(Argument("names", "those that are wanted"),)
+        {JSON: "Object", SSE: "Text"},
+        arguments=(Argument("names", "those that are wanted"),),
+        faults=_RUN,
     ),
-    "properties.write_some": Described(takes={JSON: "Object"}, statuses=(204,)),
-    "properties.read": Described({JSON: "Any", BYTES: "Bytes"}),
-    "properties.write": Described(takes={JSON: "Any", BYTES: "Bytes"}, statuses=(204,)),
+    "properties.write_some": Described(takes={JSON: "Object"}, statuses=(204,), faults=_RUN),
+    "properties.read": Described({JSON: "Any", BYTES: "Bytes"}, faults=_RUN),
+    "properties.write": Described(
+        takes={JSON: "Any", BYTES: "Bytes"}, statuses=(204,), faults=_RUN
+    ),
     "properties.observe": _CHANGES,
     "events.subscribe": _CHANGES,
     "events.subscribe_all": _CHANGES,
@@ -38,6 +43,7 @@ DESCRIBED: Mapping[str, Described] = {
         {JSON: "Any", BYTES: "Bytes", "multipart/form-data": "Object"},
         (200, 201, 204),
         (WAIT, KEY, PART),
+        _RUN,
     ),
     "actions.query": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
     "actions.cancel": _DONE,

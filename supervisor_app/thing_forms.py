@@ -26,7 +26,9 @@ def add_thing_forms(thing: dict[str, Any]) -> None:
         thing["forms"] = forms
     if any(f["href"].startswith("properties{") for f in forms):
         variable = {"type": "string", "description": "Names of properties, separated by commas."}
-        thing["uriVariables"] = {**thing.get("uriVariables", {}), NAMES: variable}
+        variables = thing.get("uriVariables", {})
+        if isinstance(variables, Mapping):  # else the check of the document says so
+            thing["uriVariables"] = {**variables, NAMES: variable}
     has_stream = any(f.get("subprotocol") == "sse" for f in forms)
     thing["profile"] = [HTTP_BASIC_PROFILE, HTTP_SSE_PROFILE] if has_stream else HTTP_BASIC_PROFILE
 

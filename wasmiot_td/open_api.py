@@ -63,12 +63,14 @@ class Described:
         takes: of the request's body; nothing for none.
         statuses: of success, the usual one first.
         arguments: of the query and of the header.
+        faults: of failures that are not the client's, beside 503.
     """
 
     gives: Media = field(default_factory=dict)
     takes: Media = field(default_factory=dict)
     statuses: tuple[int, ...] = (200,)
     arguments: tuple[Argument, ...] = ()
+    faults: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ def _responses(described: Described) -> dict[str, Any]:
         if described.gives and status not in (204, 304):
             responses[str(status)]["content"] = _content(described.gives)
     problem = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{REF}Problem"}}}
-    responses["default"] = {"description": "Problem details (RFC 9457)", "content": problem}
+    for status in ("4XX", *sorted({*described.faults, 503})):
+        responses[str(status)] = {"description": _MEANINGS[status], "content": problem}
     return responses
 
 
@@ -169,13 +172,17 @@ def _schema(name: str) -> dict[str, Any]:
     return {"$ref": REF + name}
 
 
-_MEANINGS = {
+_MEANINGS: Mapping[int | str, str] = {
     200: "Done",
     201: "Made; `Location` says where",
     202: "Begun; the rest follows",
     204: "Done, with nothing to say",
     206: "A part",
     304: "As the client has it",
+    "4XX": "Refused; the problem details (RFC 9457) say why",
+    500: "A function of a module ended in a trap",
     501: "Not offered",
-    503: "Not ready",
+    502: "Another Thing refused or failed",
+    503: "Not now; `Retry-After` says when",
+    504: "Another Thing took too long",
 }

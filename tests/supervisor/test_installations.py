@@ -207,6 +207,13 @@ def test_any_value_in_any_place(device, place, value):
         assert on_disk(device) == [] or digest.endswith(on_disk(device)[0])
 
 
+@pytest.mark.parametrize("value", [None, 1, "x", [1]], ids=repr)
+def test_variables_that_are_no_object(device, value):
+    """A Thing with properties, whose own variables stand beside ours, is refused as well."""
+    document = {"title": "x", "uriVariables": value, "properties": {"p": {"type": "string"}}}
+    assert device.client.put("/deployments/a", json=document).status_code == 422
+
+
 SLOW_TO_COMPILE = "(local i32)" + "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))" * 20000
 
 
