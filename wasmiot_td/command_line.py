@@ -238,6 +238,15 @@ main.add_command(
 )
 
 
+main.add_command(
+    Deferred(
+        "certs",
+        "wasmiot_td.access.certificate_commands:certs",
+        "Certificates for TLS: an authority of one's own and what it vouches for.",
+    )
+)
+
+
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
