@@ -22,6 +22,7 @@ from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
     backup,
     cordons,
+    decisions,
     deployments,
     events,
     manifests,
@@ -52,6 +53,7 @@ from wasmiot_td.slow_bodies import SlowBodies
 BLUEPRINTS = (
     cordons.blueprint,
     backup.blueprint,
+    decisions.blueprint,
     deployments.blueprint,
     events.blueprint,
     manifests.blueprint,

@@ -35,7 +35,7 @@ class CheckedDocument:
 
     Attributes:
         root: the document, in TD's JSON form.
-        kind: the kind of its root: `Thing`, `Manifest` or `Solution`.
+        kind: the kind of its root: `Thing`, `Manifest`, `Solution` or `Decision`.
         is_model: whether it is a Thing Model.
         defined_terms: unprefixed terms that its own contexts define.
         are_terms_known: whether all of its contexts could be had.

@@ -13,6 +13,7 @@ _OWN = (
     "Module",
     "Manifest",
     "Solution",
+    "Decision",
     "Deployment",
     "Installation",
 )
@@ -20,7 +21,7 @@ _OWN_KINDS = frozenset(form for name in _OWN for form in (f"wasmiot:{name}", str
 _MODELS = frozenset(("tm:ThingModel", str(TM.ThingModel)))
 _CLOSED_KINDS = {
     form: name
-    for name in ("Manifest", "Solution")
+    for name in ("Manifest", "Solution", "Decision")
     for form in (f"wasmiot:{name}", str(WASMIOT[name]))
 }
 _NO_TERMS = frozenset((*CANONICAL_CONTEXT, TD_1_0_CONTEXT))
@@ -35,7 +36,7 @@ def root_types(document: Any) -> frozenset[str]:
 
 
 def kind_of_types(types: Iterable[str]) -> str:
-    """Return the kind of JSON object the root is: `Thing`, `Manifest` or `Solution`."""
+    """Return the kind of JSON object the root is: `Thing`, `Manifest`, `Solution` or `Decision`."""
     return next((_CLOSED_KINDS[each] for each in types if each in _CLOSED_KINDS), "Thing")
 
 

@@ -35,7 +35,9 @@ _PLACEHOLDER = re.compile("%7B%7B.+?%7D%7D")
 #: The properties whose JSON form is a map with keys that are not in the graph.
 _INDEXED = frozenset((URIRef(str(TD["schemaDefinitions"])),))
 _ROOT_PROPERTIES = tuple(map(URIRef, ROOT_PROPERTIES))
-_ROOT_CLASSES = tuple(map(URIRef, (*ROOT_CLASSES, WASMIOT["Manifest"], WASMIOT["Solution"])))
+_ROOT_CLASSES = tuple(
+    map(URIRef, (*ROOT_CLASSES, WASMIOT["Manifest"], WASMIOT["Solution"], WASMIOT["Decision"]))
+)
 
 
 def document_of(graph: Graph, document_id: str | None = None) -> list[ExpandedNode]:

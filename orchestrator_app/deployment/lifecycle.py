@@ -7,18 +7,20 @@ between leaves a wish that monitoring fulfils, and never a device that nobody re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator_app.certificates import drop_certificate, keep_certificate
 from orchestrator_app.deployment.change import Change, pinned_to_versions
+from orchestrator_app.deployment.decisions import Decisions
 from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.establish import Establishing
-from orchestrator_app.deployment.improving import check_relief, is_clearly_better
+from orchestrator_app.deployment.improving import check_relief, is_clearly_better, score_of
 from orchestrator_app.deployment.in_flight import InFlight
+from orchestrator_app.deployment.installation import Deployment
 from orchestrator_app.deployment.names import trigger_name
 from orchestrator_app.deployment.planning import Share, by_device, choose_standbys
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords, placement_of
@@ -32,6 +34,8 @@ from wasmiot_td.problem import ProblemError
 from wasmiot_td.telemetry import NoSpans, Spans, told
 from wasmiot_td.thing_description import load
 
+_ASKED = "somebody asked for it"
+
 
 class Deployments:
     """The deployments of one orchestrator."""
@@ -41,12 +45,16 @@ class Deployments:
     ) -> None:
         self.records = DeploymentRecords(store, public_url)
         self.spans: Spans = NoSpans()
+        self.decisions = Decisions(store)
         self._store = store
         self._public_url = public_url
         self._manifests = manifests
         self.in_flight = InFlight()
         url = f"{public_url}packages/"
-        self._establishing = Establishing(store, self.records, devices, url)
+        self.grant: Callable[[Deployment], Deployment] = lambda deployment: deployment
+        self._establishing = Establishing(
+            store, self.records, devices, url, lambda deployment: self.grant(deployment)
+        )
         tell = self._establishing.tell
         self.retirement = Retirement(store, self.records, devices, self.in_flight, tell)
         self.standing = Standing(store, self.records, public_url)
@@ -82,9 +90,9 @@ class Deployments:
             ProblemError: 404, 422 without a solution, 502 if a device refused its share.
         """
         manifest = self._manifests.require(slug)
-        if is_standing(manifest):
-            return self._stand(slug, manifest)
-        with self.changing(slug):
+        with self.changing(slug), self.decisions.deciding(slug, "deploy", _ASKED):
+            if is_standing(manifest):
+                return self._stand(slug, manifest)
             previous = self._replaced(slug)
             present = previous.present if previous else {}
             solved = self._place(slug, manifest, present)
@@ -103,7 +111,7 @@ class Deployments:
         Raises:
             ProblemError: 404, 409 without such a revision; else as for `deploy`.
         """
-        with self.changing(slug):
+        with self.changing(slug), self.decisions.deciding(slug, "rollback", _ASKED):
             deployed = self.require(slug)
             earlier = [e for e in deployed.history if e["revision"] < deployed.revision]
             found = [e for e in earlier if revision in (None, e["revision"])]
@@ -157,6 +165,8 @@ class Deployments:
             manifest = deployed.manifest or self._manifests.require(slug)
             kept = self._place(slug, manifest, deployed.present)
             free = self._place(slug, manifest)
+            scores = f"{score_of(kept.solution):.1f} here, {score_of(free.solution):.1f} at best"
+            self.decisions.say(f"of 100 points: {scores}")
             if kept.is_kept and is_clearly_better(free.solution, kept.solution, margin):
                 self._change(slug, manifest, free, must_carry=True)
 
@@ -184,7 +194,7 @@ class Deployments:
         Raises:
             ProblemError: 404 for an unknown deployment.
         """
-        with self.changing(slug):
+        with self.changing(slug), self.decisions.deciding(slug, "undeploy", _ASKED):
             deployed = self.require(slug)
             below = [self._away_of(slug, device) for device in deployed.members]
             away = taken_back(self._establishing.tell, deployed.every_share)

@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.deployment.standing import is_member, is_standing
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.observe import Observer
+from orchestrator_app.monitoring.reasons import reason_of
 from orchestrator_app.monitoring.reconcile import (
     Clear,
     Command,
@@ -97,8 +98,11 @@ class Watch:
                 wanted.setdefault(device, []).append(name)
         observed = self._observer.look(wanted)
         commands = reconcile(self._unchanged(desired), observed, self._patience)
+        seen = {o.device: o for o in observed}
+        wishes = {d.slug: d for d in desired}
+        reasons = {c: reason_of(c, wishes[c.slug], seen) for c in commands}
         due = self._backoff.due(commands, self._round)
-        failed = self._carry_out(due)
+        failed = self._carry_out({command: reasons[command] for command in due})
         self._backoff = self._backoff.after(commands, failed, self._round)
         self._round += 1
         return due
@@ -125,17 +129,25 @@ class Watch:
             current=standing.current(deployed),
         )
 
-    def _carry_out(self, commands: Sequence[Command]) -> list[Command]:
-        """Carry out commands and return those that failed."""
+    def _carry_out(self, commands: Mapping[Command, str]) -> list[Command]:
+        """Carry out commands, each with its reason, and return those that failed."""
         failed = []
-        for command in commands:
+        for command, reason in commands.items():
             try:
-                self._perform(command)
+                with self._deciding(command, reason):
+                    self._perform(command)
                 _log.info("mended %s", command)
             except (WasmiotError, ProblemError) as error:
                 _log.warning("not_mended %s error=%s", command, error)
                 failed.append(command)
         return failed
+
+    def _deciding(self, command: Command, reason: str) -> AbstractContextManager[None]:
+        """Have a command kept in the log, unless it is housekeeping."""
+        if isinstance(command, Clear):
+            return nullcontext()
+        word, device = type(command).__name__.lower(), getattr(command, "device", "")
+        return self._deployments.decisions.deciding(command.slug, word, reason, device)
 
     def _perform(self, command: Command) -> None:
         deployments = self._deployments

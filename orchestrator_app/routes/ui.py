@@ -1,7 +1,7 @@
 """`/` and `/ui`: the pages that only look, drawn on the server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -12,6 +12,7 @@ from orchestrator_app.monitoring.observation import observation_id
 from orchestrator_app.policies import Policies
 from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON, represent
+from orchestrator_app.routes.ui_deployments import certificate_shown, titles_of
 from orchestrator_app.services import services
 from orchestrator_app.ui.documented_queries import documented_queries
 from orchestrator_app.ui.page import page, pages
@@ -72,19 +73,23 @@ def policies() -> Response:
     """Show what the operator demands of every solution."""
     known = Policies(services().store)
     texts = {name: known.require(name).decode() for name in known.names()}
-    return page("policies.html", title="Policies", policies=texts)
+    slugs = [deployed.slug for deployed in services().deployments.records.list()]
+    found = [c for c in map(certificate_shown, slugs) if c is not None]
+    return page("policies.html", title="Policies", policies=texts, certificates=found)
 
 
 @blueprint.get("/log")
 def log() -> Response:
-    """Show what was decided and what happened, the newest first."""
-    parts = services()
-    happened = [*_happened(parts.deployment_events.log.after(0, 0.0))]
+    """Show what was decided and why, and what happened in the directory, the newest first."""
+    parts, slug = services(), request.args.get("deployment", "")
+    decisions = parts.deployments.decisions.list(slug, LOG_LENGTH)
     known = [*_known(parts.events.after(0, 0.0))]
     return page(
         "log.html",
         title="Log",
-        decisions=happened[::-1][:LOG_LENGTH],
+        slug=slug,
+        decisions=decisions,
+        titles=titles_of(_named(decisions)),
         directory=known[::-1][:LOG_LENGTH],
     )
 
@@ -134,11 +139,11 @@ def _documents() -> dict[str, Any]:
     }
 
 
-def _happened(events: list[Event[DeploymentEvent]]) -> Iterator[dict[str, Any]]:
-    for event in events:
-        data = dict(event.change.data)
-        time = data.pop("time", "")
-        yield {"time": time, "what": event.change.kind, "slug": event.change.slug, "data": data}
+def _named(decisions: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the devices that decisions name."""
+    choices = [choice for d in decisions for choice in d.get("choices", ())]
+    others = [choice["runnerUp"] for choice in choices if "runnerUp" in choice]
+    return {named["device"] for named in (*decisions, *choices, *others) if "device" in named}
 
 
 def _known(events: list[Event[DirectoryChange]]) -> Iterator[dict[str, Any]]:

@@ -5,10 +5,13 @@ from typing import Any
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from orchestrator_app import certificates
 from orchestrator_app.deployment.execution_log import Status
 from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.policies import Policies
 from orchestrator_app.routes.ui_things import uploads
 from orchestrator_app.services import services
+from orchestrator_app.ui.certificates import CertificateView, certificate_view
 from orchestrator_app.ui.input_fields import FieldError, fields_of
 from orchestrator_app.ui.page import page, pages
 from orchestrator_app.ui.results import Shown, problem, shown
@@ -39,6 +42,17 @@ def show(slug: str) -> Response:
 def state_part(slug: str) -> Response:
     """Give the state and the placement alone, as they are now."""
     return page("deployment_state.html", **_state(services().deployments.require(slug)))
+
+
+@blueprint.get("/deployments/<slug>/certificate")
+def certificate(slug: str) -> Response:
+    """Show what was checked when it was deployed, and what the policies said."""
+    services().deployments.require(slug)
+    found = certificate_shown(slug)
+    if found is None:
+        raise ProblemError(404, "No certificate", f"{slug} has none")
+    titles = titles_of({p.device for p in found.placements})
+    return page("certificate.html", title="Certificate", certificate=found, titles=titles)
 
 
 @blueprint.post("/deployments/<slug>/execute")
@@ -96,7 +110,7 @@ def _execution(slug: str, invocation: str) -> Response:
         slug=slug,
         invocation=invocation,
         execution=status,
-        titles=_titles({str(t.get("device")) for t in status.get("trace", ())}),
+        titles=titles_of({str(t.get("device")) for t in status.get("trace", ())}),
         result=_result(status),
     )
 
@@ -122,11 +136,21 @@ def _state(deployed: Deployed) -> dict[str, Any]:
         "revision": deployed.revision,
         "placement": placement,
         "history": deployed.history[::-1],
-        "titles": _titles(devices),
+        "titles": titles_of(devices),
     }
 
 
-def _titles(devices: set[str]) -> dict[str, str]:
+def certificate_shown(slug: str) -> CertificateView | None:
+    """Return the certificate of a deployment, None if it has none, as one that stands on many."""
+    store = services().store
+    stored = store.get(certificates.PREFIX + slug)
+    if stored is None:
+        return None
+    now = {policy.id: text for policy, text in Policies(store).texts()}
+    return certificate_view(slug, stored.id, stored.document["turtle"].encode(), now)
+
+
+def titles_of(devices: set[str]) -> dict[str, str]:
     """Return how devices are called, by id."""
     found = [s for s in map(services().store.get, devices) if s is not None]
     return {s.id: str(s.document.get("title", s.id)) for s in found}

@@ -20,7 +20,8 @@ NAMES = (
     "supervisor",
     "deployment",
     "manifest",
-    "solution", "decision", 
+    "solution",
+    "decision",
     "signature",
 )
 ROOT = Path(__file__).parents[2]
