@@ -6,7 +6,7 @@ are ready; until then, and if one device refuses, everything stays as it was.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,12 +32,18 @@ class Establishing:
     """The way from a solution to devices that serve it, and to the record of it."""
 
     def __init__(
-        self, store: Store, records: DeploymentRecords, devices: Devices, packages_url: str
+        self,
+        store: Store,
+        records: DeploymentRecords,
+        devices: Devices,
+        packages_url: str,
+        grant: Callable[[Deployment], Deployment],
     ) -> None:
         self._store = store
         self._records = records
         self._devices = devices
         self._packages_url = packages_url
+        self._grant = grant
 
     def establish(self, change: Change) -> None:
         """Make a change, or leave everything as it was.
@@ -94,7 +100,7 @@ class Establishing:
         )
 
         def make(names: Names) -> Deployment:
-            composed = compose(draft, names)
+            composed = self._grant(compose(draft, names))
             return replace(
                 composed,
                 installations=_canonical(composed.installations),
