@@ -3,20 +3,22 @@
 A route that is not here needs the greatest role; a test says so before anybody meets it.
 """
 
-from flask import Flask, current_app
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from orchestrator_app.settings import Settings
-from wasmiot_td.access.door import Door
-from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.opening import open_guard
-from wasmiot_td.access.roles import Role
-from wasmiot_td.transport import Transport
+from wasmiot_td.access.door import PRINCIPAL, Door
+from wasmiot_td.access.guard import Guard, forbidden
+from wasmiot_td.access.roles import EVERYTHING, Principal, Role
+from wasmiot_td.iri import well_formed
 
 PUBLIC = """
 GET /contexts, GET /contexts/<name>, GET /ontology, GET /ontology/<name>,
 GET /shapes, GET /shapes/<name>, GET /openapi.json,
-GET /healthz, GET /healthz/live, GET /healthz/ready,
+GET /healthz, GET /healthz/live, GET /healthz/ready, POST /join,
 GET /static/<path:filename>, GET /ui/static/<path:filename>
 """
 READ = """
@@ -26,7 +28,7 @@ GET /search/jsonpath, GET /search/sparql, POST /search/sparql, GET /search/xpath
 GET /sparql, POST /sparql, GET /modules, GET /modules/<reference>,
 GET /manifests, GET /manifests/<slug>, GET /manifests/<slug>/solution,
 POST /manifests/<slug>/what-if, GET /policies, GET /policies/<name>,
-GET /ontologies, GET /ontologies/<name>, GET /cordons, GET /decisions,
+GET /ontologies, GET /ontologies/<name>, GET /cordons, GET /decisions, GET /join/revoked,
 GET /deployments, GET /deployments/<slug>, GET /deployments/<slug>/actions,
 GET /deployments/<slug>/actions/execute, GET /deployments/<slug>/actions/execute/<invocation>,
 GET /deployments/<slug>/certificate, GET /deployments/<slug>/events,
@@ -66,25 +68,28 @@ _BY_ROLE = {
 ROLES = {
     " ".join(rule.split()): role for role, text in _BY_ROLE.items() for rule in text.split(",")
 }
+OWN = {f"{method} /things/<path:thing_id>": "thing_id" for method in ("PUT", "DELETE")}
+"""What a device may do with the Thing that it is, and no other."""
 
 
-def put_door(app: Flask, settings: Settings, transport: Transport | None = None) -> None:
+def put_door(app: Flask, settings: Settings, guard: Guard) -> None:
     """Let nobody into the application who may not, whichever way inside a request takes."""
-    app.extensions["guard"] = open_guard(settings, transport)
+    app.extensions["guard"] = guard
 
-    def rule_of(environ: dict[str, object]) -> str:
+    def rule_of(environ: dict[str, object]) -> tuple[str, Mapping[str, Any]]:
         method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
         try:
-            rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
+            rule, found = app.url_map.bind_to_environ(environ).match(return_rule=True)
         except HTTPException:
-            return ""
-        return f"{method} {rule.rule}"
+            return "", {}
+        return f"{method} {rule.rule}", found
 
     door = Door(
         app.wsgi_app,
-        app.extensions["guard"],
+        guard,
         rule_of,
         ROLES,
+        own=OWN,
         has_public_descriptions=settings.has_public_td,
     )
     app.wsgi_app = door  # type: ignore[method-assign]
@@ -94,3 +99,23 @@ def guard() -> Guard:
     """Return the guard of the current application."""
     found: Guard = current_app.extensions["guard"]
     return found
+
+
+def principal() -> Principal:
+    """Return who asks."""
+    found: Principal = request.environ.get(PRINCIPAL, EVERYTHING)
+    return found
+
+
+def check_owner(thing_id: str) -> None:
+    """Let a Thing that is known by its key be changed by nobody else, but for administrators.
+
+    Raises:
+        ProblemError: 403, somebody else asks.
+    """
+    asking = principal()
+    if well_formed(thing_id) not in guard().known.peers or asking.peer == thing_id:
+        return
+    if asking.role < Role.ADMINISTER:
+        detail = f"{thing_id} is known by its key; only it and administrators change its Thing"
+        raise forbidden(asking, detail, Role.ADMINISTER)

@@ -25,6 +25,7 @@ from orchestrator_app.routes import (
     decisions,
     deployments,
     events,
+    joining,
     manifests,
     modules,
     ontologies,
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     decisions.blueprint,
     deployments.blueprint,
     events.blueprint,
+    joining.blueprint,
     manifests.blueprint,
     modules.blueprint,
     ontologies.blueprint,
@@ -96,7 +98,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     bounded = SlowBodies(app.wsgi_app, settings.threads)
     observed = ObservedRequests(bounded, measures)
     app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
-    put_door(app, settings, transport)
+    put_door(app, settings, app.extensions["wasmiot"].guard)
     return app
 
 

@@ -3,6 +3,7 @@
 import threading
 import uuid
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.events import DeploymentEvents
 from orchestrator_app.deployment.execution import Executions
 from orchestrator_app.deployment.lifecycle import Deployments
+from orchestrator_app.devices_by_key import grant_shares, refuse_impersonation
 from orchestrator_app.directory.events import DirectoryChange, EventLog
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
@@ -26,7 +28,9 @@ from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.access.binding import reach_of
-from wasmiot_td.access.opening import with_credentials
+from wasmiot_td.access.guard import Guard
+from wasmiot_td.access.opening import open_guard, with_credentials
+from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.telemetry import open_spans
 
@@ -39,6 +43,8 @@ class Services:
     """The parts of one orchestrator; one instance per application.
 
     Attributes:
+        guard: who knows what anybody may do here.
+        peer_tokens: what is shown to the devices that have joined.
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
         events: what happened in the directory.
@@ -49,6 +55,8 @@ class Services:
     """
 
     settings: Settings
+    guard: Guard
+    peer_tokens: PeerTokens
     store: Store
     description: dict[str, Any]
     transport: Transport
@@ -82,6 +90,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport: how other Things are reached; over HTTP where not given.
     """
     data_dir = settings.data_dir
+    own_id = _own_id(data_dir)
+    guard = open_guard(settings, transport, own_id=own_id)
+    peer_tokens = PeerTokens(guard)
     store = open_store(
         data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
     )
@@ -93,14 +104,18 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     reach = reach_of(settings)
     directory, events = Directory(store, reach=reach), EventLog[DirectoryChange]()
     directory.on_change(events.note)
+    directory.check_introduced(partial(refuse_impersonation, guard))
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
     look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach)
     issuers = transport or HttpTransport(settings.http_timeout_seconds)
-    looks = Devices(with_credentials(look, settings.credentials, issuers))
+    look = with_credentials(look, settings.credentials, issuers)
+    looks = Devices(PeerTransport(look, peer_tokens))
     transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach)
     transport = with_credentials(transport, settings.credentials, issuers)
+    transport = PeerTransport(transport, peer_tokens)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     deployments = Deployments(store, manifests, devices, settings.base_url)
+    deployments.grant = partial(grant_shares, guard, peer_tokens)
     deployments.spans = spans = open_spans("wasmiot-orchestrator")
     deployment_events = DeploymentEvents()
     deployments.records.on_event(deployment_events.note)
@@ -114,8 +129,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     serve_patterns(store, queries)
     return Services(
         settings=settings,
+        guard=guard,
+        peer_tokens=peer_tokens,
         store=store,
-        description=own_description(_own_id(data_dir), settings.title, settings.base_url),
+        description=own_description(own_id, settings.title, settings.base_url),
         transport=transport,
         directory=directory,
         events=events,

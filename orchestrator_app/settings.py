@@ -1,10 +1,9 @@
 """Every setting of the orchestrator, read once and passed to `create_app`."""
 
-import socket
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.reach import Network
 
 
@@ -50,6 +49,10 @@ class Settings:
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
         oauth_audience: whom those tokens must be for.
         credentials: a file with what is shown to other servers, by URL.
+        tls_cert: the certificate to serve https with, and to show to other servers.
+        tls_key: its key.
+        tls_client_ca: the authorities of those who may connect; anybody may where None.
+        tls_ca: the authorities that other servers must be of; those of clients where None.
         allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
         deny_addresses: networks that they may never lead to.
     """
@@ -84,6 +87,10 @@ class Settings:
     oauth_issuer: str = ""
     oauth_audience: str = ""
     credentials: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_ca: Path | None = None
     allow_addresses: tuple[Network, ...] = ()
     deny_addresses: tuple[Network, ...] = ()
 
@@ -92,19 +99,6 @@ class Settings:
         """The URL under which others reach this orchestrator; ends in `/`."""
         if self.public_url:
             return self.public_url.rstrip("/") + "/"
-        host = _outward_address() if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
-
-
-@cache
-def _outward_address() -> str:
-    """Return this machine's address as others see it: that of its default route.
-
-    Nothing is sent: to connect a datagram socket only chooses an interface.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # RFC 5737: an address of nobody
-        except OSError:
-            return "127.0.0.1"
-        return str(probe.getsockname()[0])
+        host = outward_address() if self.host in WILDCARDS else self.host
+        scheme = "https" if self.tls_cert else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}/"

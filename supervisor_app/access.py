@@ -3,6 +3,9 @@
 A route that is not here needs the greatest role; a test says so before anybody meets it.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
@@ -28,23 +31,37 @@ POST /deployments/<slug>/actions/<name>,
 DELETE /deployments/<slug>/actions/<name>/<invocation>,
 PUT /deployments/<slug>/properties, PUT /deployments/<slug>/properties/<name>
 """
+USE = """
+GET /deployments/<slug>/td, GET /deployments/<slug>/actions,
+GET /deployments/<slug>/actions/<name>/<invocation>,
+GET /deployments/<slug>/actions/<name>/<invocation>/output,
+GET /deployments/<slug>/events, GET /deployments/<slug>/events/<name>,
+GET /deployments/<slug>/properties, GET /deployments/<slug>/properties/<name>,
+GET /deployments/<slug>/properties/<name>/changes,
+POST /deployments/<slug>/actions/<name>,
+DELETE /deployments/<slug>/actions/<name>/<invocation>,
+PUT /deployments/<slug>/properties/<name>
+"""
+"""What another device may do with the installations whose use was granted to it."""
+
 _BY_ROLE = {Role.PUBLIC: PUBLIC, Role.READ: READ, Role.DEPLOY: DEPLOY}
 ROLES = {
     " ".join(rule.split()): role for role, text in _BY_ROLE.items() for rule in text.split(",")
 }
+OWN = {" ".join(rule.split()): "slug" for rule in USE.split(",")}
 
 
 def put_door(app: Flask, guard: Guard, settings: Settings) -> None:
     """Let nobody into the application who may not, whichever way inside a request takes."""
 
-    def rule_of(environ: dict[str, object]) -> str:
+    def rule_of(environ: dict[str, object]) -> tuple[str, Mapping[str, Any]]:
         method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
         try:
-            rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
+            rule, found = app.url_map.bind_to_environ(environ).match(return_rule=True)
         except HTTPException:
-            return ""
-        return f"{method} {rule.rule}"
+            return "", {}
+        return f"{method} {rule.rule}", found
 
     public = settings.has_public_td
-    door = Door(app.wsgi_app, guard, rule_of, ROLES, has_public_descriptions=public)
+    door = Door(app.wsgi_app, guard, rule_of, ROLES, own=OWN, has_public_descriptions=public)
     app.wsgi_app = door  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -10,9 +11,12 @@ from pathlib import Path
 from supervisor_app.settings import Settings
 from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options, add_trust_option
+from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
+
+JOIN_TOKEN = "WASMIOT_JOIN_TOKEN"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--directory", default="", help="a directory to register with where mDNS does not reach")
     add(
+        "--join-token",
+        default=os.environ.get(JOIN_TOKEN, ""),
+        metavar="TOKEN",
+        help=f"join the orchestrator at --directory, once; or in {JOIN_TOKEN}, or @FILE",
+    )
+    add(
         "--announce",
         dest="is_announced",
         action=argparse.BooleanOptionalAction,
@@ -71,8 +81,27 @@ def settings_of(arguments: Sequence[str]) -> Settings:
     given = vars(parser().parse_args(arguments))
     given["modules"] = tuple(path.resolve() for path in given["modules"])
     given["data_dir"] = given["data_dir"].resolve()
+    given["join_token"] = _join_token(given["join_token"], given["directory"])
     known = {f.name for f in fields(Settings)}
     return Settings(**{name: value for name, value in given.items() if name in known})
+
+
+def _join_token(given: str, directory: str) -> str:
+    """Return a join token, which may be in a file.
+
+    Raises:
+        SystemExit: it is none, or nobody is named to join.
+    """
+    if not given:
+        return ""
+    try:
+        text = Path(given[1:]).read_text() if given.startswith("@") else given
+        parts_of(text)
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"error: --join-token: {error}") from error
+    if not directory:
+        raise SystemExit("error: --join-token needs --directory: the orchestrator to join")
+    return text.strip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
     refuse_open_binding(
-        settings.host, is_guarded=is_guarded(settings), is_insecure=settings.is_insecure
+        settings.host,
+        is_guarded=is_guarded(settings) or bool(settings.join_token),
+        is_insecure=settings.is_insecure,
     )
     serve(
         "supervisor_app.process:application",

@@ -26,7 +26,8 @@ class Directory:
     """A directory at a URL."""
 
     def __init__(self, url: str, transport: Transport) -> None:
-        self._things = f"{url.rstrip('/')}/things"
+        self._base = url.rstrip("/")
+        self._things = f"{self._base}/things"
         self._transport = transport
 
     def has(self, thing_id: str) -> bool:
@@ -45,6 +46,12 @@ class Directory:
         headers = {"Content-Type": "application/td+json"}
         url = self._url_of(thing_id)
         self._transport.request("PUT", url, body=body, headers=headers).checked()
+
+    def revoked_keys(self) -> list[str]:
+        """Return the keys of devices that count no more, as an orchestrator lists them."""
+        response = self._transport.request("GET", f"{self._base}/join/revoked").checked()
+        found = response.json()
+        return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
     def find(self, reference: Reference) -> tuple[Mapping[str, Any], str] | None:
         """Return a TD and the name of its property that serve a reference; None without any.

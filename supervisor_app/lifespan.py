@@ -43,16 +43,23 @@ def live(app: Flask) -> Iterator[None]:
 def _start_registration(
     supervisor: Supervisor, directory: Directory, stop: threading.Event
 ) -> None:
-    device_id = supervisor.settings.device_id
     thread = threading.Thread(
-        target=register_if_unknown,
-        args=(
-            lambda: directory.has(device_id),
-            lambda: directory.put(device_id, supervisor.thing(supervisor.base)),
-            stop,
-            DIRECTORY_SECONDS,
-        ),
-        name="registration",
-        daemon=True,
+        target=_register, args=(supervisor, directory, stop), name="registration", daemon=True
     )
     thread.start()
+
+
+def _register(supervisor: Supervisor, directory: Directory, stop: threading.Event) -> None:
+    """Join if there is a token for it; register by key then, or as anybody where none is known."""
+    settings, base = supervisor.settings, supervisor.outward_base
+    if settings.join_token or supervisor.peer_tokens.peers:
+        from supervisor_app.joining import join_and_stay  # with a library that others do without
+
+        join_and_stay(supervisor, directory, stop)
+        return
+    register_if_unknown(
+        lambda: directory.has(settings.device_id),
+        lambda: directory.put(settings.device_id, supervisor.thing(base)),
+        stop,
+        DIRECTORY_SECONDS,
+    )

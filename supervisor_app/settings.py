@@ -62,6 +62,11 @@ class Settings:
         trusted_keys: the public keys of which one must have signed each module and each
             installation; none for no such demand.
         credentials: a file with what is shown to other servers, by URL.
+        tls_cert: the certificate to serve https with, and to show to other servers.
+        tls_key: its key.
+        tls_client_ca: the authorities of those who may connect; anybody may where None.
+        tls_ca: the authorities that other servers must be of; those of clients where None.
+        join_token: what the device joins the orchestrator at `directory` with, once.
         allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
         deny_addresses: networks that they may never lead to.
     """
@@ -112,5 +117,10 @@ class Settings:
     oauth_audience: str = ""
     trusted_keys: tuple[str, ...] = ()
     credentials: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_ca: Path | None = None
+    join_token: str = field(default="", repr=False)
     allow_addresses: tuple[Network, ...] = ()
     deny_addresses: tuple[Network, ...] = ()

@@ -26,6 +26,7 @@ from supervisor_app.joins import Joins
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.observations import Observations
 from supervisor_app.poll_places import PollPlaces
+from supervisor_app.references import as_list
 from supervisor_app.runtime import Runtime
 from supervisor_app.settings import Settings
 from supervisor_app.standalone import install_files
@@ -38,7 +39,9 @@ from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.opening import open_guard, with_credentials
+from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.consumed_thing import HttpTransport, Transport
+from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
 from wasmiot_td.telemetry import open_spans
@@ -46,6 +49,7 @@ from wasmiot_td.telemetry import open_spans
 if TYPE_CHECKING:
     from wasmiot_td.access.trust import Trust
 
+_GRANT = "wasmiot:grant"
 _numbers = itertools.count()
 
 
@@ -70,6 +74,8 @@ class Supervisor:
     poll_places: PollPlaces
     neighbours: Neighbours
     guard: Guard
+    peer_tokens: PeerTokens
+    operators: Transport
 
     @property
     def base(self) -> str:
@@ -79,6 +85,14 @@ class Supervisor:
             return settings.public_url.rstrip("/") + "/"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         return f"http://{host}:{settings.port}/"
+
+    @property
+    def outward_base(self) -> str:
+        """The address of the device as others see it, wherever it listens."""
+        settings = self.settings
+        if settings.public_url or settings.host not in WILDCARDS:
+            return self.base
+        return f"http://{outward_address()}:{settings.port}/"
 
     def thing(self, base: str) -> dict[str, object]:
         """Return the TD of the device at an address."""
@@ -120,6 +134,7 @@ class Supervisor:
             ProblemError: something that it brings cannot be used; nothing is left behind.
         """
         is_new = self.installations.put(slug, document, base)
+        self.use_grants()
         self.descriptions.prefetch(_addresses([self.installations.get(slug)]))
         self._follow()
         return is_new
@@ -137,7 +152,13 @@ class Supervisor:
         self.installations.remove(slug)
         self.invocations.remove_installation(slug)
         self.steps.forget(slug)
+        self.use_grants()
         self._follow()
+
+    def use_grants(self) -> None:
+        """Show to other devices what the installations here have been granted."""
+        found = self.installations.all()
+        self.peer_tokens.use_grants({i.slug: as_list(i.document.get(_GRANT)) for i in found})
 
     def _follow(self) -> None:
         installations = self.installations.all()
@@ -174,8 +195,11 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     lasting = transport or stream_transport(reach)
     quick = transport or HttpTransport(min(seconds, 5.0), reach=reach)
     transport = transport or HttpTransport(seconds, reach=reach)
+    will_join = bool(settings.join_token)
+    guard = open_guard(settings, own_id=settings.device_id, is_guarded=will_join)
+    peer_tokens = PeerTokens(guard)
     lasting, quick, transport, operators = (
-        with_credentials(way, settings.credentials, named)
+        PeerTransport(with_credentials(way, settings.credentials, named), peer_tokens)
         for way in (lasting, quick, transport, named)
     )
     directory = Directory(settings.directory, operators) if settings.directory else None
@@ -254,9 +278,12 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         Cancelling(quick),
         PollPlaces(),
         neighbours,
-        open_guard(settings),
+        guard,
+        peer_tokens,
+        operators,
     )
     installations.restore()
+    supervisor.use_grants()
     if settings.td is not None:
         install_files(installations, packages, settings.td, settings.modules, supervisor.base)
     return supervisor

@@ -21,6 +21,7 @@ from wasmiot_td.transport import DOCUMENT_TYPES, Response
 
 DNS_SD = "dns-sd"
 LEASE_INTERVALS = 3
+FORBIDDEN = 403
 MOST_LINKS = 100
 """How many descriptions one announcement may lead to, however its links lead on."""
 
@@ -54,6 +55,7 @@ class Introduced:
         entity_tag: the ETag of the description that is registered.
         due: the monotonic time at which to ask again.
         linked_by: the URL of the Thing Link that led here; empty for what announced itself.
+        is_refused: whether what it described may not come this way.
     """
 
     url: str
@@ -61,6 +63,7 @@ class Introduced:
     entity_tag: str = ""
     due: float = 0.0
     linked_by: str = ""
+    is_refused: bool = False
 
 
 class IntroducedThings:
@@ -119,9 +122,22 @@ class IntroducedThings:
         if _is_link(description):
             self._follow(name, known, description)
         else:
+            self._take(name, known, description, response.headers.get("etag", ""))
+
+    def _take(self, name: str, known: Introduced, description: dict[str, Any], tag: str) -> None:
+        """Register a description; one that may not come this way is no reason to ask at once."""
+        try:
             thing_id = self._register(known, description)
-            tag = response.headers.get("etag", "")
-            self._known[name] = replace(self._known[name], id=thing_id, entity_tag=tag)
+        except ProblemError as error:
+            if error.problem.status != FORBIDDEN:
+                raise
+            if not known.is_refused:
+                _log.warning("introduction_refused url=%s reason=%s", known.url, error)
+            self._known[name] = replace(self._known[name], is_refused=True)
+        else:
+            self._known[name] = replace(
+                self._known[name], id=thing_id, entity_tag=tag, is_refused=False
+            )
 
     def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> None:
         """Introduce what a Thing Link links to, each once, and forget what it no longer does."""

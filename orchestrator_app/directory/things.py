@@ -38,6 +38,8 @@ RESERVED_PREFIXES = (
 
 
 Listener = Callable[[DirectoryChange], None]
+Check = Callable[[str, Mapping[str, Any]], None]
+"""Raises if a description may not have an id, or not say what it says."""
 
 
 class Directory:
@@ -56,6 +58,11 @@ class Directory:
         self._listeners: list[Listener] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
         self._seen = SeenTexts()
+        self._check_introduced: Check = lambda _id, _description: None
+
+    def check_introduced(self, check: Check) -> None:
+        """Have a function look at each description that nobody sent and nobody vouches for."""
+        self._check_introduced = check
 
     def on_change(self, listener: Listener) -> None:
         """Have a function called after each change, in the order of the changes."""
@@ -82,6 +89,7 @@ class Directory:
 
         Raises:
             DocumentError: it is no valid Thing Description, or its id is another or reserved.
+            ProblemError: 403, it was introduced and may not be.
         """
         if isinstance(source, bytes) and not must_be_anonymous:
             renewed = self._renewed(source, expected_id, introduced_by)
@@ -96,6 +104,8 @@ class Directory:
             raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
         if must_be_anonymous and loaded.id != new_id:
             raise _refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
+        if introduced_by != "http":
+            self._check_introduced(loaded.id, loaded.document)
         kept = self._put(loaded, given, introduced_by)
         if isinstance(source, bytes) and loaded.id != new_id:
             self._seen.note(source, expected_id, loaded.document, given)

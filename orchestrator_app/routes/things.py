@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, request
 
+from orchestrator_app.access import check_owner, principal
+from orchestrator_app.devices_by_key import check_described, note_address
 from orchestrator_app.directory.things import enriched
 from orchestrator_app.problems import respond
 from orchestrator_app.routes.representations import (
@@ -18,6 +20,7 @@ from orchestrator_app.routes.representations import (
 )
 from orchestrator_app.services import services
 from orchestrator_app.store import StoredDocument
+from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError
 from wasmiot_td.problem import ProblemError, problem_of_document
 
@@ -67,8 +70,9 @@ def read_thing(thing_id: str) -> Response:
 def put_thing(thing_id: str) -> Response:
     """Register or replace a description."""
     _check_content_type(_JSON_TYPES)
+    check_owner(thing_id)
     check_preconditions(lambda: _known(thing_id))
-    thing, is_new = services().directory.register(body(), expected_id=thing_id)
+    thing, is_new = _registered(thing_id, body())
     return Response(status=201, headers={"Location": _url(thing)}) if is_new else _done()
 
 
@@ -76,6 +80,7 @@ def put_thing(thing_id: str) -> Response:
 def patch_thing(thing_id: str) -> Response:
     """Change parts of a description."""
     _check_content_type({MERGE_PATCH})
+    check_owner(thing_id)
     existing = _existing(thing_id)
     check_preconditions(lambda: enriched(existing))
     if services().directory.patch(thing_id, body()) is None:
@@ -86,10 +91,22 @@ def patch_thing(thing_id: str) -> Response:
 @blueprint.delete("/things/<path:thing_id>")
 def delete_thing(thing_id: str) -> Response:
     """Remove a description."""
+    check_owner(thing_id)
     existing = _existing(thing_id)
     check_preconditions(lambda: enriched(existing))
     services().directory.delete(thing_id)
     return _done()
+
+
+def _registered(thing_id: str, source: bytes) -> tuple[StoredDocument, bool]:
+    """Register a description; one that a device sends of itself says where that is from now on."""
+    directory = services().directory
+    if principal().peer != thing_id:
+        return directory.register(source, expected_id=thing_id)
+    base = check_described(services(), thing_id, json_text.parse(source).value)
+    kept = directory.register(source, expected_id=thing_id)
+    note_address(services(), thing_id, base)
+    return kept
 
 
 def _known(thing_id: str) -> dict[str, Any] | None:

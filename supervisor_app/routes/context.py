@@ -8,12 +8,11 @@ from flask import Response, current_app, request
 from supervisor_app.execution import Outcome
 from supervisor_app.request_input import FilePart, RequestBody
 from supervisor_app.supervisor import Supervisor
+from wasmiot_td.own_address import WILDCARDS
 
 JSON = "application/json"
 json_text = json.JSONEncoder(ensure_ascii=False).encode
 """Return a value as JSON."""
-
-_WILDCARDS = frozenset({"0.0.0.0", "::"})
 
 
 def supervisor() -> Supervisor:
@@ -28,7 +27,7 @@ def device_base() -> str:
     Where the device listens on every address, it is the one that was asked.
     """
     settings = supervisor().settings
-    if settings.host in _WILDCARDS and not settings.public_url:
+    if settings.host in WILDCARDS and not settings.public_url:
         return request.host_url
     return supervisor().base
 

@@ -1,4 +1,4 @@
-"""`wasmiot token`: make, list and revoke the tokens of a server on this machine.
+"""`wasmiot token`: make, list and revoke the tokens of a server here, and let devices join.
 
 They work on the data directory; a server that runs heeds the change at its next request.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from wasmiot_td import terminal
-from wasmiot_td.access import tokens
+from wasmiot_td.access import join_tokens, peers, tokens
 from wasmiot_td.access.opening import ACCESS
 from wasmiot_td.access.roles import ROLE_WORDS
 from wasmiot_td.command_line import NOT_FOUND, CommandFailed
@@ -64,12 +64,34 @@ def make(name: str, role: str, expires: timedelta | None, data_dir: Path, is_jso
     click.echo(json.dumps({**_document(made), "token": text}) if is_json else text)
 
 
+@token.command()
+@click.argument("name")
+@click.option(
+    "--expires", type=Duration(), default="1h", show_default=True, help="Such as 1d, 12h or 30m."
+)
+@click.option("--device", default="", metavar="IRI", help="The only id that may join by it.")
+@data_dir
+@is_json
+def join(name: str, expires: timedelta, device: str, data_dir: Path, is_json: bool) -> None:
+    """Make a token by which one device joins an orchestrator, once, and write it.
+
+    The device is started with it: `wasmiot supervisor --directory URL --join-token TOKEN`. It is
+    known by its key from then on.
+    """
+    text, made = join_tokens.make_join_token(data_dir / ACCESS, name, expires, device)
+    click.echo(json.dumps({**_join_document(made), "token": text}) if is_json else text)
+
+
 @token.command("list")
 @data_dir
 @is_json
 def list_(data_dir: Path, is_json: bool) -> None:
-    """List the tokens: name, role and end."""
-    found = [_document(t) for t in tokens.kept_tokens(data_dir / ACCESS).values()]
+    """List the tokens, and the servers that are known by their keys: name, role and end."""
+    directory = data_dir / ACCESS
+    found = [_document(t) for t in tokens.kept_tokens(directory).values()]
+    unused = [t for t in join_tokens.kept_join_tokens(directory).values() if not t.key]
+    found += map(_join_document, unused)
+    found += map(_peer_document, peers.known_peers(directory).values())
     if is_json:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
@@ -82,12 +104,19 @@ def list_(data_dir: Path, is_json: bool) -> None:
 @data_dir
 @is_json
 def revoke(wanted: str, data_dir: Path, is_json: bool) -> None:
-    """Revoke the tokens of a name, or the one of an id; at once, also for servers that run."""
-    revoked = tokens.revoke_token(data_dir / ACCESS, wanted)
-    if not revoked:
+    """Revoke the tokens of a name, or the one of an id; at once, also for servers that run.
+
+    With the name or the id of a device that has joined, its key counts no more.
+    """
+    directory = data_dir / ACCESS
+    gone = peers.revoke_peers(directory, wanted)
+    found = [_peer_document(p) for p in gone]
+    found += map(_document, tokens.revoke_token(directory, wanted))
+    used = join_tokens.revoke_join_tokens(directory, [wanted, *(p.key for p in gone)])
+    found += [_join_document(t) for t in used if not t.key]
+    if not found:
         hint = "`wasmiot token list` shows what there is."
         raise CommandFailed(f"{data_dir} has no token {wanted!r}", NOT_FOUND, hint=hint)
-    found = [_document(t) for t in revoked]
     click.echo(json.dumps(found) if is_json else f"revoked: {', '.join(t['id'] for t in found)}")
 
 
@@ -95,6 +124,16 @@ def _document(kept: tokens.Token) -> dict[str, str]:
     expires = "never" if kept.expires is None else _time(kept.expires)
     members = {"id": kept.id, "name": kept.name, "role": kept.role}
     return {**members, "created": _time(kept.created), "expires": expires}
+
+
+def _join_document(kept: join_tokens.JoinToken) -> dict[str, str]:
+    members = {"id": kept.id, "name": kept.name, "role": "join"}
+    return {**members, "created": _time(kept.created), "expires": _time(kept.expires)}
+
+
+def _peer_document(peer: peers.Peer) -> dict[str, str]:
+    members = {"id": peer.id, "name": peer.name, "role": peer.kind, "key": peer.key}
+    return {**members, "expires": "never"}
 
 
 def _time(seconds: float) -> str:

@@ -8,16 +8,19 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
-from wasmiot_td.access.guard import Guard, challenge, require
+from wasmiot_td.access.guard import Guard, challenge, forbidden, require
 from wasmiot_td.access.login import COOKIE, PATH, form, log_in, wants_form
-from wasmiot_td.access.roles import Role
+from wasmiot_td.access.roles import ANYBODY, Principal, Role
 from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError
+
+PRINCIPAL = "wasmiot.principal"
+"""Where a request says who asks; where it does not, nobody was asked."""
 
 _READING = ("GET", "HEAD")
 
 Environ = dict[str, Any]
-RuleOf = Callable[[Environ], str]
-"""Returns the route of a request, as `GET /things`; empty where there is none."""
+RuleOf = Callable[[Environ], tuple[str, Mapping[str, Any]]]
+"""Returns the route of a request, as `GET /things`, and its variables; empty if there is none."""
 
 
 class Door:
@@ -28,6 +31,8 @@ class Door:
         guard: who knows the tokens.
         rule_of: finds the route of a request.
         roles: the role that each route needs; one that is not there needs the greatest.
+        own: the routes that are open to peers besides, for what is theirs: with the variable of
+            the route that says what it is about.
         has_public_descriptions: whether anybody may read what this server is.
     """
 
@@ -38,8 +43,10 @@ class Door:
         rule_of: RuleOf,
         roles: Mapping[str, Role],
         *,
+        own: Mapping[str, str] | None = None,
         has_public_descriptions: bool = False,
     ) -> None:
+        self._own = own or {}
         self._application = application
         self._guard = guard
         self._rule_of = rule_of
@@ -60,19 +67,31 @@ class Door:
         return self._application(environ, start_response)
 
     def _check(self, environ: Environ) -> None:
-        needed = self._needed(environ)
+        rule, variables = self._rule_of(environ)
+        needed = self._needed(environ, rule)
+        environ[PRINCIPAL] = ANYBODY
         if needed is Role.PUBLIC:
             return
         authorization = environ.get("HTTP_AUTHORIZATION")
         cookie = "" if authorization else _cookie(environ)
-        require(self._guard.principal(authorization, cookie), needed)
+        principal = environ[PRINCIPAL] = self._guard.principal(authorization, cookie)
+        if principal.role < needed and principal.own and rule in self._own:
+            _require_own(principal, str(variables[self._own[rule]]), needed)
+        else:
+            require(principal, needed)
 
-    def _needed(self, environ: Environ) -> Role:
+    def _needed(self, environ: Environ, rule: str) -> Role:
         """Return the role for a request; where there is no route, strangers do not learn that."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return Role.PUBLIC
-        rule = self._rule_of(environ)
         return self._roles.get(rule, Role.ADMINISTER) if rule else Role.READ
+
+
+def _require_own(principal: Principal, wanted: str, needed: Role) -> None:
+    if wanted not in principal.own:
+        own = ", ".join(sorted(principal.own))
+        detail = f"{principal.name} may do this for {own} alone, and not for {wanted}"
+        raise forbidden(principal, detail, needed)
 
 
 def _cookie(environ: Environ) -> str:

@@ -1,7 +1,7 @@
 """Who asks, told from the `Authorization` of a request; the files behind it may change meanwhile.
 
 One `stat` of the directory says whether anything has changed: every change replaces a file in it.
-What was verified with an issuer's key is remembered until it ends, by its hash.
+What was verified with a key is remembered until it ends, by its hash.
 Source: RFC 6750 (bearer tokens), clauses 2.1 and 3.
 """
 
@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wasmiot_td.access.join_tokens import JOINS_FILE
+from wasmiot_td.access.peers import PEERS_FILE, Peer, known_peers, revoked_keys
 from wasmiot_td.access.roles import ANYBODY, EVERYTHING, Principal, Role
 from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.access.tokens import (
@@ -41,11 +43,15 @@ class Known:
     """What a data directory says about who may do what.
 
     Attributes:
-        is_guarded: whether there are or have been tokens at all.
+        is_guarded: whether there are or have been tokens or peers at all.
+        peers: those whose keys are known, by id.
+        revoked: keys that count no more, whoever vouches for them.
     """
 
     is_guarded: bool = False
     tokens: Mapping[str, Token] = field(default_factory=dict)
+    peers: Mapping[str, Peer] = field(default_factory=dict)
+    revoked: frozenset[str] = frozenset()
 
 
 class Guard:
@@ -54,6 +60,8 @@ class Guard:
     Args:
         directory: `access/` of its data directory; None for a server that keeps nothing.
         issuer: the OAuth 2 issuer whose access tokens are accepted.
+        own_id: what peers call this server.
+        is_guarded: whether nobody comes in unasked even where nobody is known yet.
     """
 
     def __init__(
@@ -61,11 +69,14 @@ class Guard:
         directory: Path | None = None,
         *,
         issuer: "Issuer | None" = None,
+        own_id: str = "",
+        is_guarded: bool = False,
     ) -> None:
         self.directory = directory
         self._path = str(directory)
         self.issuer = issuer
-        self._is_guarded = issuer is not None
+        self.own_id = own_id
+        self._is_guarded = is_guarded or issuer is not None
         self._known, self._stamp = Known(self._is_guarded), -1
         self._remembered: dict[bytes, tuple[float, Principal]] = {}
         self._lock = threading.Lock()
@@ -119,7 +130,7 @@ class Guard:
         if until > time.time():
             return principal
         known = self._known
-        until, principal = self._verified(text)
+        until, principal = self._verified(text, known)
         with self._lock:
             if self._known is known:
                 if len(self._remembered) >= MOST_REMEMBERED:
@@ -127,13 +138,16 @@ class Guard:
                 self._remembered[digest] = until, principal
         return principal
 
-    def _verified(self, text: str) -> tuple[float, Principal]:
+    def _verified(self, text: str, known: Known) -> tuple[float, Principal]:
+        from wasmiot_td.access.assertions import principal_of_assertion
         from wasmiot_td.access.json_web_tokens import NotAcceptable, unverified
 
         try:
             named, key_id = unverified(text)
             if self.issuer is not None and named == self.issuer.url:
                 return self.issuer.principal(text, key_id)
+            if known.peers:
+                return principal_of_assertion(text, self.own_id, known.peers, known.revoked)
         except NotAcceptable as error:
             raise unauthorized(str(error), "invalid_token") from None
         raise unauthorized("its issuer is not known here", "invalid_token")
@@ -143,14 +157,18 @@ class Guard:
         assert self.directory is not None
         with self._lock:
             try:
-                is_guarded = (self.directory / TOKENS_FILE).exists()
-                tokens = kept_tokens(self.directory)
-                self._known = Known(self._is_guarded or is_guarded, tokens)
+                self._known = self._found(self.directory)
             except (SecretFileError, TypeError, KeyError, AttributeError):
                 self._known = Known(is_guarded=True)
             self._remembered.clear()
             is_settled = time.time_ns() - stamp > _SETTLED_NANOSECONDS
             self._stamp = stamp if is_settled or not stamp else -1
+
+    def _found(self, directory: Path) -> Known:
+        files = (TOKENS_FILE, PEERS_FILE, JOINS_FILE)
+        is_guarded = self._is_guarded or any((directory / file).exists() for file in files)
+        peers = known_peers(directory)
+        return Known(is_guarded, kept_tokens(directory), peers, revoked_keys(directory))
 
 
 def unauthorized(detail: str, error: str = "") -> "ProblemError":

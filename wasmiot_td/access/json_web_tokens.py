@@ -1,17 +1,23 @@
-"""JSON Web Tokens of an issuer (the only import of jwt).
+"""JSON Web Tokens: of an issuer, and of servers for each other (the only import of jwt).
 
 Source: RFC 7519 (JWT), RFC 8725 (best practices: the algorithms are fixed here).
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jwt
 
+from wasmiot_td.access.keys import Key, public_key
+
 LEEWAY_SECONDS = 30
 OAUTH_ALGORITHMS = ("EdDSA", "ES256", "ES384", "PS256", "RS256", "RS384", "RS512")
 """Asymmetric ones only: a secret that the issuer shares is not a key set's to publish."""
+
+LONGEST_SECONDS = 600.0
+"""For how long a statement that ends may hold at most."""
 
 
 class NotAcceptable(Exception):
@@ -24,11 +30,7 @@ def unverified(token: str) -> tuple[str, str]:
     Raises:
         NotAcceptable: it is no JSON Web Token.
     """
-    try:
-        header = jwt.get_unverified_header(token)
-        claims = jwt.decode(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise NotAcceptable("it is no token of this server, and no JSON Web Token") from error
+    claims, header = unverified_claims(token), unverified_header(token)
     return str(claims.get("iss", "")), str(header.get("kid", ""))
 
 
@@ -43,6 +45,60 @@ def checked_access_token(
     options = {"require": ["iss", "aud", "exp"]}
     claims = _checked(token, key, OAUTH_ALGORITHMS, [audience], options, issuer)
     return claims, float(claims["exp"])
+
+
+def statement(key: Key, kind: str, claims: Mapping[str, Any]) -> str:
+    """Return claims of a kind, signed with the own key."""
+    return jwt.encode(dict(claims), key.private, algorithm="EdDSA", headers={"typ": kind})
+
+
+def checked_statement(
+    token: str, public: str, kind: str, *, issuer: str, audience: str, ends: bool = True
+) -> dict[str, Any]:
+    """Return the claims of a statement that a key has signed.
+
+    Args:
+        token: the statement.
+        public: the key.
+        kind: what it has to be (RFC 8725, clause 3.11): one kind is never taken for another.
+        issuer: who must say so.
+        audience: whom it must be for.
+        ends: whether it must have an end, which is near.
+
+    Raises:
+        NotAcceptable: it is not that key's, of another kind, for another, or over.
+    """
+    options = {"require": ["iss", "sub", "aud", *(["exp"] if ends else [])]}
+    if unverified_header(token).get("typ") != kind:
+        raise NotAcceptable(f"the token is no {kind}")
+    claims = _checked(token, public_key(public), ("EdDSA",), [audience], options, issuer)
+    if ends and float(claims["exp"]) - time.time() > LONGEST_SECONDS:
+        raise NotAcceptable("the token holds for too long")
+    return claims
+
+
+def unverified_header(token: str) -> dict[str, Any]:
+    """Return what a token says about itself.
+
+    Raises:
+        NotAcceptable: it is no JSON Web Token.
+    """
+    try:
+        return dict(jwt.get_unverified_header(token))
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise NotAcceptable("it is no JSON Web Token") from error
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """Return what a token claims, whoever signed it.
+
+    Raises:
+        NotAcceptable: it is no JSON Web Token.
+    """
+    try:
+        return dict(jwt.decode(token, options={"verify_signature": False}))
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise NotAcceptable("it is no token of this server, and no JSON Web Token") from error
 
 
 def key_set(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,26 +35,35 @@ class AccessSettings(Protocol):
         """The file with what is shown to others."""
 
 
-def open_guard(settings: AccessSettings, transport: "Transport | None" = None) -> Guard:
+def open_guard(
+    settings: AccessSettings,
+    transport: "Transport | None" = None,
+    *,
+    own_id: str = "",
+    is_guarded: bool = False,
+) -> Guard:
     """Return the guard of a server.
 
     Args:
         settings: of the server.
         transport: the way to the issuer; HTTP when None.
+        own_id: what peers call this server.
+        is_guarded: whether nobody comes in unasked even where nobody is known yet.
 
     Raises:
         ValueError: an issuer is named and no audience.
     """
     directory = settings.data_dir / ACCESS if settings.data_dir else None
     if not settings.oauth_issuer:
-        return Guard(directory)
+        return Guard(directory, own_id=own_id, is_guarded=is_guarded)
     if not settings.oauth_audience:
         raise ValueError("--oauth-issuer needs --oauth-audience: tokens for others are not for us")
     from wasmiot_td.access.oauth import Issuer
     from wasmiot_td.transport import HttpTransport
 
     way = transport or HttpTransport(timeout_seconds=5)
-    return Guard(directory, issuer=Issuer(settings.oauth_issuer, settings.oauth_audience, way))
+    issuer = Issuer(settings.oauth_issuer, settings.oauth_audience, way)
+    return Guard(directory, issuer=issuer, own_id=own_id)
 
 
 def with_credentials(

@@ -41,10 +41,14 @@ class Principal:
     Attributes:
         name: of the token or the client.
         role: what it may do.
+        peer: the id of the server that asks, where its key says so.
+        own: what it may do more with: a device with its Thing, a neighbour with installations.
     """
 
     name: str
     role: Role
+    peer: str = ""
+    own: frozenset[str] = frozenset()
 
 
 ANYBODY = Principal("anybody", Role.PUBLIC)

@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,11 @@ def read_object(path: Path) -> dict[str, Any]:
     return found
 
 
+def write_object(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object as a secret."""
+    write_secret(path, json.dumps(content, indent=1, ensure_ascii=False).encode())
+
+
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Let one at a time change the files of a directory, which is made if it is not there."""
@@ -83,4 +88,4 @@ def changed_object(path: Path) -> Iterator[dict[str, Any]]:
     with locked(path.parent):
         found = read_object(path)
         yield found
-        write_secret(path, json.dumps(found, indent=1, ensure_ascii=False).encode())
+        write_object(path, found)

@@ -75,6 +75,8 @@ def kept_tokens(directory: Path) -> dict[str, Token]:
 
 def revoke_token(directory: Path, wanted: str) -> list[Token]:
     """Revoke the tokens of an id or a name, and return them."""
+    if not (directory / TOKENS_FILE).exists():  # one that asks nobody goes on so
+        return []
     with changed_object(directory / TOKENS_FILE) as kept:
         known = [_token(id, members) for id, members in kept.items()]
         revoked = [t for t in known if wanted in (t.id, t.name)]

@@ -1,0 +1,174 @@
+"""Devices that are known by a key: how they join, where they are, and who may not speak for them.
+
+What is sent to the address of such a device carries a statement for it, so nobody else may have
+that address in a description without being asked who they are.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+from orchestrator_app.deployment.granting import with_grants
+from orchestrator_app.deployment.installation import Deployment
+from orchestrator_app.directory.things import RESERVED_PREFIXES
+from orchestrator_app.settings import Settings
+from wasmiot_td.access.assertions import granted
+from wasmiot_td.access.credentials import origin_of
+from wasmiot_td.access.guard import Guard
+from wasmiot_td.access.joining import Host, admit
+from wasmiot_td.access.peer_tokens import PeerTokens
+from wasmiot_td.access.peers import DEVICE, move_peer
+from wasmiot_td.consumed_thing import Transport
+from wasmiot_td.errors import InteractionError
+from wasmiot_td.iri import well_formed
+from wasmiot_td.problem import ProblemError
+
+_log = logging.getLogger(__name__)
+
+
+class Keyed(Protocol):
+    """What this needs of the services."""
+
+    @property
+    def settings(self) -> Settings:
+        """How the orchestrator runs."""
+
+    @property
+    def guard(self) -> Guard:
+        """Who knows the keys."""
+
+    @property
+    def peer_tokens(self) -> PeerTokens:
+        """Who has the orchestrator's own key."""
+
+    @property
+    def transport(self) -> Transport:
+        """How devices are reached."""
+
+
+def admit_device(parts: Keyed, request: Any) -> dict[str, str]:
+    """Let a device join, and return what it is answered.
+
+    Raises:
+        ProblemError: 400, 403 or 409, it may not; 404, nobody may here.
+    """
+    directory = parts.guard.directory
+    if directory is None:
+        raise ProblemError(404, "Nobody joins here", "this orchestrator keeps nothing")
+    said = request if isinstance(request, dict) else {}
+    device, base = str(said.get("device")), said.get("base")
+    if well_formed(device) != device or device.startswith(RESERVED_PREFIXES):
+        raise ProblemError(400, "No join request", "device is an IRI that is a device's to have")
+    _check_base(base)
+    _check_address(parts, device, str(base), is_here=False)
+    host = Host(parts.guard.own_id, parts.peer_tokens.key.public, parts.settings.base_url)
+    answer = admit(directory, request, host)
+    _log.info("joined device=%s base=%s", device, base)
+    return answer
+
+
+def check_described(parts: Keyed, thing_id: str, described: Any) -> str:
+    """Return where a device is by the description that it sends of itself.
+
+    Raises:
+        ProblemError: 400, it leads elsewhere; 403, another device is there.
+    """
+    base = described.get("base") if isinstance(described, dict) else ""
+    _check_base(base)
+    origin = origin_of(str(base))
+    elsewhere = sorted({o for o in _origins(described, str(base)) if o != origin})
+    if elsewhere:
+        detail = f"the description of a device leads to it alone, and not to {elsewhere[0]}"
+        raise ProblemError(400, "Address of another", detail)
+    _check_address(parts, thing_id, str(base), is_here=True)
+    return str(base)
+
+
+def note_address(parts: Keyed, thing_id: str, base: str) -> None:
+    """Reach a device from now on where it has said that it is."""
+    directory = parts.guard.directory
+    peer = parts.guard.known.peers.get(thing_id)
+    if directory is not None and peer is not None and peer.bases != (base,):
+        move_peer(directory, thing_id, base)
+
+
+def refuse_impersonation(guard: Guard, thing_id: str, described: Mapping[str, Any]) -> None:
+    """Let a description pass that nobody vouches for, if it speaks for no device with a key.
+
+    Raises:
+        ProblemError: 403, it has the id of such a device, or leads to its address.
+    """
+    peers = guard.known.peers
+    if well_formed(thing_id) in peers:
+        detail = f"{thing_id} is known by its key, and this description comes without it"
+        raise ProblemError(403, "Known by its key", detail)
+    taken = {origin_of(base): peer.id for peer in peers.values() for base in peer.bases}
+    for origin in _origins(described, str(described.get("base", ""))) if taken else ():
+        if origin in taken:
+            detail = f"{thing_id} leads to {origin}, which is {taken[origin]}"
+            raise ProblemError(403, "Known by its key", detail)
+
+
+def grant_shares(guard: Guard, tokens: PeerTokens, deployment: Deployment) -> Deployment:
+    """Return a deployment whose shares may use each other where devices are known by keys."""
+    peers = guard.known.peers
+    if not peers:
+        return deployment
+    return with_grants(deployment, peers, partial(granted, tokens.key, guard.own_id))
+
+
+def _check_base(base: Any) -> None:
+    is_url = isinstance(base, str) and bool(origin_of(base)) and base.endswith("/")
+    if not is_url or urlsplit(base).scheme not in ("http", "https"):
+        detail = "base is the URL of the device, with a slash at the end"
+        raise ProblemError(400, "No address of a device", detail)
+
+
+def _check_address(parts: Keyed, device: str, base: str, *, is_here: bool) -> None:
+    """Let a device have an address that no other has, or where it answers in its own name now."""
+    if origin_of(base) == origin_of(parts.settings.base_url):
+        raise ProblemError(403, "Address of another", f"{base} is the orchestrator")
+    holders = [
+        peer.id
+        for peer in parts.guard.known.peers.values()
+        if peer.kind == DEVICE and peer.id != device and _is_at(peer.bases, base)
+    ]
+    if holders and not (is_here and _answers(parts, device, base)):
+        raise ProblemError(403, "Address of another", f"{base} is the address of {holders[0]}")
+
+
+def _answers(parts: Keyed, device: str, base: str) -> bool:
+    """Say whether it is a device that answers, and takes what is meant for it alone."""
+    token = parts.peer_tokens.statement(device)
+    headers = {"Authorization": f"Bearer {token}"}
+    url = urljoin(base, "/properties/health")
+    try:
+        return parts.transport.request("GET", url, headers=headers).status == 200
+    except InteractionError:
+        return False
+
+
+def _is_at(bases: tuple[str, ...], base: str) -> bool:
+    return origin_of(base) in {origin_of(b) for b in bases}
+
+
+def _origins(value: Any, base: str) -> Iterator[str]:
+    """Yield the origins that the addresses of a description lead to."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if name in ("href", "base") and isinstance(member, str):
+                yield origin_of(_joined(base, member))
+            else:
+                yield from _origins(member, base)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _origins(item, base)
+
+
+def _joined(base: str, href: str) -> str:
+    try:
+        return urljoin(base, href)
+    except ValueError:
+        return ""
