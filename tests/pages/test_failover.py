@@ -42,3 +42,7 @@ def test_a_device_that_dies_turns_grey_and_its_step_moves(
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name=name, exact=True))
     expect(row).to_contain_text("silent")
     expect(row).not_to_contain_text("chain")
+    page.goto(f"{chain.server.url}ui/log?deployment=chain")
+    moved = page.get_by_role("listitem").filter(has=page.get_by_text("move", exact=True))
+    expect(moved.first).to_contain_text("has not answered for")
+    expect(moved.first).to_contain_text(name)

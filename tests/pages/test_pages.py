@@ -17,6 +17,7 @@ PAGES = (
     "ui/log",
     "ui/modules/digits",
     "ui/deployments/digit-reader",
+    "ui/deployments/digit-reader/certificate",
 )
 NAMES = "topologyGraph.nodes().map(node => node.data('label'))"
 

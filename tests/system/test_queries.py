@@ -124,6 +124,14 @@ def is_rejected(_asked: Asked, rows: list[Row]) -> None:
     assert "camera" in rows[1]["reason"]
 
 
+def is_decided(asked: Asked, rows: list[Row]) -> None:
+    """Somebody asked for it, and each step went to the device where it is."""
+    found = column(rows, "deployment", "decision", "reason", "device")
+    wanted = ("digit-reader", "deploy", "somebody asked for it")
+    assert found == sorted([(*wanted, asked.seeing), (*wanted, asked.reading)])
+    assert all(0 < float(points) <= 100 for (points,) in column(rows, "points"))
+
+
 def is_explained(asked: Asked, rows: list[Row]) -> None:
     """Both modules with their versions and digests."""
     assert column(rows, "result", "module", "version") == [
@@ -183,6 +191,7 @@ ANSWERS: dict[str, Callable[[Asked, list[Row]], None]] = {
     "Which devices have a camera and are idle?": is_idle,
     "What is deployed where?": is_deployed,
     "Why was a device rejected?": is_rejected,
+    "Why did something move?": is_decided,
     "Which module version produced this result?": is_explained,
     "Which devices could run which module?": is_possible,
     "When was each device last seen, and how busy is it?": is_seen,
@@ -200,6 +209,7 @@ def test_a_question_of_the_page_has_the_right_answer(asked: Asked, question: str
     ANSWERS[question](asked, rows)
 
 
-def test_ten_questions_are_answered() -> None:
-    """The page holds ten questions, all of which are asked here."""
-    assert (len(QUESTIONS), QUESTIONS.keys()) == (10, ANSWERS.keys())
+def test_every_question_is_asked() -> None:
+    """The page holds at least ten questions, all of which are asked here."""
+    assert len(QUESTIONS) >= 10
+    assert QUESTIONS.keys() == ANSWERS.keys()
