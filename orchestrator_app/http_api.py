@@ -102,6 +102,8 @@ DESCRIBED: Mapping[str, Described] = {
     "cordons.list_cordons": Described({JSON: "[Object]"}),
     "cordons.cordon": Described(statuses=(204, 201)),
     "cordons.uncordon": _DONE,
+    "joining.join": Described({JSON: "Object"}, {JSON: "Object"}),
+    "joining.list_revoked": Described({JSON: "Names"}),
     "policies.list_policies": Described({JSON: "Names"}),
     "policies.read_policy": _SHAPES,
     "policies.put_policy": Described(takes={TURTLE: "Text"}, statuses=(204, 201)),

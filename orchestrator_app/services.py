@@ -90,12 +90,12 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport: how other Things are reached; over HTTP where not given.
     """
     data_dir = settings.data_dir
-    own_id = _own_id(data_dir)
-    guard = open_guard(settings, transport, own_id=own_id)
-    peer_tokens = PeerTokens(guard)
     store = open_store(
         data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
     )
+    own_id = _own_id(data_dir)
+    guard = open_guard(settings, transport, own_id=own_id)
+    peer_tokens = PeerTokens(guard)
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     registry = OciModules(OciRegistry(settings.oci_registry)) if settings.oci_registry else None
     modules = Modules(store, packages, settings.base_url, registry.push if registry else None)

@@ -26,6 +26,7 @@ DIGEST = Text(r"^sha256:[0-9a-f]{64}$", "a digest sha256: followed by 64 hexadec
 KEY = Text(r"^[A-Za-z0-9_-]{43}$", "a public key: 43 letters of base64url", may_be_open=False)
 
 _TEXT = Text()
+_JWT = Text(r"^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$", "a JSON Web Token")
 _IRI = Text(r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$", "an absolute IRI")
 _BOOLEAN = Boolean()
 _NUMBER = Number()
@@ -69,6 +70,7 @@ THING_TERMS: Mapping[str, Member] = {
     "wasmiot:manifest": _TEXT,
     "wasmiot:solution": _TEXT,
     "wasmiot:revision": _COUNT,
+    "wasmiot:grant": Texts(_JWT),
     "wasmiot:module": Node("ModuleReference", or_many=True, or_iri=True),
     "wasmiot:installation": Node("InstallationReference", or_many=True, or_iri=True),
     "wasmiot:trigger": Node("InstalledTrigger"),

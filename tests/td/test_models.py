@@ -118,7 +118,9 @@ def test_an_installation_names_its_modules() -> None:
     installed = {"id": "urn:m", "name": "m", "digest": "sha256:0", "binary": "http://x/"}
     installation = Installation.from_document(
         {"title": "x on y", "wasmiot:module": [installed], "wasmiot:revision": 2, **SECURITY}
+        | {"wasmiot:grant": ["a.b.c"]}
     )
+    assert installation.grant == ["a.b.c"]
     assert installation.module[0].binary == "http://x/"
     assert installation.revision == 2
 

@@ -112,6 +112,7 @@ def test_good_documents_conform(document: dict[str, Any]) -> None:
         ),
         (thing(**{"@type": "wasmiot:Supervisor", "wasmiot:memoryBytes": -5}), ""),
         (thing(**{"@type": "wasmiot:Installation", "wasmiot:revision": "x"}), ""),
+        (thing(**{"@type": "wasmiot:Installation", "wasmiot:grant": ["no token"]}), ""),
         (manifest(name=" "), ""),
         (manifest(sequence=[]), ""),
         (manifest(sequence=[{"module": "m"}]), "/sequence/0"),

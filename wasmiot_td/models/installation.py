@@ -44,6 +44,7 @@ class InstallationTerms(VocabularyModel):
     revision: int | None = Field(default=None, alias="wasmiot:revision")
     module: list[InstalledModule] = Field(default=[], alias="wasmiot:module")
     data_file: list[DataFile] = Field(default=[], alias="wasmiot:dataFile")
+    grant: list[str] = Field(default=[], alias="wasmiot:grant")
     trigger: InstalledTrigger | None = Field(default=None, alias="wasmiot:trigger")
 
 
