@@ -3,20 +3,21 @@
 Source: WebAssembly Core Specification, clauses 5.5.2 (sections) and 5.5.11 (start section).
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-_HEADER_BYTES = 8
+HEADER_BYTES = 8
 _START_SECTION = 8
-_MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 16 * 1024 * 1024
 
 
 def starts_without_code(source: Path) -> bool:
     """Say whether making an instance of a valid module is short: no start function, little data."""
-    if source.stat().st_size > _MOST_BYTES:
+    if source.stat().st_size > MOST_BYTES:
         return False
     with source.open("rb") as file:
-        file.seek(_HEADER_BYTES)
+        file.seek(HEADER_BYTES)
         while kind := file.read(1):
             if kind[0] == _START_SECTION:
                 return False
@@ -33,3 +34,56 @@ def _unsigned(file: BinaryIO) -> int:
         shift += 7
         if byte < 0x80:
             return value
+
+
+class Reader:
+    """The bytes of a section, read from the beginning."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.place = 0
+
+    def byte(self) -> int:
+        """Return the next byte."""
+        value = self._data[self.place]
+        self.place += 1
+        return value
+
+    def skip(self, count: int) -> None:
+        """Go on behind some bytes."""
+        self.place += count
+
+    def text(self) -> str:
+        """Return a name."""
+        length = self.number()
+        self.skip(length)
+        return self._data[self.place - length : self.place].decode()
+
+    def number(self) -> int:
+        """Return an unsigned number (LEB128); of a signed one, only the end is right."""
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+            if shift > 70:
+                raise ValueError("a number is too long")
+
+
+def sections_of(binary: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the kind and the content of each section of a module.
+
+    Raises:
+        ValueError: it is cut off.
+        IndexError: it is cut off within a number.
+    """
+    reader = Reader(binary)
+    reader.skip(HEADER_BYTES)
+    while reader.place < len(binary):
+        kind, size = reader.byte(), reader.number()
+        if reader.place + size > len(binary):
+            raise ValueError("a section is cut off")
+        yield kind, binary[reader.place : reader.place + size]
+        reader.skip(size)

@@ -43,6 +43,22 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Brief:
+    """What of a module is known to end within a moment, so that nobody minds if it holds them up.
+
+    Attributes:
+        instantiation: whether making an instance does, as it runs no code of the module.
+        functions: the exported functions that do, whatever they are called with.
+    """
+
+    instantiation: bool = False
+    functions: frozenset[str] = frozenset()
+
+
+NOTHING_BRIEF = Brief()
+
+
+@dataclass(frozen=True)
 class ModuleInterface:
     """What a module wants and what it offers.
 
@@ -51,14 +67,14 @@ class ModuleInterface:
         functions: what it exports, by name.
         has_memory: whether it exports one as `memory`.
         memory_bytes: what its exported memory has from the start.
-        starts_without_code: whether making an instance runs no code of it, as far as is known.
+        brief: what of it ends within a moment.
     """
 
     imports: tuple[Import, ...]
     functions: Mapping[str, FunctionType]
     has_memory: bool
     memory_bytes: int
-    starts_without_code: bool = False
+    brief: Brief = NOTHING_BRIEF
 
 
 @dataclass(frozen=True)
@@ -115,7 +131,7 @@ class CallRequest:
             fresh instance.
         buffer: the function that says where the module takes bytes; empty for its `alloc`.
         prepare: what is done to the instance instead of calling a function of it.
-        starts_without_code: whether making an instance runs no code of the module.
+        brief: what of the module ends within a moment.
     """
 
     compiled: Path
@@ -126,7 +142,7 @@ class CallRequest:
     state: tuple[str, str] | None = None
     buffer: str = ""
     prepare: Callable[[Any, Any], Any] | None = None
-    starts_without_code: bool = False
+    brief: Brief = NOTHING_BRIEF
 
 
 @dataclass(eq=False)
@@ -135,16 +151,25 @@ class Call:
 
     Attributes:
         failure: why the call was stopped.
-        interrupted: set when the call is to end, for whoever waits on its behalf.
     """
 
     limits: Limits
     failure: CallFailedError | None = None
-    interrupted: threading.Event = field(default_factory=threading.Event)
     started: float = 0.0
     directory: Path | None = None
+    _interrupted: threading.Event | None = None
     _wake: Callable[[], None] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def interrupted(self) -> threading.Event:
+        """Set when the call is to end, for whoever waits on its behalf: few do."""
+        with self._lock:
+            if self._interrupted is None:
+                self._interrupted = threading.Event()
+                if self.failure is not None:
+                    self._interrupted.set()
+            return self._interrupted
 
     def attach(self, wake: Callable[[], None], directory: Path | None) -> None:
         """Begin: from here on `wake` makes the engine look at its deadline.
@@ -169,7 +194,8 @@ class Call:
         with self._lock:
             if self.failure is None:
                 self.failure = failure
-            self.interrupted.set()
+            if self._interrupted is not None:
+                self._interrupted.set()
             if self._wake is not None:
                 self._wake()
 

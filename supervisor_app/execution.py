@@ -1,13 +1,13 @@
 """One operation, from checked inputs to its outcome: arguments, files, the call, the result."""
 
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from supervisor_app.call import Call, CallRequest, FunctionType, Limits, ModuleInterface
+from supervisor_app.call import Argument, Call, CallRequest, Limits
 from supervisor_app.call_directory import (
     KeptDirectories,
     call_directory,
@@ -18,10 +18,10 @@ from supervisor_app.call_directory import (
 from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation
 from supervisor_app.modules import Packages
-from supervisor_app.plain_values import is_plainly_valid
+from supervisor_app.plans import Plan, opens_files, plan_of
 from supervisor_app.references import Reference
 from supervisor_app.runtime import Runtime
-from supervisor_app.values import Decode, argument_schemas, buffer_decoder, decoder, lower
+from supervisor_app.values import lower
 from wasmiot_td.data_schema import check_value
 
 Resolve = Callable[[Reference], Any]
@@ -76,7 +76,7 @@ class Execution:
         inputs: Inputs,
         call: Call,
         *,
-        keep_as: Path,
+        keep_as: Callable[[], Path],
         wait_seconds: float | None = None,
     ) -> Outcome:
         """Call the function behind an operation.
@@ -85,7 +85,7 @@ class Execution:
             operation: what to run.
             inputs: checked against its schemas.
             call: the handle by which it can be stopped.
-            keep_as: where an output file is moved to.
+            keep_as: says where an output file is moved to.
             wait_seconds: how long to wait for a slot.
 
         Raises:
@@ -94,41 +94,48 @@ class Execution:
             ProblemError: something that it depends on cannot be had.
             TimeoutError: no slot became free.
         """
-        interface = self._packages.interface(operation.module.package.digest)
-        function = function_of(operation, interface, inputs.is_write)
-        is_kept = operation.module.is_stateful
-        arguments = self._arguments(operation, inputs, function)
-        with self._directory(operation, inputs, interface, wait_seconds) as directory:
-            request = CallRequest(
-                compiled=self._packages.compiled_path(operation.module.package.digest),
-                entrypoint=operation.function(inputs.is_write),
-                arguments=arguments,
-                decode=_decoder(operation, function, interface),
-                directory=directory,
-                state=(operation.slug, operation.module.id) if is_kept else None,
-                buffer=operation.buffer,
-                starts_without_code=interface.starts_without_code,
-            )
-            try:
-                value = self._runtime.run(request, call, wait_seconds)
-                outcome = _outcome(operation, inputs, value, directory, keep_as)
-                _check_output(outcome, call.limits.output_bytes)
-            except CallFailedError as error:
-                self._ended(error.trap)
-                raise _explained(error, directory) from error
-            self._ended("")
-            return outcome
+        plan = plan_of(operation, self._packages, inputs.is_write)
+        request = CallRequest(
+            compiled=plan.compiled,
+            entrypoint=plan.entrypoint,
+            arguments=self._arguments(plan, inputs),
+            decode=plan.decode,
+            state=plan.state,
+            buffer=operation.buffer,
+            brief=plan.interface.brief,
+        )
+        if not plan.has_files:
+            return self._outcome(plan, inputs, request, call, keep_as, wait_seconds)
+        with self._directory(operation, inputs, wait_seconds) as directory:
+            request = replace(request, directory=directory)
+            return self._outcome(plan, inputs, request, call, keep_as, wait_seconds)
 
-    def _arguments(self, operation: Operation, inputs: Inputs, function: FunctionType) -> Any:
-        values = dict(inputs.values)
-        wanted = argument_schemas(operation, inputs.is_write)
-        for name, schema in wanted.items():
-            if name not in values and "default" in schema:
-                values[name] = schema["default"]
+    def _outcome(
+        self,
+        plan: Plan,
+        inputs: Inputs,
+        request: CallRequest,
+        call: Call,
+        keep_as: Callable[[], Path],
+        wait_seconds: float | None,
+    ) -> Outcome:
+        try:
+            value = self._runtime.run(request, call, wait_seconds)
+            outcome = _outcome(plan, inputs, value, request.directory, keep_as)
+            _check_output(outcome, call.limits.output_bytes)
+        except CallFailedError as error:
+            self._ended(error.trap)
+            raise _explained(error, request.directory) from error
+        self._ended("")
+        return outcome
+
+    def _arguments(self, plan: Plan, inputs: Inputs) -> Sequence[Argument]:
+        operation, function = plan.operation, plan.function
+        values = {**plan.defaults, **inputs.values}
         for reference in operation.depends_on:
             if reference.input and reference.input not in values:
                 values[reference.input] = self._resolve(reference)
-        names = [name for name in wanted if name in values]
+        names = [name for name in plan.names if name in values]
         names += [name for name in values if name not in names]
         if operation.depends_on and _room(names, values) < len(function.params):
             unnamed = [r for r in operation.depends_on if not r.input]
@@ -140,7 +147,7 @@ class Execution:
     def kept_directory(self, operation: Operation) -> Path | None:
         """Return the directory of the kept instance behind an operation; None if it needs none."""
         interface = self._packages.interface(operation.module.package.digest)
-        if not needs_directory(operation) and not _opens_files(interface):
+        if not needs_directory(operation) and not opens_files(interface):
             return None
         return self._kept.place((operation.slug, operation.module.id))
 
@@ -149,40 +156,13 @@ class Execution:
         self._kept.forget(slug)
 
     def _directory(
-        self,
-        operation: Operation,
-        inputs: Inputs,
-        interface: ModuleInterface,
-        wait_seconds: float | None,
-    ) -> AbstractContextManager[Path | None]:
-        if not needs_directory(operation) and not _opens_files(interface):
-            return nullcontext()
+        self, operation: Operation, inputs: Inputs, wait_seconds: float | None
+    ) -> AbstractContextManager[Path]:
         files = operation.data_files
         packages = {f.package.digest: self._packages.path(f.package.digest) for f in files}
         if operation.module.is_stateful:
             return self._kept.turn(operation, packages, inputs.files, wait_seconds)
         return call_directory(self._root, operation, packages, inputs.files)
-
-
-def function_of(
-    operation: Operation, interface: ModuleInterface, is_write: bool = False
-) -> FunctionType:
-    """Return the type of the function behind an operation.
-
-    Raises:
-        CallFailedError: its module exports no such function.
-    """
-    name = operation.function(is_write)
-    function = interface.functions.get(name)
-    if function is None:
-        raise CallFailedError("engine", f"the module exports no function {name!r}")
-    return function
-
-
-def _decoder(operation: Operation, function: FunctionType, interface: ModuleInterface) -> Decode:
-    if operation.buffer and not function.results:
-        return buffer_decoder(operation.output_schema)
-    return decoder(operation.output_schema, function, interface.has_memory)
 
 
 def _explained(error: CallFailedError, directory: Path | None) -> CallFailedError:
@@ -195,10 +175,6 @@ def _room(names: list[str], values: Mapping[str, Any]) -> int:
     return sum(1 if isinstance(values[name], (bool, int, float)) else 2 for name in names)
 
 
-def _opens_files(interface: ModuleInterface) -> bool:
-    return any(i.name == "path_open" for i in interface.imports)
-
-
 def _check_output(outcome: Outcome, limit: int) -> None:
     if outcome.file is not None and (size := outcome.file.stat().st_size) > limit:
         outcome.file.unlink()
@@ -206,20 +182,24 @@ def _check_output(outcome: Outcome, limit: int) -> None:
 
 
 def _outcome(
-    operation: Operation, inputs: Inputs, value: Any, directory: Path | None, keep_as: Path
+    plan: Plan, inputs: Inputs, value: Any, directory: Path | None, keep_as: Callable[[], Path]
 ) -> Outcome:
+    operation = plan.operation
     if directory is not None:
         found = output_file(directory, operation)
         if found is not None:
-            shutil.move(found[0], keep_as)
-            return Outcome(file=keep_as, media_type=found[1])
+            file = keep_as()
+            shutil.move(found[0], file)
+            return Outcome(file=file, media_type=found[1])
+    if plan.is_plain_output(value) and not inputs.is_write:
+        return Outcome(value, has_value=True)
     schema = operation.output_schema
     if isinstance(value, bytes) and schema is not None:
-        keep_as.write_bytes(value)
-        return Outcome(file=keep_as, media_type=str(schema["contentMediaType"]))
+        file = keep_as()
+        file.write_bytes(value)
+        return Outcome(file=file, media_type=str(schema["contentMediaType"]))
     if schema is None or inputs.is_write:
         return Outcome(value, has_value=value is not None)
-    findings = [] if is_plainly_valid(value, schema) else check_value(value, schema)
-    if findings:
+    if findings := check_value(value, schema):
         raise CallFailedError("result", f"the result does not fit its description: {findings[0]}")
     return Outcome(value, has_value=True)

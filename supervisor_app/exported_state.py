@@ -8,6 +8,8 @@ Source: WebAssembly core specification, clause 5.5 (binary format of modules).
 
 from collections.abc import Iterator
 
+from supervisor_app.binary import HEADER_BYTES, Reader, sections_of
+
 PREFIX = "wasmiot_state_"
 MEMORY = f"{PREFIX}memory"
 _IMPORT, _MEMORY, _GLOBAL, _EXPORT = 2, 5, 6, 7
@@ -17,13 +19,12 @@ _END = 0x0B
 _LEB_OPERATORS = (0x41, 0x42, 0x23, 0xD2, 0xD0)  # i32.const, i64.const, global.get, ref.func, .null
 _FIXED_OPERATORS = {0x43: 4, 0x44: 8}  # f32.const, f64.const
 _ARITHMETIC = (0x6A, 0x6B, 0x6C, 0x7C, 0x7D, 0x7E)
-_HEADER_BYTES = 8
 
 
 def with_state_exported(binary: bytes) -> bytes:
     """Return a module with its state exported; unchanged where it is of a kind not known here."""
     try:
-        sections = list(_sections(binary))
+        sections = list(sections_of(binary))
         names = list(_state(sections))
     except (IndexError, ValueError):
         return binary
@@ -32,55 +33,16 @@ def with_state_exported(binary: bytes) -> bytes:
     entries = b"".join(
         _leb(len(name)) + name.encode() + bytes([kind]) + _leb(index) for name, kind, index in names
     )
-    return binary[:_HEADER_BYTES] + b"".join(_with_exports(sections, entries, len(names)))
-
-
-class _Reader:
-    """The bytes of a section, read from the beginning."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.place = 0
-
-    def byte(self) -> int:
-        value = self._data[self.place]
-        self.place += 1
-        return value
-
-    def skip(self, count: int) -> None:
-        self.place += count
-
-    def number(self) -> int:
-        """Return an unsigned number (LEB128); of a signed one, only the end is right."""
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-            if shift > 70:
-                raise ValueError("a number is too long")
-
-
-def _sections(binary: bytes) -> Iterator[tuple[int, bytes]]:
-    reader = _Reader(binary)
-    reader.skip(_HEADER_BYTES)
-    while reader.place < len(binary):
-        kind, size = reader.byte(), reader.number()
-        if reader.place + size > len(binary):
-            raise ValueError("a section is cut off")
-        yield kind, binary[reader.place : reader.place + size]
-        reader.skip(size)
+    return binary[:HEADER_BYTES] + b"".join(_with_exports(sections, entries, len(names)))
 
 
 def _state(sections: list[tuple[int, bytes]]) -> Iterator[tuple[str, int, int]]:
     """Yield name, kind and index of each memory and mutable global of the module's own."""
     found = dict(sections)
-    globals_, memories = _imported(_Reader(found.get(_IMPORT, b"\0")))
+    globals_, memories = _imported(Reader(found.get(_IMPORT, b"\0")))
     if memories or found.get(_MEMORY, b"\0")[0]:
         yield MEMORY, _MEMORY_KIND, 0
-    reader = _Reader(found.get(_GLOBAL, b"\0"))
+    reader = Reader(found.get(_GLOBAL, b"\0"))
     for index in range(globals_, globals_ + reader.number()):
         reader.byte()  # its type
         is_mutable = reader.byte() == 1
@@ -89,7 +51,7 @@ def _state(sections: list[tuple[int, bytes]]) -> Iterator[tuple[str, int, int]]:
             yield f"{PREFIX}global_{index}", _GLOBAL_KIND, index
 
 
-def _imported(reader: _Reader) -> tuple[int, int]:
+def _imported(reader: Reader) -> tuple[int, int]:
     """Return how many globals and memories are imported."""
     counts = {_MEMORY_KIND: 0, _GLOBAL_KIND: 0}
     for _ in range(reader.number()):
@@ -107,7 +69,7 @@ def _imported(reader: _Reader) -> tuple[int, int]:
     return counts[_GLOBAL_KIND], counts[_MEMORY_KIND]
 
 
-def _skip_expression(reader: _Reader) -> None:
+def _skip_expression(reader: Reader) -> None:
     while (operator := reader.byte()) != _END:
         if operator in _LEB_OPERATORS:
             reader.number()
@@ -124,7 +86,7 @@ def _with_exports(sections: list[tuple[int, bytes]], entries: bytes, count: int)
             yield _section(_EXPORT, _leb(count) + entries)
             is_written = True
         if kind == _EXPORT:
-            reader = _Reader(content)
+            reader = Reader(content)
             total = reader.number() + count
             yield _section(_EXPORT, _leb(total) + content[reader.place :] + entries)
             is_written = True

@@ -66,6 +66,7 @@ class Operation:
         sent: what other steps send to it, each part by itself.
         arguments: constants, by the names of members of its input.
         uses: the affordance of another Thing that does the work instead of a function.
+        memo: what somebody has worked out of all this and does not want to work out again.
     """
 
     slug: str
@@ -83,6 +84,7 @@ class Operation:
     sent: tuple[Reference, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
     uses: Use | None = None
+    memo: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def is_join(self) -> bool:

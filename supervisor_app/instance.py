@@ -17,7 +17,7 @@ from wasmtime import _bindings
 from wasmtime._extern import wrap_extern
 from wasmtime._func import maybe_raise_last_exn
 
-from supervisor_app.call import Call, FunctionType
+from supervisor_app.call import Brief, Call, FunctionType
 from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import HostFunctionError
 from supervisor_app.short_calls import keeping_lock
@@ -25,14 +25,21 @@ from supervisor_app.short_calls import keeping_lock
 _MAX_TEXT_BYTES = 2**31 - 1
 _KINDS = {"i32": 0, "i64": 1, "f32": 2, "f64": 3}
 _TrapPointer = ctypes.POINTER(_bindings.wasm_trap_t)
+_call_keeping_lock = keeping_lock("wasmtime_func_call")
 _instantiate_keeping_lock = keeping_lock("wasmtime_instance_pre_instantiate")
 _delete_store_keeping_lock = keeping_lock("wasmtime_store_delete")
 
 
 class Signature:
-    """How values are handed to functions of one type, and taken from them."""
+    """How values are handed to a function of some type, and taken from it.
 
-    def __init__(self, function_type: FunctionType) -> None:
+    Args:
+        function_type: of numbers alone.
+        is_brief: whether it ends within a moment: it keeps the interpreter's lock.
+    """
+
+    def __init__(self, function_type: FunctionType, *, is_brief: bool = False) -> None:
+        self._call = _call_keeping_lock if is_brief else _bindings._wasmtime_func_call
         self._params = [(_KINDS[name], name) for name in function_type.params]
         self._results = function_type.results
         self._arguments_type = _bindings.wasmtime_val_t * len(self._params)
@@ -53,7 +60,7 @@ class Signature:
             place.kind = kind
             setattr(place.of, member, value)
         trap = _TrapPointer()
-        error = _bindings._wasmtime_func_call(
+        error = self._call(
             context,
             ctypes.byref(function),
             arguments,
@@ -96,33 +103,30 @@ class Template:
         self,
         pre: wasmtime.InstancePre,
         functions: Mapping[str, FunctionType],
+        brief: Brief,
         *,
         needs_wasi: bool,
     ) -> None:
         self.needs_wasi = needs_wasi
         self._pre = pre
+        self._instantiate = _bindings._wasmtime_instance_pre_instantiate
+        if brief.instantiation:
+            self._instantiate = _instantiate_keeping_lock
         self._signatures = {
-            name: Signature(function_type)
+            name: Signature(function_type, is_brief=name in brief.functions)
             for name, function_type in functions.items()
             if _KINDS.keys() >= {*function_type.params, *function_type.results}
         }
 
-    def instantiate(self, store: wasmtime.Store, *, runs_nothing: bool) -> "Instance":
-        """Make an instance in a store, and have it initialise itself.
-
-        Args:
-            store: a fresh one.
-            runs_nothing: whether making it runs no code of the module, so that it is short.
+    def instantiate(self, store: wasmtime.Store) -> "Instance":
+        """Make an instance in a fresh store, and have it initialise itself.
 
         Raises:
             wasmtime.Trap: it trapped.
             wasmtime.WasmtimeError: it cannot be made.
         """
         made, trap = _bindings.wasmtime_instance_t(), _TrapPointer()
-        instantiate = _bindings._wasmtime_instance_pre_instantiate
-        if runs_nothing:
-            instantiate = _instantiate_keeping_lock
-        error = instantiate(
+        error = self._instantiate(
             self._pre.ptr(), store._context(), ctypes.byref(made), ctypes.byref(trap)
         )
         if error or trap:

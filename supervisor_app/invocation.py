@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from supervisor_app.call import Call
@@ -277,7 +278,7 @@ class Invocations:
             invocation.operation,
             invocation.inputs,
             invocation.call,
-            keep_as=self._statuses.output_path(status.id),
+            keep_as=partial(self._statuses.output_path, status.id),
             context=invocation.step,
         )
         fed = self._fed(invocation, outcome)

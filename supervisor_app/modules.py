@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from supervisor_app.binary import starts_without_code
-from supervisor_app.call import ModuleInterface
+from supervisor_app.brevity import brief_functions
+from supervisor_app.call import Brief, ModuleInterface
 from supervisor_app.compile import begin, compile_apart
 from supervisor_app.engine import ENGINE_TAG
 from supervisor_app.errors import CompileError, PackageError
@@ -114,8 +115,9 @@ class Packages:
         """
         if digest not in self._interfaces:
             found = inspect_file(self.ensure_compiled(digest))
-            without_code = starts_without_code(self.path(digest))
-            self._interfaces[digest] = replace(found, starts_without_code=without_code)
+            source = self.path(digest)
+            brief = Brief(starts_without_code(source), brief_functions(source))
+            self._interfaces[digest] = replace(found, brief=brief)
         return self._interfaces[digest]
 
     def discard_unused(self, used: Iterable[Package]) -> None:

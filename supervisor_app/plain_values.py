@@ -3,27 +3,35 @@
 Only what leaves no doubt is answered with yes: a type and nothing else that restricts the value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+Check = Callable[[Any], bool]
+"""Says whether a value is valid for sure; no means that it has to be looked at closely."""
 
 _TYPES: Mapping[str, type] = {"integer": int, "boolean": bool, "string": str}
 _PLAIN = frozenset({"type", "title", "titles", "description", "descriptions", "unit", "default"})
 _PLAIN_OBJECT = _PLAIN | {"properties", "required"}
 
 
-def is_plainly_valid(value: Any, schema: Mapping[str, Any]) -> bool:
-    """Say whether a value is valid for sure; no means that it has to be looked at closely."""
+def plain_check(schema: Mapping[str, Any]) -> Check:
+    """Return the quick check of a schema's values."""
     kind = schema.get("type")
-    if kind == "object":
-        return _is_plain_object(value, schema)
-    return type(value) is _TYPES.get(str(kind)) and _PLAIN.issuperset(schema)
+    if kind == "object" and _PLAIN_OBJECT.issuperset(schema):
+        members = {name: plain_check(m) for name, m in schema.get("properties", {}).items()}
+        return _object_check(members, frozenset(schema.get("required", ())))
+    wanted = _TYPES.get(str(kind)) if _PLAIN.issuperset(schema) else None
+    return lambda value: type(value) is wanted
 
 
-def _is_plain_object(value: Any, schema: Mapping[str, Any]) -> bool:
-    if type(value) is not dict or not _PLAIN_OBJECT.issuperset(schema):
-        return False
-    members = schema.get("properties", {})
-    return all(name in value for name in schema.get("required", ())) and all(
-        name in members and is_plainly_valid(member, members[name])
-        for name, member in value.items()
-    )
+def _object_check(members: Mapping[str, Check], required: frozenset[str]) -> Check:
+    def is_plain(value: Any) -> bool:
+        if type(value) is not dict or not required <= value.keys():
+            return False
+        for name, member in value.items():
+            check = members.get(name)
+            if check is None or not check(member):
+                return False
+        return True
+
+    return is_plain

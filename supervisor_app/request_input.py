@@ -11,7 +11,7 @@ from typing import Any
 
 from supervisor_app.execution import Inputs
 from supervisor_app.installation import Mount, Operation
-from supervisor_app.plain_values import is_plainly_valid
+from supervisor_app.plain_values import Check, plain_check
 from supervisor_app.values import is_file
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
@@ -66,6 +66,14 @@ def inputs_of_members(
 
 def _complete(operation: Operation, inputs: Inputs) -> Inputs:
     """Return inputs with the constants of the operation, which hold whatever was sent."""
+    if operation.mounts:
+        _check_files(operation, inputs)
+    if operation.arguments and not inputs.is_write:
+        return replace(inputs, values={**inputs.values, **operation.arguments})
+    return inputs
+
+
+def _check_files(operation: Operation, inputs: Inputs) -> None:
     missing = [
         m.path
         for m in operation.mounts_at("execution")
@@ -73,13 +81,10 @@ def _complete(operation: Operation, inputs: Inputs) -> Inputs:
     ]
     if missing:
         raise ProblemError(400, "Input missing", f"files are missing: {missing}")
-    if operation.arguments and not inputs.is_write:
-        return replace(inputs, values={**inputs.values, **operation.arguments})
-    return inputs
 
 
 def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
-    values = _variables(operation, body.query)
+    values = _variables(operation, body.query) if body.query else {}
     schema = _schema_of(operation, body)
     if schema is None or (operation.kind == "properties" and not is_write):
         return Inputs(values, {}, is_write)
@@ -109,7 +114,8 @@ def _bound(
     inputs: Inputs,
 ) -> Inputs:
     """Return inputs with a value of the input's schema, bound by the names of its members."""
-    check(value, _without_provided(operation, schema))
+    if not _is_plain(operation, schema, value):
+        check(value, _without_provided(operation, schema))
     values = dict(inputs.values)
     if schema.get("type") == "object" and schema.get("properties"):
         members = schema["properties"]
@@ -183,10 +189,18 @@ def check(value: Any, schema: Mapping[str, Any] | None) -> None:
     Raises:
         ProblemError: 400, with every fault.
     """
-    if schema is not None and not is_plainly_valid(value, schema):
-        findings = check_value(value, schema)
-        if findings:
-            raise _invalid(findings)
+    if schema is not None and (findings := check_value(value, schema)):
+        raise _invalid(findings)
+
+
+def _is_plain(operation: Operation, schema: Mapping[str, Any], value: Any) -> bool:
+    """Say whether a value is for sure what an operation takes, whatever else comes from others."""
+    if schema is not operation.input_schema:
+        return False
+    quick: Check | None = operation.memo.get("plain input")
+    if quick is None:
+        quick = operation.memo["plain input"] = plain_check(schema)
+    return quick(value)
 
 
 def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -11,8 +11,7 @@ is noted on the call, and the store's deadline is set to now.
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,24 +189,25 @@ class Slot:
     def run(self, request: CallRequest, call: Call) -> Any:
         """Make a call: in a fresh instance, or in the one that the slot keeps."""
         kept, self._instance = self._instance, None
-        template = self._template(request.compiled)
+        template = self._template(request)
         store = kept[0] if kept else self._new_store(call, request, template.needs_wasi)
         is_kept = False
         try:
-            with self._running(store, call, request.directory), _failures(call):
-                instance = (
-                    kept[1]
-                    if kept
-                    else template.instantiate(store, runs_nothing=request.starts_without_code)
-                )
-                if request.prepare is None:
-                    result = _enter(instance, store, request, call)
-                else:
-                    result = request.prepare(store, instance)
+            self._begin(store, call, request.directory)
+            instance = kept[1] if kept else template.instantiate(store)
+            if request.prepare is None:
+                result = _enter(instance, store, request, call)
+            else:
+                result = request.prepare(store, instance)
+            if call.failure is not None:
+                raise call.failure
             if request.state is not None:  # after a failure the state is not to be trusted
                 self._instance, is_kept = (store, instance), True
             return result
+        except Exception as error:  # noqa: BLE001 - raised again as what it means
+            raise _failure_of(error, call) from None
         finally:
+            self._end(call)
             if not is_kept:
                 _close(store, call, template)
 
@@ -234,25 +234,24 @@ class Slot:
             store.set_wasi(_wasi_config(request.directory, is_kept=request.state is not None))
         return store
 
-    @contextmanager
-    def _running(self, store: wasmtime.Store, call: Call, directory: Path | None) -> Iterator[None]:
+    def _begin(self, store: wasmtime.Store, call: Call, directory: Path | None) -> None:
         store.set_epoch_deadline(1)
         call.attach(self.engine.increment_epoch, directory and directory.parent)
         self._call, self._store = call, store
-        try:
-            yield
-        finally:
-            call.detach()
-            self._call = self._store = None
 
-    def _template(self, compiled: Path) -> Template:
+    def _end(self, call: Call) -> None:
+        call.detach()
+        self._call = self._store = None
+
+    def _template(self, request: CallRequest) -> Template:
+        compiled = request.compiled
         ready = self._ready.get(compiled)
         if ready is None:
             module = load_compiled(self.engine, compiled)
             interface = _interface_of(module)
             needs_wasi = any(i.module == _WASI for i in interface.imports)
             pre = self.linker.instantiate_pre(module)
-            ready = Template(pre, interface.functions, needs_wasi=needs_wasi)
+            ready = Template(pre, interface.functions, request.brief, needs_wasi=needs_wasi)
             while len(self._ready) >= _MAX_CACHED_MODULES:
                 del self._ready[next(iter(self._ready))]
             self._ready[compiled] = ready
@@ -322,20 +321,10 @@ def _as_tuple(returned: Any) -> tuple[Any, ...]:
     return tuple(returned) if isinstance(returned, list) else (returned,)
 
 
-@contextmanager
-def _failures(call: Call) -> Iterator[None]:
-    """Turn whatever ends a call into `CallFailedError`; a reason noted on the call goes first."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - raised again as what it means
-        if call.failure is not None:
-            raise call.failure from None
-        raise _failure_of(error) from None
+def _failure_of(error: Exception, call: Call) -> Exception:
+    """Return what ended a call as what it means; a reason noted on the call goes first."""
     if call.failure is not None:
-        raise call.failure
-
-
-def _failure_of(error: Exception) -> Exception:
+        return call.failure
     if isinstance(error, wasmtime.Trap):
         code = error.trap_code
         name = code.name.lower().replace("_", "-") if code else "trap"

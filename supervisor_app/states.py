@@ -87,13 +87,15 @@ class States:
             return None
         call = self._execution.new_call(operation)
         state = _state(entry, archive, call.limits.memory_bytes)
+        digest = operation.module.package.digest
         request = CallRequest(
-            compiled=self._packages.compiled_path(operation.module.package.digest),
+            compiled=self._packages.compiled_path(digest),
             entrypoint="",
             arguments=(),
             decode=lambda _guest, _returned: None,
             directory=self._execution.kept_directory(operation),
             state=(operation.slug, operation.module.id),
+            brief=self._packages.interface(digest).brief,
         )
         return self._runtime.restored(request, call, state)
 

@@ -1,5 +1,9 @@
 """What an operation does: a function of a module, or another Thing."""
 
+import itertools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 from supervisor_app.call import Call
@@ -9,6 +13,7 @@ from supervisor_app.thing_steps import ThingSteps
 from wasmiot_td.call_context import CallContext
 
 _NO_CONTEXT = CallContext()
+_numbers = itertools.count()
 
 
 class Steps:
@@ -27,7 +32,7 @@ class Steps:
         inputs: Inputs,
         call: Call,
         *,
-        keep_as: Path,
+        keep_as: Callable[[], Path],
         wait_seconds: float | None = None,
         context: CallContext = _NO_CONTEXT,
     ) -> Outcome:
@@ -39,3 +44,38 @@ class Steps:
         return self._thing_steps.run(
             operation, operation.uses, inputs, call, keep_as=keep_as, context=context
         )
+
+    def run_now(
+        self,
+        operation: Operation,
+        inputs: Inputs,
+        output_path: Callable[[str], Path],
+        wait_seconds: float,
+    ) -> AbstractContextManager[Outcome]:
+        """Run an operation while somebody waits; a file outcome is gone after the context."""
+
+        def keep_as() -> Path:
+            return output_path(f"now-{next(_numbers)}")
+
+        call = self.new_call(operation)
+        run = partial(self.run, operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
+        return _RunningNow(run)
+
+
+class _RunningNow:
+    """A call that somebody waits for; the file that it may leave is there within the context."""
+
+    __slots__ = ("_file", "_run")
+
+    def __init__(self, run: Callable[[], Outcome]) -> None:
+        self._run = run
+        self._file: Path | None = None
+
+    def __enter__(self) -> Outcome:
+        outcome = self._run()
+        self._file = outcome.file
+        return outcome
+
+    def __exit__(self, *_error: object) -> None:
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)

@@ -1,9 +1,8 @@
 """Everything one supervisor consists of, put together; no thread and no socket yet."""
 
-import itertools
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -45,12 +44,12 @@ from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
 from wasmiot_td.telemetry import open_spans
+from wasmiot_td.tls import tls_of
 
 if TYPE_CHECKING:
     from wasmiot_td.access.trust import Trust
 
 _GRANT = "wasmiot:grant"
-_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class Supervisor:
         if settings.public_url:
             return settings.public_url.rstrip("/") + "/"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        return f"http://{host}:{settings.port}/"
+        return f"{tls_of(settings).scheme}://{host}:{settings.port}/"
 
     @property
     def outward_base(self) -> str:
@@ -92,7 +91,7 @@ class Supervisor:
         settings = self.settings
         if settings.public_url or settings.host not in WILDCARDS:
             return self.base
-        return f"http://{outward_address()}:{settings.port}/"
+        return f"{tls_of(settings).scheme}://{outward_address()}:{settings.port}/"
 
     def thing(self, base: str) -> dict[str, object]:
         """Return the TD of the device at an address."""
@@ -123,8 +122,9 @@ class Supervisor:
 
     def run_now(self, operation: Operation, inputs: Inputs) -> AbstractContextManager[Outcome]:
         """Run an operation while its caller waits; a file outcome is gone afterwards."""
-        seconds = self.settings.slot_wait_seconds
-        return _running_now(self.steps, self.statuses, operation, inputs, seconds)
+        return self.steps.run_now(
+            operation, inputs, self.statuses.output_path, self.settings.slot_wait_seconds
+        )
 
     def install(self, slug: str, document: bytes, base: str) -> bool:
         """Install a TD, or replace what is installed; return whether it is new.
@@ -191,10 +191,11 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     reach, seconds = reach_of(settings), settings.remote_seconds
-    named = transport or HttpTransport(seconds)  # to whom the operator names
-    lasting = transport or stream_transport(reach)
-    quick = transport or HttpTransport(min(seconds, 5.0), reach=reach)
-    transport = transport or HttpTransport(seconds, reach=reach)
+    tls = tls_of(settings)
+    named = transport or HttpTransport(seconds, tls=tls)  # to whom the operator names
+    lasting = transport or stream_transport(reach, tls)
+    quick = transport or HttpTransport(min(seconds, 5.0), reach=reach, tls=tls)
+    transport = transport or HttpTransport(seconds, reach=reach, tls=tls)
     will_join = bool(settings.join_token)
     guard = open_guard(settings, own_id=settings.device_id, is_guarded=will_join)
     peer_tokens = PeerTokens(guard)
@@ -305,28 +306,10 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-@contextmanager
-def _running_now(
-    steps: Steps,
-    statuses: Statuses,
-    operation: Operation,
-    inputs: Inputs,
-    wait_seconds: float,
-) -> Iterator[Outcome]:
-    keep_as = statuses.output_path(f"now-{next(_numbers)}")
-    call = steps.new_call(operation)
-    outcome = steps.run(operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
-    try:
-        yield outcome
-    finally:
-        if outcome.file is not None:
-            outcome.file.unlink(missing_ok=True)
-
-
 def _observed_value(
     steps: Steps, statuses: Statuses, wait_seconds: float, operation: Operation
 ) -> object:
-    with _running_now(steps, statuses, operation, Inputs(), wait_seconds) as outcome:
+    with steps.run_now(operation, Inputs(), statuses.output_path, wait_seconds) as outcome:
         return outcome.value
 
 

@@ -60,7 +60,7 @@ class ThingSteps:
         inputs: Inputs,
         call: Call,
         *,
-        keep_as: Path,
+        keep_as: Callable[[], Path],
         context: CallContext,
     ) -> Outcome:
         """Use the Thing, and return what came of it.
@@ -70,7 +70,7 @@ class ThingSteps:
             use: which affordance of which Thing, and how.
             inputs: what it is given, with the constants of the operation.
             call: the handle by which the step can be stopped.
-            keep_as: where an output that is a file is put.
+            keep_as: says where an output that is a file is put.
             context: the execution; each step of it is another call to the Thing.
 
         Raises:
@@ -205,7 +205,7 @@ def _value(members: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
     return {**(whole or {}), **named} if named or is_object else None
 
 
-def _outcome(answer: Any, media_type: str, keep_as: Path, call: Call) -> Outcome:
+def _outcome(answer: Any, media_type: str, keep_as: Callable[[], Path], call: Call) -> Outcome:
     content = answer.encode() if media_type and isinstance(answer, str) else answer
     if not isinstance(content, bytes):
         return Outcome(answer, has_value=answer is not None)
@@ -214,8 +214,9 @@ def _outcome(answer: Any, media_type: str, keep_as: Path, call: Call) -> Outcome
         raise CallFailedError(
             "output", f"the output has {len(content)} bytes, the limit is {limit}"
         )
-    keep_as.write_bytes(content)
-    return Outcome(file=keep_as, media_type=media_type or "application/octet-stream")
+    file = keep_as()
+    file.write_bytes(content)
+    return Outcome(file=file, media_type=media_type or "application/octet-stream")
 
 
 def _output_type(operation: Operation, thing: ConsumedThing, use: Use) -> str:

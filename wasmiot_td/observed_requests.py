@@ -59,8 +59,10 @@ class ObservedRequests:
 
 def _id_of(environ: dict[str, Any]) -> str:
     given = accepted(environ.get("HTTP_X_REQUEST_ID"))
-    trace = {"traceparent": environ.get("HTTP_TRACEPARENT")}
-    return given or CallContext.of(trace.get).trace_id or new_request_id()
+    if given or "HTTP_TRACEPARENT" not in environ:
+        return given or new_request_id()
+    trace = {"traceparent": environ["HTTP_TRACEPARENT"]}
+    return CallContext.of(trace.get).trace_id or new_request_id()
 
 
 def _route(environ: dict[str, Any]) -> str:

@@ -5,14 +5,16 @@ Who comes when all places are taken is told to come again; requests without a bo
 A body that its client cuts off ends for the server like any other: here it is an error.
 """
 
+import queue
 from collections.abc import Callable, Iterable
-from threading import BoundedSemaphore
 from typing import Any
 
 from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, ProblemError
 
 _TURN_SECONDS = 0.5
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Turns = queue.SimpleQueue[None]
+"""One entry for each body that may be awaited now; taking one costs less than any semaphore."""
 
 
 class SlowBodies:
@@ -25,7 +27,9 @@ class SlowBodies:
 
     def __init__(self, app: WsgiApp, threads: int) -> None:
         self._app = app
-        self._turns = BoundedSemaphore(max(1, threads // 2))
+        self._turns: Turns = queue.SimpleQueue()
+        for _ in range(max(1, threads // 2)):
+            self._turns.put(None)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, whose body is read in turn."""
@@ -55,7 +59,9 @@ class _Body:
         length: how many bytes it has at least.
     """
 
-    def __init__(self, body: Any, turns: BoundedSemaphore, length: int) -> None:
+    __slots__ = ("_body", "_left", "_length", "_turns")
+
+    def __init__(self, body: Any, turns: Turns, length: int) -> None:
         self._body = body
         self._turns = turns
         self._length = self._left = length
@@ -85,12 +91,15 @@ class _Body:
         return line
 
     def _in_turn(self, read: Callable[..., bytes], *size: int) -> bytes:
-        if not self._turns.acquire(timeout=_TURN_SECONDS):
-            raise ProblemError(503, "Busy", "Too many request bodies are awaited; try again later.")
+        try:
+            self._turns.get(timeout=_TURN_SECONDS)
+        except queue.Empty:
+            detail = "Too many request bodies are awaited; try again later."
+            raise ProblemError(503, "Busy", detail) from None
         try:
             piece = read(*size)
         finally:
-            self._turns.release()
+            self._turns.put(None)
         self._left -= len(piece)
         return piece
 
