@@ -3,10 +3,10 @@
 What a check of documents or a compiler takes in memory goes with its process, which may also be
 killed; what comes in a burst pays for its start once. A worker reads requests from its standard
 input and writes answers, each as its length in four bytes and then the bytes. It ends when
-nobody asked for `IDLE_SECONDS`, or when its input ends because its parent did.
+nobody asked for `IDLE_SECONDS`, and at once, whatever it does, when its parent does
+(`worker_process.py`).
 """
 
-import atexit
 import contextlib
 import os
 import select
@@ -22,6 +22,7 @@ from functools import cache
 IDLE_SECONDS = 10.0
 _LENGTH = struct.Struct(">I")
 _INPUT, _OUTPUT, _ERRORS = 0, 1, 2
+_known: list["Workers"] = []
 
 
 class WorkerEndedError(Exception):
@@ -32,12 +33,12 @@ class Workers:
     """The workers of one program: as many at once as there are cores.
 
     Args:
-        module: run as `python -m module arguments…`; it calls `serve`.
+        module: run as `python -m module arguments…`, beside what ends it; it calls `serve`.
         arguments: its arguments.
     """
 
     def __init__(self, module: str, *arguments: str) -> None:
-        self._command = [sys.executable, "-m", module, *arguments]
+        self._command = [sys.executable, "-m", "supervisor_app.worker_process", module, *arguments]
         self._places = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -83,11 +84,17 @@ class Workers:
             return self._idle.pop() if self._idle else None
 
 
+def close_all() -> None:
+    """End what does nothing any more, when the process that asks is about to end."""
+    for known in list(_known):
+        known.close()
+
+
 @cache
 def workers(module: str, *arguments: str) -> Workers:
     """Return the workers of a program, which everything in this process shares."""
     made = Workers(module, *arguments)
-    atexit.register(made.close)
+    _known.append(made)
     return made
 
 

@@ -3,7 +3,12 @@
 Granian serves from a child process. What an application needs there happens there:
 the factory is called in the child with the settings, and background work lives in the
 `lifespan`, which is entered once the server accepts connections and left after the last
-request when the server stops. A long response (a stream of events) watches `stopping` and ends.
+request when the server stops.
+
+At SIGTERM or SIGINT nobody listens any more, and `stopping` is set: a long response (a stream of
+events) ends, and what has not begun is refused. What runs has a set time to end; then `overdue`
+is set, for whoever can cut it short, and soon after the lifespan is left, whatever still runs. A
+second signal ends both processes at once.
 
 The child never outlives its parent, however that one dies.
 """
@@ -30,18 +35,22 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from wasmiot_td.logs import configure_logging
+from wasmiot_td.stopping import (
+    CUT_SECONDS,
+    SHUTDOWN_SECONDS,
+    end,
+    stopping,
+    wait_for_the_last_request,
+    watch_for_stop,
+)
 
-STOP_SECONDS = 10
-"""How long requests may take to finish after a signal, before the child is killed."""
-
-stopping = threading.Event()
-"""Set in the serving process as soon as it was asked to stop."""
+__all__ = ["Address", "PortInUseError", "die_with_parent", "reserve_address", "serve", "stopping"]
 
 _PR_SET_PDEATHSIG = 1
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
-_NUDGE = signal.SIGURG  # ignored where nobody asked for it
-_NUDGE_SECONDS = 0.05
+_LEAVE_SECONDS = 5.0  # for the lifespan, before the child is killed
+_ONE_SIGNAL_SECONDS = 0.3  # some send a signal to the process and to its group
 _LOG_CONFIG = {
     "formatters": {},
     "handlers": {},
@@ -81,6 +90,7 @@ def serve(
     threads: int = 4,
     lifespan: str | None = None,
     log_format: str = "text",
+    shutdown_seconds: float = SHUTDOWN_SECONDS,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and say `listening on URL` on stderr when ready.
 
@@ -94,9 +104,11 @@ def serve(
         lifespan: `package.module:function`; called in the child as `function(app)`, it returns
             a context manager.
         log_format: one of `logs.FORMATS`.
+        shutdown_seconds: how long what runs may take to end after a signal.
 
     Raises:
-        SystemExit: the address is taken, or the child could not start or ended by itself.
+        SystemExit: the address is taken, the child could not start or ended by itself, or there
+            was a second signal.
     """
     try:
         with reserve_address(host, port) as (ip_address, real_port):
@@ -107,14 +119,31 @@ def serve(
                 lifespan=lifespan,
                 parent_pid=os.getpid(),
                 log_format=log_format,
+                shutdown_seconds=shutdown_seconds,
             )
-            _granian(target, ip_address, real_port, threads).serve(target_loader=load)
+            server = _granian(target, ip_address, real_port, threads, shutdown_seconds)
+            server.serve(target_loader=load)
     except (PortInUseError, socket.gaierror) as error:
         raise SystemExit(f"error: {host}:{port}: {error.strerror}") from error
 
 
-def _granian(target: str, host: str, port: int, threads: int) -> Any:
-    return Granian(
+class _Server(Granian):  # type: ignore[misc, valid-type]
+    """The parent, which a second signal ends at once."""
+
+    _asked_at = 0.0
+
+    def signal_handler_interrupt(self, number: int, *_: Any) -> None:
+        """Ask the child to end in good order; the second time, kill it."""
+        first, self._asked_at = self._asked_at, time.monotonic()
+        if self.interrupt_signal and self._asked_at - first > _ONE_SIGNAL_SECONDS:
+            for worker in self.wrks:
+                worker.kill()
+            os._exit(128 + number)
+        super().signal_handler_interrupt()
+
+
+def _granian(target: str, host: str, port: int, threads: int, shutdown_seconds: float) -> _Server:
+    return _Server(
         target,
         address=host,
         port=port,
@@ -122,7 +151,7 @@ def _granian(target: str, host: str, port: int, threads: int) -> Any:
         http=HTTPModes.http1,
         workers=1,
         blocking_threads=threads,
-        workers_kill_timeout=STOP_SECONDS,
+        workers_kill_timeout=shutdown_seconds + CUT_SECONDS + _LEAVE_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=_LOG_CONFIG,
     )
@@ -180,6 +209,7 @@ def _load(
     lifespan: str | None,
     parent_pid: int,
     log_format: str,
+    shutdown_seconds: float,
 ) -> Any:
     """Become the serving process: called by Granian in the child, before it listens."""
     die_with_parent(parent_pid)
@@ -192,7 +222,7 @@ def _load(
     except Exception:  # noqa: BLE001 - whatever it is, a person gets one log entry and an exit code
         _log.exception("application_not_started target=%s", target)
         raise SystemExit(1) from None
-    _watch_for_stop()
+    watch_for_stop(shutdown_seconds)
     threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
     return app
 
@@ -229,48 +259,19 @@ def _forget_signal_handlers() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-def _watch_for_stop() -> None:
-    """Set `stopping` at a signal, whoever handles it, and see that it is handled."""
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
-    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
-    signal.signal(_NUDGE, lambda _number, _frame: None)
-    threading.Thread(target=_read_signals, args=(reader,), name="signals", daemon=True).start()
-
-
-def _read_signals(reader: socket.socket) -> None:
-    asked = {signal.SIGTERM, signal.SIGINT}
-    while asked.isdisjoint(reader.recv(64)):
-        pass
-    stopping.set()
-    _nudge_main_thread()
-
-
-def _nudge_main_thread() -> None:
-    """Interrupt the main thread until it has ended.
-
-    Python runs a signal's handler in the main thread only, between two instructions. A signal
-    that comes after the last of them and before Granian's worker sleeps in `Event.wait`, or that
-    the kernel gives to another thread, is noted and its handler not run until the wait ends: that
-    is, never. Any further signal that reaches the sleeping thread has all handlers run.
-    """
-    main_thread = threading.main_thread()
-    while main_thread.is_alive() and main_thread.ident is not None:
-        signal.pthread_kill(main_thread.ident, _NUDGE)
-        time.sleep(_NUDGE_SECONDS)
-
-
 def _live(app: Any, enter: Lifespan, address: Address) -> None:
-    """Run the lifespan from the first accepted connection to the end of the main thread."""
+    """Run the lifespan from the first accepted connection to the end of the last request."""
     try:
         _wait_until_accepting(address)
         sys.stderr.write(f"listening on {address.url}\n")
         sys.stderr.flush()
         with enter(app):
-            threading.main_thread().join()
+            wait_for_the_last_request()
     except Exception:  # noqa: BLE001 - a thread's error would be lost, and half a server left
         _log.exception("lifespan_failed")
         os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        end()
 
 
 def _wait_until_accepting(address: Address) -> None:

@@ -1,9 +1,12 @@
 """Work in processes of their own."""
 
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 
 from supervisor_app.workers import WorkerEndedError, Workers
@@ -97,3 +100,32 @@ def test_two_at_once(make_workers, monkeypatch):
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda _: workers.ask(b"meet", 30), "ab"))
     assert len(set(answers)) == 2
+
+
+LOADING = """
+import sys, time
+print("loading", file=sys.stderr, flush=True)
+while True:
+    sum(range(1000))
+"""
+
+
+def test_a_worker_that_is_busy_ends_with_its_parent(tmp_path):
+    """Whatever it does, it ends at once when the process that started it is killed."""
+    (tmp_path / "loading_of_test.py").write_text(LOADING)
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from supervisor_app.workers import Workers\nWorkers('loading_of_test').ask(b'', 60)",
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with parent:
+        assert parent.stderr
+        assert parent.stderr.readline() == "loading\n"
+        (worker,) = psutil.Process(parent.pid).children()
+        parent.kill()
+    worker.wait(timeout=5)
