@@ -11,11 +11,13 @@ from wasmiot_td.access.command_options import add_access_options
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
+from wasmiot_td.tls import refuse_unusable, tls_of
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one orchestrator until SIGTERM or SIGINT."""
     settings = settings_of(arguments)
+    refuse_unusable(tls := tls_of(settings), settings.base_url)
     refuse_open_binding(
         settings.host, is_guarded=is_guarded(settings), is_insecure=settings.is_insecure
     )
@@ -28,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             threads=settings.threads,
             lifespan="orchestrator_app.app:lifespan",
             log_format=settings.log_format,
+            tls=tls,
         )
 
 

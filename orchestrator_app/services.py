@@ -33,6 +33,7 @@ from wasmiot_td.access.opening import open_guard, with_credentials
 from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.telemetry import open_spans
+from wasmiot_td.tls import tls_of
 
 LONGEST_LOOK_SECONDS = 3.0
 """How long a device may take to say how it is; one that hangs must not hold up the others."""
@@ -91,13 +92,16 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     """
     data_dir = settings.data_dir
     store = open_store(
-        data_dir / "graph" if data_dir else None, settings.store_url, settings.store_update_url
+        data_dir / "graph" if data_dir else None,
+        settings.store_url,
+        settings.store_update_url,
+        tls_of(settings).client_context,
     )
     own_id = _own_id(data_dir)
     guard = open_guard(settings, transport, own_id=own_id)
     peer_tokens = PeerTokens(guard)
     packages = PackageStore(data_dir / "packages" if data_dir else None)
-    registry = OciModules(OciRegistry(settings.oci_registry)) if settings.oci_registry else None
+    registry = _registry(settings)
     modules = Modules(store, packages, settings.base_url, registry.push if registry else None)
     modules.rebase()
     Ontologies(store).put_own()
@@ -106,11 +110,12 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     directory.on_change(events.note)
     directory.check_introduced(partial(refuse_impersonation, guard))
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
-    look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach)
-    issuers = transport or HttpTransport(settings.http_timeout_seconds)
+    tls = tls_of(settings)
+    look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach, tls=tls)
+    issuers = transport or HttpTransport(settings.http_timeout_seconds, tls=tls)
     look = with_credentials(look, settings.credentials, issuers)
     looks = Devices(PeerTransport(look, peer_tokens))
-    transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach)
+    transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach, tls=tls)
     transport = with_credentials(transport, settings.credentials, issuers)
     transport = PeerTransport(transport, peer_tokens)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
@@ -155,6 +160,12 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
 def services() -> Services:
     """Return the services of the current application."""
     return cast(Services, current_app.extensions["wasmiot"])
+
+
+def _registry(settings: Settings) -> OciModules | None:
+    if not settings.oci_registry:
+        return None
+    return OciModules(OciRegistry(settings.oci_registry, tls_of(settings).client_context))
 
 
 def _own_id(data_dir: Path | None) -> str:

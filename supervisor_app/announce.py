@@ -16,14 +16,20 @@ import ifaddr
 import zeroconf
 
 SERVICE = "_wot._tcp.local."
-_PROPERTIES = {"td": "/.well-known/wot", "type": "Thing", "scheme": "http"}
+_PROPERTIES = {"td": "/.well-known/wot", "type": "Thing"}
 _MAX_LABEL_BYTES = 63
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def announced(
-    name: str, device_id: str, host: str, port: int, interface: str, fleet: str = ""
+    name: str,
+    device_id: str,
+    host: str,
+    port: int,
+    interface: str,
+    fleet: str = "",
+    scheme: str = "http",
 ) -> Iterator[bool]:
     """Announce the device for the time of the context; yield whether that was possible.
 
@@ -34,6 +40,7 @@ def announced(
         port: the port it listens on.
         interface: the address to announce on; all interfaces when empty.
         fleet: the fleet that the device belongs to; any when empty.
+        scheme: `http`, or `https` where it serves with a certificate.
     """
     try:
         responder = zeroconf.Zeroconf(
@@ -45,7 +52,7 @@ def announced(
         yield False
         return
     try:
-        info = _service(name, device_id, _addresses(host, interface), port, fleet)
+        info = _service(name, device_id, _addresses(host, interface), port, fleet, scheme)
         yield _register(responder, info)
     finally:
         responder.close()  # says goodbye for what was registered
@@ -88,7 +95,7 @@ def _register(responder: zeroconf.Zeroconf, info: zeroconf.ServiceInfo) -> bool:
 
 
 def _service(
-    name: str, device_id: str, addresses: list[str], port: int, fleet: str
+    name: str, device_id: str, addresses: list[str], port: int, fleet: str, scheme: str
 ) -> zeroconf.ServiceInfo:
     digest = hashlib.sha256(device_id.encode()).hexdigest()[:12]
     label = re.sub(r"[^A-Za-z0-9 _-]", "-", name)[: _MAX_LABEL_BYTES - 13]
@@ -96,7 +103,7 @@ def _service(
         SERVICE,
         f"{label}-{digest}.{SERVICE}",
         port=port,
-        properties={**_PROPERTIES, **({"fleet": fleet} if fleet else {})},
+        properties={**_PROPERTIES, "scheme": scheme, **({"fleet": fleet} if fleet else {})},
         server=f"wasmiot-{digest}.local.",
         parsed_addresses=addresses,
     )

@@ -15,6 +15,7 @@ from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
+from wasmiot_td.tls import refuse_unusable, tls_of
 
 JOIN_TOKEN = "WASMIOT_JOIN_TOKEN"
 
@@ -108,6 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until told to stop; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
+    tls = tls_of(settings)
+    refuse_unusable(tls, settings.public_url or f"{tls.scheme}://{settings.host}/")
     refuse_open_binding(
         settings.host,
         is_guarded=is_guarded(settings) or bool(settings.join_token),
@@ -121,5 +124,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threads=settings.http_threads,
         lifespan="supervisor_app.lifespan:live",
         log_format=settings.log_format,
+        tls=tls,
     )
     return 0

@@ -9,6 +9,7 @@ from flask import Flask
 from supervisor_app.announce import announced, register_if_unknown
 from supervisor_app.directory import Directory
 from supervisor_app.supervisor import Supervisor
+from wasmiot_td.tls import tls_of
 
 DIRECTORY_SECONDS = 4.0
 """How long a directory may take to find the device by mDNS."""
@@ -33,6 +34,7 @@ def live(app: Flask) -> Iterator[None]:
                     settings.port,
                     settings.announce_interface,
                     settings.fleet,
+                    tls_of(settings).scheme,
                 )
             )
         if supervisor.directory is not None:

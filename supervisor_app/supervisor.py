@@ -44,6 +44,7 @@ from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
 from wasmiot_td.telemetry import open_spans
+from wasmiot_td.tls import tls_of
 
 if TYPE_CHECKING:
     from wasmiot_td.access.trust import Trust
@@ -82,7 +83,7 @@ class Supervisor:
         if settings.public_url:
             return settings.public_url.rstrip("/") + "/"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        return f"http://{host}:{settings.port}/"
+        return f"{tls_of(settings).scheme}://{host}:{settings.port}/"
 
     @property
     def outward_base(self) -> str:
@@ -190,10 +191,11 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     reach, seconds = reach_of(settings), settings.remote_seconds
-    named = transport or HttpTransport(seconds)  # to whom the operator names
-    lasting = transport or stream_transport(reach)
-    quick = transport or HttpTransport(min(seconds, 5.0), reach=reach)
-    transport = transport or HttpTransport(seconds, reach=reach)
+    tls = tls_of(settings)
+    named = transport or HttpTransport(seconds, tls=tls)  # to whom the operator names
+    lasting = transport or stream_transport(reach, tls)
+    quick = transport or HttpTransport(min(seconds, 5.0), reach=reach, tls=tls)
+    transport = transport or HttpTransport(seconds, reach=reach, tls=tls)
     will_join = bool(settings.join_token)
     guard = open_guard(settings, own_id=settings.device_id, is_guarded=will_join)
     peer_tokens = PeerTokens(guard)

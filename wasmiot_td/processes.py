@@ -20,7 +20,7 @@ from wasmiot_td.serving import die_with_parent
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
-READY_LINE = re.compile(r"listening on (http://\S+/)")
+READY_LINE = re.compile(r"listening on (https?://\S+/)")
 
 
 class ServerNotStarted(Exception):

@@ -31,7 +31,7 @@ from functools import partial
 from typing import Any
 
 from granian import Granian
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from wasmiot_td.logs import configure_logging
@@ -43,6 +43,7 @@ from wasmiot_td.stopping import (
     wait_for_the_last_request,
     watch_for_stop,
 )
+from wasmiot_td.tls import Tls
 
 __all__ = ["Address", "PortInUseError", "die_with_parent", "reserve_address", "serve", "stopping"]
 
@@ -57,6 +58,7 @@ _LOG_CONFIG = {
     "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
 }
 
+PLAIN = Tls()
 _log = logging.getLogger(__name__)
 
 Lifespan = Callable[[Any], AbstractContextManager[Any]]
@@ -69,12 +71,13 @@ class Address:
     host: str
     ip_address: str
     port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """The URL, with the host as it was named."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/"
+        return f"{self.scheme}://{host}:{self.port}/"
 
 
 class PortInUseError(OSError):
@@ -91,6 +94,7 @@ def serve(
     lifespan: str | None = None,
     log_format: str = "text",
     shutdown_seconds: float = SHUTDOWN_SECONDS,
+    tls: Tls = PLAIN,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and say `listening on URL` on stderr when ready.
 
@@ -105,6 +109,7 @@ def serve(
             a context manager.
         log_format: one of `logs.FORMATS`.
         shutdown_seconds: how long what runs may take to end after a signal.
+        tls: serves https where it has a certificate, and asks for one where it says of whom.
 
     Raises:
         SystemExit: the address is taken, the child could not start or ended by itself, or there
@@ -115,13 +120,13 @@ def serve(
             load = partial(
                 _load,
                 settings=_with_port(settings, real_port),
-                address=Address(host, ip_address, real_port),
+                address=Address(host, ip_address, real_port, tls.scheme),
                 lifespan=lifespan,
                 parent_pid=os.getpid(),
                 log_format=log_format,
                 shutdown_seconds=shutdown_seconds,
             )
-            server = _granian(target, ip_address, real_port, threads, shutdown_seconds)
+            server = _granian(target, ip_address, real_port, threads, shutdown_seconds, tls)
             server.serve(target_loader=load)
     except (PortInUseError, socket.gaierror) as error:
         raise SystemExit(f"error: {host}:{port}: {error.strerror}") from error
@@ -142,7 +147,9 @@ class _Server(Granian):  # type: ignore[misc, valid-type]
         super().signal_handler_interrupt()
 
 
-def _granian(target: str, host: str, port: int, threads: int, shutdown_seconds: float) -> _Server:
+def _granian(
+    target: str, host: str, port: int, threads: int, shutdown_seconds: float, tls: Tls
+) -> _Server:
     return _Server(
         target,
         address=host,
@@ -154,6 +161,11 @@ def _granian(target: str, host: str, port: int, threads: int, shutdown_seconds: 
         workers_kill_timeout=shutdown_seconds + CUT_SECONDS + _LEAVE_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=_LOG_CONFIG,
+        ssl_cert=tls.cert,
+        ssl_key=tls.key,
+        ssl_ca=tls.client_ca,
+        ssl_client_verify=tls.client_ca is not None,
+        ssl_protocol_min=SSLProtocols.tls12,  # small devices know no later one
     )
 
 

@@ -22,6 +22,7 @@ from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
 from wasmiot_td.reach import Reach
 from wasmiot_td.server_sent_events import events
+from wasmiot_td.tls import Tls
 from wasmiot_td.transport import Answer, HttpTransport, Response, is_json_type
 
 EVENT_STREAM = "text/event-stream"
@@ -56,9 +57,9 @@ class Change:
     id: str = ""
 
 
-def stream_transport(reach: Reach | None = None) -> HttpTransport:
+def stream_transport(reach: Reach | None = None, tls: Tls | None = None) -> HttpTransport:
     """Return a transport for answers that take as long as they take, within a reach."""
-    return HttpTransport(SILENCE_SECONDS, total_seconds=float("inf"), reach=reach)
+    return HttpTransport(SILENCE_SECONDS, total_seconds=float("inf"), reach=reach, tls=tls)
 
 
 class Subscription:

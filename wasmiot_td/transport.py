@@ -8,6 +8,7 @@ import io
 import json
 import re
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ from requests.adapters import HTTPAdapter
 from wasmiot_td.checked_connections import pool_classes
 from wasmiot_td.errors import AddressRefused, ThingProblem, ThingUnreachable
 from wasmiot_td.reach import Reach
+from wasmiot_td.tls import Tls, tls_of_environment, told
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
@@ -37,8 +39,7 @@ DEAD_LINK_SECONDS = 4.0
 DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, application/ld+json"
 
 _CHUNK_BYTES = 64 * 1024
-_PLAIN_SCHEME = "http://"
-_PLAIN_URL = re.compile(r"http://[a-z0-9.-]+(:\d{1,5})?/[A-Za-z0-9._~/=&?-]*")
+_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?/[A-Za-z0-9._~/=&?-]*")
 
 WsgiApplication = Callable[..., Iterable[bytes]]
 
@@ -227,6 +228,7 @@ class HttpTransport(Transport):
         timeout_seconds: float = 10,
         total_seconds: float = 300,
         reach: Reach | None = None,
+        tls: Tls | None = None,
     ) -> None:
         """Set how long to wait.
 
@@ -235,8 +237,10 @@ class HttpTransport(Transport):
                 than `CONNECT_SECONDS`.
             total_seconds: for a whole answer, which may trickle.
             reach: where connections may lead; anywhere if None, for who chooses the URLs.
+            tls: what is shown and believed over TLS; as the environment says if None.
         """
         self._reach = reach
+        self._tls = tls_of_environment() if tls is None else tls
         self._timeout_seconds = timeout_seconds
         self._total_seconds = total_seconds
         self._local = threading.local()
@@ -308,8 +312,10 @@ class HttpTransport(Transport):
         target = _plain_target(url) if body is None or isinstance(body, bytes) else None
         if target is None:
             return None
-        adapter: HTTPAdapter = self._session().adapters[_PLAIN_SCHEME]  # type: ignore[assignment]
-        pool = adapter.poolmanager.connection_from_host(target.host, target.port, "http")
+        adapter: Any = self._session().adapters[f"{target.scheme}://"]
+        if target.scheme == "https" and adapter.tls_context is None:
+            return None  # what a session believes then, it says itself
+        pool = adapter.poolmanager.connection_from_host(target.host, target.port, target.scheme)
         try:
             response: Any = pool.urlopen(
                 method,
@@ -344,8 +350,8 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
-            session.mount(_PLAIN_SCHEME, _Adapter(self._reach))
-            session.mount("https://", _Adapter(self._reach))
+            session.mount("http://", _Adapter(self._reach))
+            session.mount("https://", _Adapter(self._reach, self._tls.client_context))
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
@@ -353,10 +359,8 @@ class HttpTransport(Transport):
 
 @lru_cache(maxsize=1024)
 def _plain_target(url: str) -> urllib3.util.Url | None:
-    """Return where a URL leads if it is a plain one: no TLS, no user, nothing to be escaped."""
-    if not url.startswith(_PLAIN_SCHEME) or not _PLAIN_URL.fullmatch(url):
-        return None
-    return urllib3.util.parse_url(url)
+    """Return where a URL leads if it is a plain one: no user, nothing to be escaped."""
+    return urllib3.util.parse_url(url) if _PLAIN_URL.fullmatch(url) else None
 
 
 def _stop(response: urllib3.HTTPResponse) -> None:
@@ -367,15 +371,23 @@ def _stop(response: urllib3.HTTPResponse) -> None:
 class _Adapter(HTTPAdapter):
     """Connections that notice when their link is dead, long before the answer is overdue."""
 
-    def __init__(self, reach: Reach | None) -> None:
+    def __init__(self, reach: Reach | None, context: ssl.SSLContext | None = None) -> None:
         self._reach = reach
+        self.tls_context = context
         super().__init__()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pool; see `HTTPAdapter.init_poolmanager`."""
+        if self.tls_context is not None:
+            options["ssl_context"] = self.tls_context
         super().init_poolmanager(*arguments, socket_options=_socket_options(), **options)
         if self._reach is not None:
             self.poolmanager.pool_classes_by_scheme = pool_classes(self._reach)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """Keep the authorities that requests brings from being added to those of a context."""
+        if self.tls_context is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
 
 def _socket_options() -> list[tuple[int, int, int]]:
@@ -393,7 +405,7 @@ def _reason(error: Exception) -> str:
     while True:
         inner = getattr(reason, "reason", None) or next(iter(getattr(reason, "args", ())), None)
         if not isinstance(inner, Exception):
-            return str(reason)
+            return told(reason) or str(reason)
         reason = inner
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from ssl import SSLContext
 from typing import IO, Any, NoReturn
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -29,13 +30,15 @@ _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*")
 class OciRegistry:
     """One registry, and the namespace in it that is ours: `http://host:5000/some/where`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tls_context: SSLContext | None = None) -> None:
         parts = urlsplit(url)
         self.url = url.rstrip("/")
         self.host = parts.netloc
         self.namespace = parts.path.strip("/")
         self._root = f"{parts.scheme}://{parts.netloc}/v2/"
-        self._pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=_RETRIES)
+        self._pool = urllib3.PoolManager(
+            timeout=_TIMEOUT, retries=_RETRIES, ssl_context=tls_context
+        )
 
     def repository(self, name: str) -> str:
         """Return the repository of a module.

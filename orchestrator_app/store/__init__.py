@@ -5,6 +5,7 @@
 """
 
 from pathlib import Path
+from ssl import SSLContext
 
 from orchestrator_app.store.errors import (
     KindConflictError,
@@ -42,12 +43,20 @@ __all__ = [
 ]
 
 
-def open_store(directory: Path | None, url: str = "", update_url: str = "") -> Store:
+def open_store(
+    directory: Path | None,
+    url: str = "",
+    update_url: str = "",
+    tls_context: SSLContext | None = None,
+) -> Store:
     """Open the store at a URL, or else the embedded one.
 
     Args:
         directory: where the embedded store is kept; None keeps it in memory.
         url: the query endpoint of a SPARQL 1.1 server.
         update_url: its update endpoint, where that is another.
+        tls_context: what is shown and believed over TLS, if that is anything of one's own.
     """
-    return SparqlStore(url, update_url) if url else OxigraphStore(directory)
+    if url:
+        return SparqlStore(url, update_url, tls_context=tls_context)
+    return OxigraphStore(directory)

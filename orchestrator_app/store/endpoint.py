@@ -5,6 +5,7 @@ import shutil
 import time
 from io import BytesIO
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,11 +36,20 @@ class Endpoint(SPARQLUpdateStore):
     are made here, the rest is rdflib's.
     """
 
-    def __init__(self, query_url: str, update_url: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        query_url: str,
+        update_url: str,
+        timeout_seconds: float,
+        tls_context: SSLContext | None = None,
+    ) -> None:
         super().__init__(query_url, update_url, returnFormat="json", context_aware=False)
         self.server = ""
         self._pool = urllib3.PoolManager(
-            maxsize=_MAX_CONNECTIONS, timeout=timeout_seconds, retries=False
+            maxsize=_MAX_CONNECTIONS,
+            timeout=timeout_seconds,
+            retries=False,
+            ssl_context=tls_context,
         )
 
     def download(self, query: str, path: Path) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from rdflib.term import Identifier
@@ -68,14 +69,20 @@ class SparqlStore:
     `oxigraph serve --union-default-graph`; this is tried when the store is opened.
     """
 
-    def __init__(self, query_url: str, update_url: str = "", timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        query_url: str,
+        update_url: str = "",
+        timeout_seconds: float = 30.0,
+        tls_context: SSLContext | None = None,
+    ) -> None:
         """Open the store, or lay it out.
 
         Raises:
             StoreLayoutError: a newer program has laid it out, or its default graph is no union.
             StoreUnavailableError: the server does not answer.
         """
-        self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds)
+        self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._write_lock = threading.Lock()
         self._copy = RemoteCopy(self._endpoint.download, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()

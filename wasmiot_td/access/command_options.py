@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from wasmiot_td.reach import ALLOW, DENY, network
+from wasmiot_td.tls import add_tls_options
 
 
 class _Add(argparse.Action):
@@ -42,6 +43,7 @@ def add_access_options(parser: argparse.ArgumentParser) -> None:
     )
     _add_networks(parser, ALLOW, "allow_addresses", "connect to a network of special addresses")
     _add_networks(parser, DENY, "deny_addresses", "never connect to a network")
+    add_tls_options(parser)
 
 
 def _add_networks(parser: argparse.ArgumentParser, option: str, dest: str, what: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from wasmiot_td.access.guard import Guard
+from wasmiot_td.tls import TlsSettings, tls_of
 
 if TYPE_CHECKING:
     from wasmiot_td.transport import Transport
@@ -15,7 +16,7 @@ ACCESS = "access"
 """The folder of a data directory with everything secret."""
 
 
-class AccessSettings(Protocol):
+class AccessSettings(TlsSettings, Protocol):
     """What the settings of a server say about access."""
 
     @property
@@ -61,7 +62,7 @@ def open_guard(
     from wasmiot_td.access.oauth import Issuer
     from wasmiot_td.transport import HttpTransport
 
-    way = transport or HttpTransport(timeout_seconds=5)
+    way = transport or HttpTransport(timeout_seconds=5, tls=tls_of(settings))
     issuer = Issuer(settings.oauth_issuer, settings.oauth_audience, way)
     return Guard(directory, issuer=issuer, own_id=own_id)
 
@@ -89,5 +90,6 @@ def with_credentials(
 
 
 def is_guarded(settings: AccessSettings) -> bool:
-    """Say whether a server will ask who somebody is."""
-    return bool(settings.oauth_issuer) or not open_guard(settings).is_open
+    """Say whether a server will ask who somebody is, be it for a certificate."""
+    is_asking = settings.oauth_issuer or settings.tls_client_ca
+    return bool(is_asking) or not open_guard(settings).is_open
