@@ -155,7 +155,7 @@ def told(error: BaseException) -> str:
     if isinstance(error, ssl.SSLError):
         reason = error.reason or ""
         return next((text for word, text in _ALERTS.items() if reason.endswith(word)), "")
-    if isinstance(error, BadStatusLine) and error.line.startswith(_TLS_ALERT):
+    if isinstance(error, BadStatusLine) and str(error.args[0]).startswith(_TLS_ALERT):
         return "it speaks TLS; https:// may be meant"
     return ""
 
