@@ -100,6 +100,8 @@ def admit(directory: Path, request: Any, host: Host) -> dict[str, str]:
             file: read_object(directory / file) for file in (JOINS_FILE, PEERS_FILE, REVOKED_FILE)
         }
         token = _token(join_tokens_of(found[JOINS_FILE]), said)
+        if token.key in found[REVOKED_FILE]:
+            raise _refused("the key was revoked; a new join token lets it in again")
         peer = Peer(said["device"], said["key"], DEVICE, token.name, (said["base"],), token.id)
         _check_id(peers_of(found[PEERS_FILE]), peer, host)
         found[PEERS_FILE][peer.id] = members_of(peer)
