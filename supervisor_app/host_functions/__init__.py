@@ -8,6 +8,7 @@ from supervisor_app.host_functions.camera_drivers import open_camera
 from supervisor_app.host_functions.communication import RemoteCall
 from supervisor_app.host_functions.dht_drivers import open_dht
 from supervisor_app.host_functions.guest import HostFunction
+from supervisor_app.host_functions.packages import functions_of_packages
 from supervisor_app.settings import Settings
 
 WASI_PREVIEW_1 = "wasi_snapshot_preview1"
@@ -28,7 +29,7 @@ def linked_functions(settings: Settings, call: RemoteCall) -> tuple[HostFunction
         functions += camera.functions(open_camera(settings.camera))
     if settings.dht:
         functions += dht.functions(open_dht(settings.dht))
-    return functions
+    return functions + functions_of_packages(f.interface for f in functions)
 
 
 def provided_interfaces(functions: tuple[HostFunction, ...]) -> list[str]:

@@ -1,16 +1,20 @@
 """What the documentation has its readers type works, in the order in which they read it."""
 
+import configparser
+import os
 import random
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from documented import Block, Reader, blocks_of, environment_for
+
+from supervisor_app.cli import settings_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -27,14 +31,15 @@ WAIT = Block("sh", {"until": "[]"}, "wasmiot things list --json", 0)
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     """Someone with an empty folder, free ports, and the commands of this environment."""
-    ports = {f"{n}": str(free_port()) for n in (5000, 5001, 5002, 5003)}
+    ports = {f"{n}": str(free_port()) for n in (5000, 5001, 5002, 5003, 7878)}
     quiet = {
         "wasmiot supervisor": "wasmiot supervisor --no-announce",
         "wasmiot orchestrator": "wasmiot orchestrator --no-discover",
+        "pip install ./": "pip install -q --no-deps --no-build-isolation --target site ./",
     }
     environment = environment_for(
         Path(sys.executable).parent,
-        PYTHONPATH=str(ROOT),
+        PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path / "site")]),
         WASMIOT_URL=f"http://127.0.0.1:{ports['5000']}/",
         ZIG_GLOBAL_CACHE_DIR=str(ROOT / ".cache" / "zig"),
         ZIG_LOCAL_CACHE_DIR=str(ROOT / ".cache" / "zig"),
@@ -51,17 +56,52 @@ def test_the_tutorial_works_from_its_first_line_to_its_last(reader: Reader) -> N
             reader.do(block)
 
 
-@pytest.mark.parametrize("name", ["write-a-module", "third-party-thing", "policy"])
+@pytest.mark.parametrize(
+    "name", ["write-a-module", "third-party-thing", "policy", "host-interface"]
+)
 def test_a_how_to_works_where_an_orchestrator_runs(reader: Reader, name: str) -> None:
     """Blocks whose tools are missing here are left out, and the skip says which."""
-    for block in (ORCHESTRATOR, WAIT, *blocks_of((DOCS / "how-to" / f"{name}.md").read_text())):
+    read(reader, (ORCHESTRATOR, WAIT, *blocks_of(how_to(name))))
+
+
+def test_a_fleet_grows_past_one_machine(reader: Reader) -> None:
+    """The page starts the servers itself: a graph, a registry, and the orchestrators over them."""
+    read(reader, blocks_of(how_to("grow")))
+
+
+def test_the_unit_for_a_raspberry_pi_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    """And its command is one that the supervisor understands."""
+    (unit,) = (b for b in blocks_of(how_to("raspberry-pi")) if b.language == "ini")
+    parsed = configparser.RawConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read_string(unit.text)
+    program, command, *options = parsed["Service"]["ExecStart"].split()
+    assert command == "supervisor"
+    assert settings_of(options).port == 5001
+    if not has("systemd-analyze"):
+        pytest.skip("all but what needs systemd-analyze, which is not here")
+    path = tmp_path / unit.attributes["title"]
+    path.write_text(unit.text.replace(program, sys.executable))
+    checked = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def how_to(name: str) -> str:
+    """Return the text of a page."""
+    return (DOCS / "how-to" / f"{name}.md").read_text()
+
+
+def read(reader: Reader, blocks: Iterable[Block]) -> None:
+    """Do what a page says, as far as its tools are here."""
+    for block in blocks:
         missing = [tool for tool in block.attributes.get("needs", "").split() if not has(tool)]
         if missing:
             reader.missing.extend(missing)
         else:
             reader.do(block)
     if reader.missing:
-        pytest.skip(f"all but what needs {' and '.join(reader.missing)}, which are not here")
+        missing = " and ".join(dict.fromkeys(reader.missing))
+        pytest.skip(f"all but what needs {missing}, which are not here")
 
 
 def has(tool: str) -> bool:

@@ -267,3 +267,32 @@ def test_provides_what_is_linked(make_device, pictures):
         "camera.takeImageStaticSize",
     }
     assert "wasi_snapshot_preview1" in without["wasmiot:provides"]
+
+
+def test_an_installed_package_brings_a_host_function(make_device, tmp_path, monkeypatch, caplog):
+    """It is linked and advertised; one that fails, or takes a name that is there, is left out."""
+    (tmp_path / "tides.py").write_text(
+        "from supervisor_app.host_functions.guest import HostFunction\n"
+        "def functions():\n"
+        "    return (HostFunction('tides', 'metres', (), ('f32',), lambda guest: 1.5),\n"
+        "            HostFunction('sys', 'millis', (), ('i32',), lambda guest: 0))\n"
+        "def broken():\n"
+        "    raise OSError('no such bus')\n"
+    )
+    info = tmp_path / "tides-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tides\nVersion: 1\n")
+    entries = "[wasmiot.host_functions]\ntides = tides:functions\nbroken = tides:broken\n"
+    (info / "entry_points.txt").write_text(entries)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    device = make_device()
+    provided = device.client.get("/.well-known/wot").json["wasmiot:provides"]
+    assert "tides.metres" in provided
+    assert provided.count("sys.millis") == 1
+    assert "no such bus" in caplog.text
+    assert "host_function_taken name=sys.millis" in caplog.text
+    module = """(module (import "tides" "metres" (func $m (result f32)))
+      (func (export "level") (result f32) call $m))"""
+    action = {"synchronous": True, "output": {"type": "number"}, "wasmiot:entrypoint": "level"}
+    assert device.put("tides", module, actions={"level": action}).status_code == 201
+    assert device.client.post("/deployments/tides/actions/level").json == 1.5
