@@ -115,15 +115,27 @@ class DocumentFile:
             file.execute("DELETE FROM document WHERE id = ?", (document_id,))
             return _journal(file, graphs)
 
-    def journal(self) -> list[GraphText]:
-        """Return what the engine may not have, oldest first; of several for a graph the last."""
+    def journal(self, after: int, most: int) -> list[GraphText]:
+        """Return what the engine may not have, oldest first.
+
+        Args:
+            after: the number after which to begin.
+            most: how many to return at most.
+        """
         query = (
-            "SELECT graph, n_triples, is_shared, MAX(number) FROM journal"
-            " GROUP BY graph, CASE WHEN is_shared THEN number END ORDER BY MAX(number)"
+            "SELECT graph, n_triples, is_shared, number FROM journal"
+            " WHERE number > ? ORDER BY number LIMIT ?"
         )
         with self._reading() as file:
-            found = file.execute(query).fetchall()
+            found = file.execute(query, (after, most)).fetchall()
         return [GraphText(name, zlib.decompress(t), bool(s), n) for name, t, s, n in found]
+
+    def last_number(self) -> int:
+        """Return the last number that the journal has given out."""
+        query = "SELECT seq FROM sqlite_sequence WHERE name = 'journal'"
+        with self._reading() as file:
+            found = file.execute(query).fetchone()
+        return int(found[0]) if found else 0
 
     def forget_journal(self, number: int) -> None:
         """Drop from the journal what the engine has in its files, up to a number."""

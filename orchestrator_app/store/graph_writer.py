@@ -1,103 +1,129 @@
 """Write graphs behind the back of who stores a document, and before anybody asks for them.
 
-A write into Oxigraph takes longer than all else about a document, and other threads go on
-meanwhile. So a document is acknowledged once it is in the journal (`documents.py`); its graph
-follows, together with those of others that came at the same time. Who asks the graph waits for
-what was acknowledged before.
+A write into Oxigraph takes longer than all else about a document, and many together take a third
+of what each takes alone. So a document is acknowledged once it is in the journal (`documents.py`);
+its graph follows, at once when somebody asks, and else with those of others.
 """
 
+import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable
 
 from orchestrator_app.store.errors import StoreUnavailableError
-from orchestrator_app.store.merged_graphs import GraphChange
 
-MOST_WAITING = 256
+MOST_WAITING = 1000
 """Who stores more at once waits."""
 
-MOST_AT_ONCE = 32
-"""How many graphs one update holds."""
+MANY = 400
+"""So many are written even if nobody asks."""
 
-IDLE_SECONDS = 1.0
-"""After that long without work the thread ends; the next write starts another."""
+LINGER_SECONDS = 1.0
+"""How long a graph waits for others, and the thread for work: the next write starts another."""
+
+PAUSES_SECONDS = (0.2, 1.0, 5.0, 30.0)
+"""After a write that failed; the last one again and again."""
+
+_LOOK_SECONDS = 0.2
+
+_log = logging.getLogger(__name__)
 
 
 class GraphWriter:
-    """A queue of changes, and a thread that works through it while there is any."""
+    """Knows up to which number the journal is written, and a thread that writes the rest."""
 
-    def __init__(self, write: Callable[[Sequence[GraphChange]], None]) -> None:
-        """Write with a function, which is given changes in their order.
+    def __init__(self, write: Callable[[], int], done: int = 0) -> None:
+        """Write with a function.
 
-        A change that cannot be written is still in the journal: the queue stops there, and
-        whoever asks the graph is told so, until the store is opened again.
+        Args:
+            done: the number up to which all is written already.
+            write: writes some of the journal, oldest first; returns the number up to which all of
+                it is written. If it fails it is tried again, and who asks meanwhile is told so.
         """
         self._write = write
         self._changed = threading.Condition()
-        self._waiting: deque[GraphChange] = deque()
-        self._taken = 0
-        self._done = 0
+        self._taken = self._done = self._asked = done
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
+        self._n_failures = 0
         self._is_over = False
 
-    def take(self, changes: Iterable[GraphChange]) -> None:
-        """Queue changes, unless the queue has stopped; the caller sees to their order."""
+    def take(self, number: int) -> None:
+        """Note that the journal has grown to a number; wait while too much of it is unwritten."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < MOST_WAITING or self._error)
-            if self._error is not None:
-                return
-            before = len(self._waiting)
-            self._waiting.extend(changes)
-            self._taken += len(self._waiting) - before
-            if self._waiting and self._thread is None:
+            self._taken = max(self._taken, number)
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="graph-writer")
                 self._thread.start()
             self._changed.notify_all()
+            self._changed.wait_for(lambda: self._n_waiting < MOST_WAITING or self._error)
 
     def settle(self) -> None:
-        """Wait until all that was queued before is written.
+        """Wait until all that was taken before is written.
 
         Raises:
-            StoreUnavailableError: it cannot be written.
+            StoreUnavailableError: it cannot be written now.
         """
         with self._changed:
-            wanted = self._taken
+            wanted = self._asked = self._taken
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self._done >= wanted or self._error)
-            if self._error is not None:
+            if self._done < wanted:
                 message = f"the graph is behind its documents: {self._error}"
                 raise StoreUnavailableError(message) from self._error
 
     def end(self) -> None:
-        """Have the thread end at once when it has nothing to do."""
+        """Have the thread end at once when it has nothing to do, or cannot do it."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
 
+    @property
+    def _n_waiting(self) -> int:
+        return self._taken - self._done
+
     def _run(self) -> None:
-        while batch := self._next():
+        while self._has_work():
             try:
-                self._write(batch)
+                done = self._write()
             except Exception as error:  # noqa: BLE001 - it is told to each who asks
-                self._end(error.with_traceback(None))
-                return
-            with self._changed:
-                self._done += len(batch)
-                self._changed.notify_all()
+                self._note_failure(error.with_traceback(None))
+            else:
+                self._note(done)
 
-    def _next(self) -> list[GraphChange]:
-        """Return the next changes; none when there is no work, and the thread is to end."""
+    def _has_work(self) -> bool:
+        """Wait for enough work; return whether there is any, or else have the thread end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_over, IDLE_SECONDS)
-            if not self._waiting:
+            wait = self._changed.wait_for
+            wait(lambda: self._n_waiting or self._is_over, LINGER_SECONDS)
+            wait(self._is_urgent, LINGER_SECONDS)
+            if not self._n_waiting or (self._is_over and self._error):
                 self._thread = None
-                return []
-            most = min(len(self._waiting), MOST_AT_ONCE)
-            batch = [self._waiting.popleft() for _ in range(most)]
-            self._changed.notify_all()
-            return batch
+                return False
+            return True
 
-    def _end(self, error: Exception) -> None:
+    def _is_urgent(self) -> bool:
+        is_asked_for = self._asked > self._done or self._error is not None
+        return is_asked_for or self._is_over or self._n_waiting >= MANY or not self._n_waiting
+
+    def _note(self, done: int) -> None:
         with self._changed:
-            self._error, self._thread = error, None
+            self._done, self._error, self._n_failures = done, None, 0
             self._changed.notify_all()
+
+    def _note_failure(self, error: Exception) -> None:
+        with self._changed:
+            if not self._n_failures:
+                _log.error("graph_not_written error=%s", error)
+            self._error = error
+            pause_seconds = PAUSES_SECONDS[min(self._n_failures, len(PAUSES_SECONDS) - 1)]
+            self._n_failures += 1
+            self._changed.notify_all()
+            self._pause(pause_seconds)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless the store is closed or the program at its end."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self._is_over:
+            self._is_over = not threading.main_thread().is_alive()
+            self._changed.wait(_LOOK_SECONDS)

@@ -1,32 +1,56 @@
 """Graphs in Oxigraph, and their merge as its default graph.
 
 Oxigraph can ask all graphs at once, but repeats what is in several of them, so that counts are
-wrong. Therefore the default graph holds their merge, kept up in the same update.
+wrong. Therefore the default graph holds their merge, kept up in the same step.
 """
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import pyoxigraph as ox
 
-from orchestrator_app.store.oxigraph_terms import blocks, quads_in
+from orchestrator_app.store.oxigraph_terms import blocks, parsed_triples, quads_in, term_text
+
+MANY = 64
+"""So many new graphs are loaded faster as files of the engine's than through its memory."""
+
+_AT_ONCE = 32
+"""How many graphs one update holds."""
+
+_SUBJECT = re.compile(rb"^<([^>]*)>", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class GraphChange:
-    """What a graph is to hold, as quads of the default graph.
+    """What a graph is to hold.
 
     Attributes:
+        n_triples: ground triples as `ground_text` writes them.
         is_shared: documents share the graph: what it holds besides stays.
         number: its place in the journal.
-        version: the version of the store that it makes.
     """
 
     graph: ox.NamedNode
-    triples: Sequence[ox.Quad] = field(repr=False)
+    n_triples: bytes = field(repr=False)
     is_shared: bool = False
     number: int = 0
-    version: int = 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write has changed.
+
+    Attributes:
+        subjects: the IRIs of the subjects of what differs.
+        n_quads: how many quads the engine keeps in memory for it.
+    """
+
+    subjects: frozenset[str] = frozenset()
+    n_quads: int = 0
+
+    def __add__(self, other: "Written") -> "Written":
+        return Written(self.subjects | other.subjects, self.n_quads + other.n_quads)
 
 
 class MergedGraphs:
@@ -35,26 +59,63 @@ class MergedGraphs:
     def __init__(self, store: ox.Store) -> None:
         self._store = store
 
-    def write(self, changes: Iterable[GraphChange]) -> list[ox.Quad]:
-        """Bring graphs to what they are to hold, in one update; return the quads that differ.
+    def write(self, changes: Iterable[GraphChange], *, is_repair: bool = False) -> Written:
+        """Bring graphs to what they are to hold; return what differs.
 
-        The update is all or nothing, to readers and to crashes. Of several changes of a graph the
-        last one counts.
+        Each graph is changed whole or not at all, to readers and to crashes, and those that
+        documents share come before those that were there. Of several changes of a graph the last
+        one counts.
+
+        Args:
+            changes: in their order.
+            is_repair: a write of some of them was cut short: the merge is not relied on.
         """
+        new, others = self._apart(_last(changes))
+        written = self._load(new) if len(new) >= MANY else Written()
+        rest = others if len(new) >= MANY else [*new, *others]
+        for begin in range(0, len(rest), _AT_ONCE):
+            written += self._update(rest[begin : begin + _AT_ONCE], is_repair)
+        return written
+
+    def _apart(
+        self, changes: Iterable[GraphChange]
+    ) -> tuple[Sequence[GraphChange], Sequence[GraphChange]]:
+        """Return the changes that only add, and those of graphs that are there."""
+        new, others = list[GraphChange](), list[GraphChange]()
+        for change in changes:
+            is_new = change.is_shared or not self._is_there(change.graph)
+            (new if is_new else others).append(change)
+        return new, others
+
+    def _is_there(self, graph: ox.NamedNode) -> bool:
+        return any(True for _ in self._store.quads_for_pattern(None, None, None, graph))
+
+    def _load(self, changes: Sequence[GraphChange]) -> Written:
+        """Add what graphs are to hold, in one step."""
+        texts = [change.n_triples for change in changes]
+        graphs = (b"%s {\n%s\n}" % (str(c.graph).encode(), c.n_triples) for c in changes)
+        self._store.bulk_load(b"\n".join([*graphs, *texts]), format=ox.RdfFormat.TRIG)
+        return Written(frozenset(s.decode() for text in texts for s in _SUBJECT.findall(text)))
+
+    def _update(self, changes: Iterable[GraphChange], is_repair: bool) -> Written:
+        """Write what differs, in one update."""
         removed, added, stated = set[ox.Quad](), set[ox.Quad](), list[ox.Quad]()
-        for change in _last(changes):
-            new = quads_in(change.graph, change.triples)
+        for change in changes:
+            triples = parsed_triples(change.n_triples, change.graph)
+            new = quads_in(change.graph, triples)
             old = self._quads(change.graph)
             removed |= set() if change.is_shared else old - new
             added |= new - old
-            stated += [ox.Quad(*quad.triple) for quad in new - old] if old else change.triples
-        self._update(removed, added, stated)
-        return [*removed, *added]
+            is_all = is_repair or not old
+            stated += triples if is_all else [ox.Quad(*quad.triple) for quad in new - old]
+        self._replace(removed, added, stated)
+        differing = [*removed, *added]
+        return Written(frozenset(term_text(q.subject) for q in differing), len(differing))
 
     def _quads(self, graph: ox.NamedNode) -> set[ox.Quad]:
         return set(self._store.quads_for_pattern(None, None, None, graph))
 
-    def _update(
+    def _replace(
         self, removed: set[ox.Quad], added: set[ox.Quad], stated: Sequence[ox.Quad]
     ) -> None:
         """Write the difference, and what is stated into the merge."""
@@ -62,9 +123,9 @@ class MergedGraphs:
             gone = {quad for quad in removed if not self._is_elsewhere(quad, removed)}
             self._store.update(
                 f"DELETE DATA {{ {blocks(removed)} {_merged(gone)} }};"
-                f" INSERT DATA {{ {blocks(added)} {_merged(added)} }}"
+                f" INSERT DATA {{ {blocks(added)} {_merged(stated)} }}"
             )
-        elif added:  # no SPARQL is made of it
+        elif stated:  # no SPARQL is made of it
             self._store.extend([*added, *stated])
 
     def _is_elsewhere(self, quad: ox.Quad, removed: set[ox.Quad]) -> bool:

@@ -3,7 +3,7 @@
 import bisect
 import hashlib
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
 from orchestrator_app.store.older_layout import move_documents
-from orchestrator_app.store.oxigraph_terms import parsed_triples, term_text, to_oxigraph, to_rdflib
+from orchestrator_app.store.oxigraph_terms import ground_text, to_oxigraph, to_rdflib
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
 #: What a start after a kill writes again, at most.
 _FLUSH_AFTER_GRAPHS = 2_000
-_GRAPHS_AT_ONCE = 32
+_GRAPHS_AT_ONCE = 500
 _NO_GRAPH = hashlib.sha256(b"\n").digest()
 
 
@@ -54,13 +54,15 @@ class OxigraphStore:
         self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
         self._version = self._graph_version = 0
         self._changes = ChangeLog()
+        self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
+        self._written_number, self._tried_number = 0, 2**62
         self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
         self._store: ox.Store | None = _opened(directory)
-        self._writer = GraphWriter(self._write)
         self._documents = DocumentFile(directory)
         move_documents(self._store, self._documents, str(directory))
         self._catch_up()
+        self._writer = GraphWriter(self._write_some, self._written_number)
         self._ids = defaultdict[str, list[str]](list)
         for kind, document_id in self._documents.ids():
             self._ids[kind].append(document_id)
@@ -124,9 +126,7 @@ class OxigraphStore:
             if known is None:
                 return False
             number = self._documents.delete(document_id, [GraphText(document_id, b"")])
-            self._count_on(is_graph=True)
-            change = GraphChange(_named(document_id), (), number=number, version=self._version)
-            self._writer.take([change])
+            self._take(number)
             ids = self._ids[known.noted[layout.KIND]]
             del ids[bisect.bisect_left(ids, document_id)]
         return True
@@ -239,48 +239,56 @@ class OxigraphStore:
         Raises:
             UnstorableDocumentError: a triple is malformed; nothing is kept.
         """
-        texts = [GraphText(graph.value, text) for graph, text in own]
-        texts += [GraphText(name, text, is_shared=True) for name, text in (shared or {}).items()]
-        parsed = [parsed_triples(text.n_triples, _named(text.name)) for text in texts]
+        graphs = [(_named(name), text, True) for name, text in (shared or {}).items()]
+        graphs += [(graph, text, False) for graph, text in own]  # after what it refers to
+        texts = [GraphText(g.value, ground_text(text, g), is_sh) for g, text, is_sh in graphs]
         last = self._documents.write(rows, texts)
-        self._count_on(is_graph=bool(texts))
-        first = last - len(texts) + 1
-        self._writer.take(
-            GraphChange(_named(text.name), triples, text.is_shared, number, self._version)
-            for number, (text, triples) in enumerate(zip(texts, parsed, strict=True), first)
-        )
+        if texts:
+            self._take(last)
+        else:
+            self._version += 1
         self._shared_graphs |= {
             (name, hashlib.sha256(text).digest()) for name, text in (shared or {}).items()
         }
 
-    def _count_on(self, *, is_graph: bool) -> None:
-        self._version += 1
-        if is_graph:
-            self._graph_version = self._version
+    def _take(self, number: int) -> None:
+        """Have graphs written that are in the journal up to a number."""
+        self._versions.append((number, self._version + 1))
+        self._writer.take(number)
+        self._version = self._graph_version = self._version + 1
 
     def _catch_up(self) -> None:
         """Write what a process that was killed had kept, and perhaps not written."""
-        texts = self._documents.journal()
-        changes = [
-            GraphChange(graph, parsed_triples(t.n_triples, graph), t.is_shared, t.number)
-            for t in texts
-            if (graph := _named(t.name))
-        ]
-        for begin in range(0, len(changes), _GRAPHS_AT_ONCE):
-            self._write(changes[begin : begin + _GRAPHS_AT_ONCE])
+        last = self._documents.last_number()
+        while self._documents.journal(self._written_number, 1):
+            self._write_some()
+        self._written_number = self._tried_number = last
 
-    def _write(self, changes: Sequence[GraphChange]) -> None:
+    def _write_some(self) -> int:
         """Write graphs; what they hold is in the journal, so nothing here can be lost."""
+        texts = self._documents.journal(self._written_number, _GRAPHS_AT_ONCE)
+        changes = [GraphChange(_named(t.name), t.n_triples, t.is_shared, t.number) for t in texts]
+        is_repair = changes[0].number <= self._tried_number
+        self._tried_number = max(self._tried_number, changes[-1].number)
         with self._engine_lock:
-            quads = MergedGraphs(self._require_open()).write(changes)
-        self._changes.note(changes[-1].version, {term_text(quad.subject) for quad in quads})
-        self._unflushed_quads += len(quads)
+            written = MergedGraphs(self._require_open()).write(changes, is_repair=is_repair)
+        self._written_number = changes[-1].number
+        self._changes.note(self._version_of(self._written_number), written.subjects)
+        self._unflushed_quads += written.n_quads
         self._unflushed_graphs += len(changes)
         if (
             self._unflushed_quads > _FLUSH_AFTER_QUADS
             or self._unflushed_graphs > _FLUSH_AFTER_GRAPHS
         ):
-            self._flush(changes[-1].number)
+            self._flush(self._written_number)
+        return self._written_number
+
+    def _version_of(self, number: int) -> int:
+        """Return the version of the store in which the journal had grown to a number."""
+        version = 0
+        while self._versions and self._versions[0][0] <= number:
+            _, version = self._versions.popleft()
+        return version
 
     def _flush(self, number: int = 2**62) -> None:
         """Keep the memory small that new quads take, and forget what is safe on disk now."""

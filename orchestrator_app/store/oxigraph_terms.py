@@ -1,5 +1,6 @@
 """Oxigraph's terms and quads: to and from rdflib's, out of N-Triples, into SPARQL."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,6 +14,9 @@ from orchestrator_app.store.errors import UnstorableDocumentError
 from wasmiot_td.iri import part_iri
 
 _XSD_STRING = str(XSD.string)
+
+#: What N-Triples may hold, and this program does not write.
+_UNUSUAL = re.compile(rb"_:|\\[uU]|\r|#[^>]*$|^[ \t]+", re.MULTILINE)
 
 #: Literals of fewer characters come again: numbers, names.
 _SHORT = 64
@@ -76,6 +80,21 @@ def parsed_triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
         raise UnstorableDocumentError(
             f"the graph of {graph.value} cannot be kept: {error}"
         ) from error
+
+
+def ground_text(n_triples: bytes, graph: ox.NamedNode) -> bytes:
+    """Return triples as N-Triples without blank nodes, each at the beginning of a line.
+
+    So they can stand in a graph's braces in TriG: there is no brace, prefix or label in them that
+    would mean more there.
+
+    Raises:
+        UnstorableDocumentError: they are malformed.
+    """
+    triples = parsed_triples(n_triples, graph)
+    if not _UNUSUAL.search(n_triples):
+        return n_triples
+    return "".join(f"{quad.triple} .\n" for quad in triples).encode()
 
 
 def quads_in(graph: ox.NamedNode, triples: Iterable[ox.Quad]) -> set[ox.Quad]:

@@ -15,6 +15,7 @@ from typing import Any
 import pyoxigraph as ox
 
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+from orchestrator_app.store.oxigraph_terms import ground_text
 
 _GRAPHS_AT_ONCE = 200
 
@@ -84,8 +85,9 @@ def _changes(
     names: Collection[str], rows: Iterable[Any], *, is_shared: bool = False
 ) -> Iterator[GraphChange]:
     """Yield what graphs are to hold, those also of which there are no rows."""
-    triples: Mapping[str, list[ox.Quad]] = defaultdict(list, {name: [] for name in names})
+    lines: Mapping[str, list[str]] = defaultdict(list, {name: [] for name in names})
     for row in rows:
-        triples[row["g"].value].append(ox.Quad(row["s"], row["p"], row["o"]))
-    for name, quads in triples.items():
-        yield GraphChange(ox.NamedNode(name), quads, is_shared)
+        lines[row["g"].value].append(f"{row['s']} {row['p']} {row['o']} .\n")
+    for name, own in lines.items():
+        graph = ox.NamedNode(name)
+        yield GraphChange(graph, ground_text("".join(own).encode(), graph), is_shared)

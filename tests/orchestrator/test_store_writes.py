@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -71,7 +72,7 @@ def test_what_the_engine_had_not_written_is_written_at_the_next_start(
     tmp_path: Path, make_document, monkeypatch
 ):
     """A process that ends before the graph is written has kept it in its journal."""
-    monkeypatch.setattr(GraphWriter, "take", lambda _self, changes: list(changes))
+    monkeypatch.setattr(GraphWriter, "take", lambda *_: None)
     killed = OxigraphStore(tmp_path / "graph")
     killed.put(make_document("urn:ex:b", f'<{A}> <urn:ex:p> "0" .'.encode()), kind="thing")
     killed.put(make_document(A, f'<{A}> <urn:ex:p> "1" .'.encode()), kind="thing")
@@ -85,19 +86,76 @@ def test_what_the_engine_had_not_written_is_written_at_the_next_start(
 
 
 def test_a_graph_that_cannot_be_written_is_no_silent_gap(tmp_path: Path, numbered, monkeypatch):
-    """Who asks the graph is told; the document is there, and its graph at the next start."""
+    """Who asks the graph is told; the document is there, and its graph when it can be written."""
     store = OxigraphStore(tmp_path / "graph")
     with monkeypatch.context() as broken:
-        broken.setattr(MergedGraphs, "write", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        broken.setattr(MergedGraphs, "write", failing)
         store.put(numbered(1), kind="thing")
         with pytest.raises(StoreUnavailableError, match="behind its documents: full"):
             store.select(WHOLE)
-    assert store.get(A).document == {"n": 1}
-    with pytest.raises(StoreUnavailableError):
-        store.close()
+        store.put(numbered(2), kind="thing")
+        assert store.get(A).document == {"n": 2}
+    assert eventually(lambda: seen(store)) == ({"2"}, N_TRIPLES)
+    store.close()
+
+
+def test_a_store_closes_with_a_graph_that_cannot_be_written(tmp_path: Path, numbered, monkeypatch):
+    """The graph is there at the next start."""
+    store = OxigraphStore(tmp_path / "graph")
+    with monkeypatch.context() as broken:
+        broken.setattr(MergedGraphs, "write", failing)
+        store.put(numbered(1), kind="thing")
+        with pytest.raises(StoreUnavailableError):
+            store.close()
     again = OxigraphStore(tmp_path / "graph")
     assert seen(again) == ({"1"}, N_TRIPLES)
     again.close()
+
+
+def test_a_merge_that_was_cut_short_is_mended(tmp_path: Path, numbered):
+    """What a process left between a graph and the merge is complete after the next start."""
+    killed = OxigraphStore(tmp_path / "graph")
+    killed.put(numbered(1), kind="thing")
+    assert seen(killed) == ({"1"}, N_TRIPLES)
+    killed._store.update('DELETE DATA { <urn:ex:a> <urn:ex:p0> "1" }')
+    killed._store.flush()
+    killed._documents.close()
+    killed._store = None
+    store = OxigraphStore(tmp_path / "graph")
+    assert len(store.select("SELECT ?o { ?s ?p ?o }")) == N_TRIPLES
+    store.close()
+
+
+@pytest.mark.parametrize("count", [10, 200])
+def test_new_graphs_of_many_documents_are_written_together(store, make_document, count):
+    """Whether by an update or as files: all graphs and the merge, shared ones as well."""
+    for number in range(count):
+        own = f'<urn:ex:{number}> <urn:ex:p> "}} # \\"{number}" . # }}\n'
+        store.put(
+            make_document(f"urn:ex:{number}", own.encode()),
+            kind="thing",
+            shared_graphs={"urn:ex:shared": b"<urn:ex:s> <urn:ex:p> <urn:ex:o> ."},
+        )
+    by_graph = store.select("SELECT ?g ?o { GRAPH ?g { ?s <urn:ex:p> ?o } }")
+    assert len(by_graph) == count + 1
+    assert {str(row["o"]) for row in by_graph if str(row["g"]) == "urn:ex:7"} == {'} # "7'}
+    counted = store.select("SELECT (COUNT(*) AS ?n) { ?s <urn:ex:p> ?o }")
+    assert int(counted[0]["n"]) == count + 1
+
+
+def failing(*_args, **_options):
+    """Fail as a full disk does."""
+    raise OSError("full")
+
+
+def eventually(ask):
+    """Return what a question that is refused for a while is answered with."""
+    for _ in range(100):
+        try:
+            return ask()
+        except StoreUnavailableError:
+            time.sleep(0.05)
+    return ask()
 
 
 def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path):
@@ -170,9 +228,9 @@ def test_only_what_differs_is_written_embedded(tmp_path: Path, make_document, mo
     triples = [f'<{A}> <urn:ex:p> "{i}" .\n' for i in range(1000)]
     store.put(make_document(A, "".join(triples).encode()), kind="thing")
     store.changed_since(0)  # waits until it is written
-    update = MergedGraphs._update
+    replace = MergedGraphs._replace
     monkeypatch.setattr(
-        MergedGraphs, "_update", lambda *args: (written.append(args[1:3]), update(*args))
+        MergedGraphs, "_replace", lambda *args: (written.append(args[1:3]), replace(*args))
     )
     store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
     store.close()
