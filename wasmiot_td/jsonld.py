@@ -11,6 +11,7 @@ tests would show if they changed:
 - a text or number under a term is expanded by a rule that is worked out once for the term in its
   context (`_Rule`), as JSON-LD 1.1 API, clause 5.3.2 says;
 - objects of the usual kind are expanded by `quick_expansion.py`, which asks pyld what terms mean;
+- `_clone_active_context` is mended: pyld 3.3 fails at a default that is unset and was never set;
 - `_is_absolute_iri` remembers the last IRIs that it was asked about;
 - the `contextResolver` option takes a resolver with a cache of our own;
 - `context_resolver.canonicalize` makes the cache key of an inline context with a full JSON
@@ -20,6 +21,7 @@ tests would show if they changed:
 import hashlib
 import json
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -49,6 +51,8 @@ def _cache_key(context: Any) -> bytes:
 
 
 context_resolver.canonicalize = _cache_key
+# What looks like a keyword is ignored, as the standard says; that is nothing for a server's output.
+warnings.filterwarnings("ignore", r"(terms|values) beginning with \"@\"", SyntaxWarning)
 jsonld._is_absolute_iri = lru_cache(4096)(jsonld._is_absolute_iri)
 
 
@@ -154,7 +158,7 @@ def compact(
         with _LOCK:
             options = _state(registry).options(base, strict=True, fresh=False)
             options["skipExpansion"] = True
-            result: dict[str, Any] = jsonld.JsonLdProcessor().compact(nodes, context, options)
+            result: dict[str, Any] = _Processor().compact(nodes, context, options)
     except jsonld.JsonLdError as error:
         raise _translate(error, ()) from error
     except _FAULTS_OF_INPUT as error:
@@ -162,7 +166,21 @@ def compact(
     return result
 
 
-class _Expander(QuickExpansion, jsonld.JsonLdProcessor):  # type: ignore[misc]
+class _ActiveContext(dict[str, Any]):
+    """A context being made, in which what was never set can be unset."""
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name, None)
+
+
+class _Processor(jsonld.JsonLdProcessor):  # type: ignore[misc]
+    """A processor for which `"@vocab": null` is right in any context."""
+
+    def _clone_active_context(self, active_ctx: Any) -> _ActiveContext:
+        return _ActiveContext(super()._clone_active_context(active_ctx))
+
+
+class _Expander(QuickExpansion, _Processor):
     """Expands a copied document and keeps which object each node came from."""
 
     def __init__(self, pointers: Mapping[int, str], state: "_State") -> None:

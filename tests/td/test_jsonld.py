@@ -453,6 +453,17 @@ def test_base_in_a_context_is_resolved_anew_for_each_document() -> None:
         assert expand(document, base=base).nodes[0]["@id"] == f"{base}sub/a"
 
 
+@pytest.mark.parametrize("name", ["@vocab", "@language", "@direction"])
+def test_a_default_that_nobody_set_may_be_unset(name: str) -> None:
+    """`null` takes away what may be there, at the top and where a context was given up."""
+    context = {"p": "urn:p", name: None}
+    wanted = [{"urn:p": [{"@value": "a"}]}]
+    for each in (context, [None, context], [TD_CONTEXT, None, context]):
+        nodes = expand({"@context": each, "p": "a"}, base=document_base(ID)).nodes
+        assert nodes == wanted
+        assert compact(nodes, context, base=document_base(ID))["p"] == "a"
+
+
 SLIPS: dict[str, Any] = {
     "string": {"wasmiot": WASMIOT_CONTEXT},
     "object": {"wasmiot": {"@id": WASMIOT_CONTEXT, "@prefix": True}},
