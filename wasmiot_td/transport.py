@@ -403,8 +403,9 @@ def _reason(error: Exception) -> str:
     """Return the innermost reason, which the libraries wrap in several layers."""
     reason: Any = error
     while True:
-        inner = getattr(reason, "reason", None) or next(iter(getattr(reason, "args", ())), None)
-        if not isinstance(inner, Exception):
+        wrapped = (getattr(reason, "reason", None), *getattr(reason, "args", ()))
+        inner = next((each for each in wrapped if isinstance(each, Exception)), None)
+        if inner is None:
             return told(reason) or str(reason)
         reason = inner
 
