@@ -27,7 +27,7 @@ def compile_apart(source: Path, target: Path, *, seconds: float, memory_bytes: i
         source: the binary.
         target: the file for the machine code.
         seconds: how long it may take.
-        memory_bytes: the address space of the process.
+        memory_bytes: what the process may have to write to.
 
     Raises:
         CompileError: it is no module, or it takes too long or too much.
@@ -64,7 +64,8 @@ def _compile(request: bytes) -> bytes:
 
 
 def _main(memory_bytes: str) -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (int(memory_bytes), int(memory_bytes)))
+    limit = int(memory_bytes)  # not of the address space: each thread keeps 64 MiB of that free
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what the engine says when its memory is used up
     serve(_compile)
 

@@ -52,7 +52,7 @@ class Settings:
         max_body_bytes: the largest request body.
         max_package_bytes: the largest module or data file.
         compile_seconds: the longest a module may take to compile.
-        compile_memory_bytes: the address space of the process that compiles.
+        compile_memory_bytes: what the process that compiles may have to write to.
         remote_seconds: how long another Thing may take to answer.
         http_threads: how many requests are served at once.
         is_insecure: whether other machines may be served without asking for tokens.
