@@ -127,6 +127,7 @@ def _parsed(source: bytes) -> dict[str, Any]:
         raise ValidationError(report)
     if not isinstance(parsed.value, dict):
         raise ValidationError(Report((Finding("", "a JSON object is wanted"),)))
+    json_text.refuse_crowds(parsed.value)
     return parsed.value
 
 

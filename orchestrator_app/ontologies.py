@@ -17,9 +17,11 @@ from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td.namespaces import WASMIOT
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.resources import resource_directory
+from wasmiot_td.turtle import TurtleError, read_turtle
 
 OWN = "wasmiot"
 MOST_TRIPLES = 100_000
+MOST_BYTES = 16 * 1024 * 1024
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _MATTERS = {
@@ -121,13 +123,12 @@ def _stored(name: str, graph: Graph, turtle: str) -> _Stored:
 
 
 def _parsed(turtle: bytes) -> Graph:
-    graph = Graph()
     try:
-        graph.parse(data=turtle.decode(), format="turtle")
-    except Exception as error:
-        raise ProblemError(422, "No Turtle", str(error)[:500]) from error
-    if not 0 < len(graph) <= MOST_TRIPLES:
-        detail = f"an ontology has 1 to {MOST_TRIPLES} triples, and this has {len(graph)}"
+        graph = read_turtle(turtle, most_characters=MOST_BYTES, most_triples=MOST_TRIPLES)
+    except TurtleError as error:
+        raise ProblemError(422, "No Turtle", f"the ontology: {error}") from error
+    if not graph:
+        detail = f"an ontology has 1 to {MOST_TRIPLES} triples, and this has none"
         raise ProblemError(422, "Ontology refused", detail)
     return graph
 

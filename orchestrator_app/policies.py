@@ -13,10 +13,12 @@ from orchestrator_app.policy_check import Policy
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td.namespaces import WASMIOT
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.turtle import TurtleError, read_turtle
 
 KIND = "policy"
 PREFIX = "urn:wasmiot:policy:"
 MOST_TRIPLES = 1000
+MOST_BYTES = 256 * 1024
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _CODE = (SH.sparql, SH.js, SH.rule, SH.select, SH.ask, SH.construct, SH.target, SH.declare)
@@ -93,15 +95,14 @@ def _shapes(turtle: bytes) -> Graph:
     Raises:
         ProblemError: 422, they cannot.
     """
-    graph = Graph()
     try:
-        graph.parse(data=turtle.decode(), format="turtle")
-    except Exception as error:
-        raise ProblemError(422, "No Turtle", str(error)[:500]) from error
+        graph = read_turtle(turtle, most_characters=MOST_BYTES, most_triples=MOST_TRIPLES)
+    except TurtleError as error:
+        raise ProblemError(422, "No Turtle", f"the policy: {error}") from error
     found = next((term for term in _CODE if (None, term, None) in graph), None)
     if found is not None:
         raise ProblemError(422, "Policy refused", f"a policy has no code in it, such as {found}")
-    if len(graph) > MOST_TRIPLES or not list(graph.subjects(RDF.type, SH.NodeShape)):
+    if not list(graph.subjects(RDF.type, SH.NodeShape)):
         detail = f"a policy is one sh:NodeShape or more, in at most {MOST_TRIPLES} triples"
         raise ProblemError(422, "Policy refused", detail)
     return graph

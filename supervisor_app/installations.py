@@ -214,13 +214,14 @@ def parse_document(source: bytes) -> dict[str, Any]:
     """Return the JSON object of a text.
 
     Raises:
-        DocumentError: it is not JSON, no object, or has members twice.
+        DocumentError: it is not JSON, no object, has members twice, or too many.
     """
     parsed = json_text.parse(source)
     if parsed.findings:
         raise ValidationError(Report.of(parsed.findings))
     if not isinstance(parsed.value, dict):
         raise ValidationError(Report((Finding("", "a TD is a JSON object"),)))
+    json_text.refuse_crowds(parsed.value)
     return parsed.value
 
 

@@ -18,6 +18,11 @@ from wasmiot_td.report import Finding, Report
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_VALUES = 30_000
+"""The largest description found in the wild has about 600."""
+
+_INDEX = "00000"
+"""As long as the index of an item at most is in a pointer."""
 
 #: A number below this is no question to think about.
 _PLAIN = 2**53
@@ -72,6 +77,28 @@ def check_value(value: Any) -> tuple[Finding, ...]:
         ValidationError: it is nested deeper than `MAX_DEPTH`.
     """
     return () if _is_sound(value, 0) else tuple(_findings(value, {}))
+
+
+def refuse_crowds(value: Any) -> None:
+    """Let a document pass that has no more values than a description may have.
+
+    Its text may be small: each affordance costs the checks a thousand times what it takes to send,
+    and the name of each object in the graph is made of all the names that lead to it.
+
+    Raises:
+        ValidationError: it has more, or their names are longer.
+    """
+    count, weight = 0, 0
+    stack: list[tuple[Any, int]] = [(value, 0)]
+    while stack:
+        item, length = stack.pop()
+        count, weight = count + len(item), weight + length
+        pairs = item.items() if isinstance(item, dict) else ((_INDEX, part) for part in item)
+        stack += [(v, length + len(n)) for n, v in pairs if isinstance(v, (dict, list))]
+        if count > MAX_VALUES or weight > MAX_BYTES:
+            what = f"{MAX_VALUES} values" if count > MAX_VALUES else "names of a usual length"
+            message = f"the document has more than {what}"
+            raise ValidationError(Report((Finding("", message),)))
 
 
 def is_readable(findings: Iterable[Finding]) -> bool:

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from wasmiot_td.errors import ValidationError
 from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.namespaces import WASMIOT, WASMIOT_CONTEXT
-from wasmiot_td.report import Finding, Severity
+from wasmiot_td.report import Finding, Report, Severity
 
 
 def mend_context(context: Any) -> Any:
@@ -33,6 +34,14 @@ def _mend_definition(definition: Any) -> Any:
     return definition
 
 
+MOST_CONTEXTS = 100
+MOST_DEFINITIONS = 1000
+"""What a document may define by itself: each further context is worked through with all before."""
+
+MOST_CHARACTERS_OF_IRI = 2000
+"""A prefix is written out at each place where it is used."""
+
+
 class LocatedCopy:
     """A copy of a document that knows the JSON pointer of each of its objects.
 
@@ -48,6 +57,9 @@ class LocatedCopy:
         self.contexts: list[tuple[str, str]] = []
         self.findings: list[Finding] = []
         self.has_base = False
+        self._context_count = 0
+        self._definition_count = 0
+        self._has_long_iri = False
 
     def of(self, value: Any, pointer: str) -> Any:
         """Return the copy of a value that stands at a JSON pointer."""
@@ -64,6 +76,7 @@ class LocatedCopy:
         }
         if isinstance(value.get("@context"), str):
             self.contexts.append((value["@context"], f"{pointer}/@context"))
+            self._count(value["@context"], f"{pointer}/@context")
         self.pointers[id(copied)] = pointer
         return copied
 
@@ -73,12 +86,48 @@ class LocatedCopy:
 
     def _context(self, context: Any, pointer: str) -> Any:
         self.contexts += _named_contexts(context, pointer)
+        self._count(context, pointer)
         mended = mend_context(context)
         if mended != context:
             self.findings.append(_mended(pointer))
         text = json.dumps(mended)
         self.has_base = self.has_base or '"@base"' in text
         return json.loads(text)
+
+    def _count(self, context: Any, pointer: str) -> None:
+        """Add up contexts and definitions, of scoped contexts too.
+
+        Raises:
+            ValidationError: they are too many.
+        """
+        stack = [context]
+        while stack:
+            part = stack.pop()
+            if isinstance(part, list):
+                stack += part
+                continue
+            self._context_count += 1
+            if isinstance(part, dict):
+                self._definition_count += len(part)
+                self._has_long_iri = self._has_long_iri or any(map(_is_long, part.values()))
+                stack += [d["@context"] for d in part.values() if _has_context(d)]
+        if self._context_count > MOST_CONTEXTS or self._definition_count > MOST_DEFINITIONS:
+            raise _too_much(pointer, f"{MOST_CONTEXTS} contexts or {MOST_DEFINITIONS} definitions")
+        if self._has_long_iri:
+            raise _too_much(pointer, f"{MOST_CHARACTERS_OF_IRI} characters in an IRI")
+
+
+def _too_much(pointer: str, what: str) -> ValidationError:
+    return ValidationError(Report((Finding(pointer, f"the context has more than {what}"),)))
+
+
+def _is_long(definition: Any) -> bool:
+    iri = definition.get("@id") if isinstance(definition, dict) else definition
+    return isinstance(iri, str) and len(iri) > MOST_CHARACTERS_OF_IRI
+
+
+def _has_context(definition: Any) -> bool:
+    return isinstance(definition, dict) and "@context" in definition
 
 
 def _named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:

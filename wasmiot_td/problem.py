@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 from wasmiot_td.errors import DocumentError, JsonSyntaxError
 
+MOST_ERRORS = 100
+"""How many faults of a document are told at once."""
+
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -44,5 +47,5 @@ def problem_of_document(error: DocumentError) -> Problem:
         title=title,
         status=status,
         detail=str(error)[:2000],
-        validationErrors=error.report.to_validation_errors(),
+        validationErrors=error.report.to_validation_errors()[:MOST_ERRORS],
     )

@@ -2,16 +2,18 @@
 
 The server reads a body when the application does, and waits for it as long as the client likes.
 Who comes when all places are taken is told to come again; requests without a body go on.
-A body that its client cuts off ends for the server like any other: here it is an error.
+A body that its client cuts off ends for the server like any other: here it is an error; and so is
+one that is packed.
 """
 
 import queue
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, ProblemError
+from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError
 
 _TURN_SECONDS = 0.5
+_PLAIN = ("", "identity")
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 Turns = queue.SimpleQueue[None]
 """One entry for each body that may be awaited now; taking one costs less than any semaphore."""
@@ -33,6 +35,8 @@ class SlowBodies:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request, whose body is read in turn."""
+        if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in _PLAIN:
+            return _refuse_encoding(start_response)
         if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
             length = _length(environ.get("CONTENT_LENGTH"))
             environ["wsgi.input"] = _Body(environ["wsgi.input"], self._turns, length)
@@ -43,6 +47,18 @@ class SlowBodies:
             headers += [("Retry-After", "1")] if error.problem.status == 503 else []
             start_response(f"{error.problem.status} {error.problem.title}", headers)
             return [error.problem.model_dump_json(exclude_none=True).encode()]
+
+
+def _refuse_encoding(start_response: Any) -> Iterable[bytes]:
+    """Refuse a body that is packed, which could be a thousand times what was sent.
+
+    Source: RFC 9110, clause 15.5.16.
+    """
+    detail = "Bodies are taken as they are, without Content-Encoding."
+    problem = Problem(status=415, title="Unsupported Media Type", detail=detail)
+    headers = [("Content-Type", PROBLEM_MEDIA_TYPE), ("Accept-Encoding", "identity")]
+    start_response("415 Unsupported Media Type", headers)
+    return [problem.model_dump_json(exclude_none=True).encode()]
 
 
 def _length(text: str | None) -> int:

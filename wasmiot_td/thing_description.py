@@ -48,6 +48,9 @@ from wasmiot_td.rdf_graph import graph_of
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.shacl import quiet_literals, validate
 
+MAX_ID_CHARACTERS = 2000
+"""The name of each part of a document begins with its id."""
+
 _KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
 #: With so many faults in its JSON, what the shapes would find is not asked: it takes ms a node.
 _MANY = 1000
@@ -140,6 +143,8 @@ def _parse(
     if isinstance(source, (bytes, str)):
         source = json_text.parse(source)
     if isinstance(source, json_text.ParsedJson):
+        if isinstance(source.value, (dict, list)):
+            json_text.refuse_crowds(source.value)
         return source.value, source.findings
     if isinstance(source, Graph):
         source = document_of(source, id)
@@ -238,6 +243,9 @@ def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> Lo
     document, expansion = canonical.document, canonical.expansion
     _name_root(canonical)
     name = _name(canonical) or id or _anonymous_name(document)
+    if len(name) > MAX_ID_CHARACTERS:
+        message = f"an id has at most {MAX_ID_CHARACTERS} characters"
+        raise ValidationError(Report((Finding("/id", message),)))
     if name == id and "id" not in document:
         document = {"@context": document["@context"], "id": id, **document}
     written = triples(expansion, name)

@@ -7,11 +7,11 @@ with the number of devices. Derived when a device's TD is stored; never taken fr
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from rdflib import RDF, XSD
 
+from wasmiot_td.exact_numbers import exact
 from wasmiot_td.namespaces import WASMIOT
 from wasmiot_td.units import convert
 
@@ -65,8 +65,11 @@ def memory_of(document: Mapping[str, Any]) -> bytes:
     stated = document.get("wasmiot:memory")
     if not isinstance(stated, Mapping) or "wasmiot:memoryBytes" in document:
         return b""
+    value = exact(str(stated.get("value")))
+    if value is None:
+        return b""
     try:
-        in_bytes = convert(Fraction(str(stated["value"])), str(stated["unit"]), "unit:BYTE")
+        in_bytes = convert(value, str(stated["unit"]), "unit:BYTE")
     except (ValueError, KeyError, OverflowError):
         return b""
     number = f'"{int(in_bytes)}"^^{XSD.integer.n3()}'

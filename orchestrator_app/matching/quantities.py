@@ -10,6 +10,7 @@ from orchestrator_app.matching.queries import query
 from orchestrator_app.ontologies import own_graph
 from orchestrator_app.solver.requirement import Answer, QuantityQuestion
 from orchestrator_app.store import Store
+from wasmiot_td.exact_numbers import exact
 from wasmiot_td.units import QUDT_UNITS, convert, unit_of
 
 QUDT = Namespace("http://qudt.org/schema/qudt/")
@@ -50,10 +51,7 @@ def _is_within(value: Fraction, unit: str, question: QuantityQuestion) -> bool:
 
 def _number(term: Identifier) -> Fraction | None:
     """Return a finite number, None for what is none."""
-    try:
-        return Fraction(str(term)) if isinstance(term, Literal) and len(str(term)) < 400 else None
-    except (ValueError, ZeroDivisionError):
-        return None
+    return exact(str(term)) if isinstance(term, Literal) else None
 
 
 def _words(value: Identifier, unit: str) -> str:

@@ -11,6 +11,7 @@ from rdflib.collection import Collection
 from rdflib.term import Node
 
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.turtle import TurtleError, read_turtle
 
 CONSIDERED = URIRef("urn:wasmiot:considered")
 MOST_CHARACTERS = 20_000
@@ -74,14 +75,10 @@ def conditions_of(text: str) -> tuple[Condition, ...]:
 
 
 def _parsed(text: str) -> Graph:
-    graph = Graph()
     try:
-        graph.parse(data=text, format="turtle")
-    except Exception as error:
-        raise _refused(f"it is no Turtle: {str(error)[:300]}") from error
-    if len(graph) > MOST_TRIPLES:
-        raise _refused(f"it has more than {MOST_TRIPLES} triples")
-    return graph
+        return read_turtle(text, most_characters=10 * MOST_CHARACTERS, most_triples=MOST_TRIPLES)
+    except TurtleError as error:
+        raise _refused(f"as Turtle: {error}") from error
 
 
 def _check(graph: Graph) -> None:

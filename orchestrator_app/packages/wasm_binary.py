@@ -18,6 +18,10 @@ from orchestrator_app.packages.binary_reader import BinaryReader, WasmFormatErro
 
 MAGIC = b"\0asm"
 MAX_ENTRIES = 1_000_000
+MOST_TYPES = 10_000
+MOST_NAMED = 2000
+"""Imports, exports and custom sections that are taken: each becomes part of a description."""
+
 KINDS = ("function", "table", "memory", "global", "tag")
 PAGE_BYTES = 65_536
 
@@ -109,6 +113,7 @@ class _Sections:
         self._types: list[FunctionType | None] = []
         self._functions: list[FunctionType | None] = []
         self._memories: list[int] = []
+        self._custom_count = 0
         self._found: dict[str, Any] = {"custom_sections": ()}
         self._read: dict[int, Callable[[BinaryReader], None]] = {
             _CUSTOM: self._custom,
@@ -131,12 +136,12 @@ class _Sections:
 
     def _type(self, body: BinaryReader) -> None:
         try:
-            self._types = _vector(body, _function_type)
+            self._types = _vector(body, _function_type, MOST_TYPES)
         except _UnknownTypeError:  # garbage-collected types: valid, but no entrypoint has them
             self._types = []
 
     def _import(self, body: BinaryReader) -> None:
-        self._found["imports"] = tuple(_vector(body, self._one_import))
+        self._found["imports"] = tuple(_vector(body, self._one_import, MOST_NAMED))
 
     def _one_import(self, body: BinaryReader) -> Import:
         module, name, kind = body.name(), body.name(), body.byte()
@@ -163,7 +168,7 @@ class _Sections:
         self._memories += _vector(body, _limits)
 
     def _export(self, body: BinaryReader) -> None:
-        self._found["exports"] = tuple(_vector(body, self._one_export))
+        self._found["exports"] = tuple(_vector(body, self._one_export, MOST_NAMED))
 
     def _one_export(self, body: BinaryReader) -> Export:
         name, kind, index = body.name(), body.byte(), body.unsigned()
@@ -175,6 +180,9 @@ class _Sections:
 
     def _custom(self, body: BinaryReader) -> None:
         """Custom sections are not validated by engines: a broken one is only named."""
+        self._custom_count += 1
+        if self._custom_count > MOST_NAMED:
+            raise WasmFormatError(f"more than {MOST_NAMED} custom sections are not taken", 0)
         try:
             name = body.name()
             self._found["custom_sections"] += (name,)
@@ -194,10 +202,13 @@ class _UnknownTypeError(Exception):
     """A type that this reader does not know."""
 
 
-def _vector(body: BinaryReader, read: Callable[[BinaryReader], _T]) -> list[_T]:
+def _vector(
+    body: BinaryReader, read: Callable[[BinaryReader], _T], most: int = MAX_ENTRIES
+) -> list[_T]:
     count = body.unsigned()
-    if count > min(MAX_ENTRIES, body.remaining):
-        raise WasmFormatError(f"{count} entries are more than can be here", body.offset)
+    if count > min(most, body.remaining):
+        what = "can be here" if count > body.remaining else f"the {most} that are taken"
+        raise WasmFormatError(f"{count} entries are more than {what}", body.offset)
     return [read(body) for _ in range(count)]
 
 
