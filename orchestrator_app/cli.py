@@ -7,7 +7,7 @@ from pathlib import Path
 from orchestrator_app.data_directory import held
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.binding import refuse_open_binding
-from wasmiot_td.access.command_options import add_access_options
+from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
@@ -121,4 +121,11 @@ def parser() -> argparse.ArgumentParser:
         help="time limit of a query at /sparql (%(default)s)",
     )
     add_access_options(made)
+    add_trust_option(made, "take in only modules that one of these keys has signed")
+    add(
+        "--signing-key",
+        type=Path,
+        metavar="FILE",
+        help="what signs deployments for devices that ask for it; a key of its own by default",
+    )
     return made

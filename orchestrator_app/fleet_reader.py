@@ -7,6 +7,7 @@ nodes changed since a version, so what did not change is not read again.
 import math
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from rdflib import URIRef
@@ -36,6 +37,7 @@ class FleetReader:
         self._devices: dict[str, DeviceFacts] = {}
         self._installed: tuple[Installed, ...] = ()
         self._fleet = Fleet.of(())
+        self.own_key = ""
 
     def read(self, own_deployment: str = "") -> Fleet:
         """Return the devices as they are now.
@@ -45,7 +47,8 @@ class FleetReader:
         """
         with self._lock:
             self._refresh()
-            return self._fleet.with_installations(self._installed, own_deployment)
+            fleet = self._fleet.with_installations(self._installed, own_deployment)
+        return replace(fleet, own_key=self.own_key)
 
     def _refresh(self) -> None:
         version = self._store.version()
@@ -59,7 +62,7 @@ class FleetReader:
         self._version = version
 
     def _read_all(self) -> None:
-        self._devices = self._read_devices(query("devices"))
+        self._devices = self._read_devices()
         self._installed = self._read_installed()
         self._fleet = Fleet.of(self._devices.values())
 
@@ -68,8 +71,7 @@ class FleetReader:
             self._read_all()
             return
         values = " ".join(URIRef(node).n3() for node in sorted(changed))
-        named = f"VALUES ?device {{ {values} }} {ALL}"
-        found = self._read_devices(query("devices").replace(ALL, named))
+        found = self._read_devices(f"VALUES ?device {{ {values} }} {ALL}")
         gone = (changed & self._devices.keys()) - found.keys()
         for device in gone:
             del self._devices[device]
@@ -81,8 +83,16 @@ class FleetReader:
         if changed - found.keys():
             self._installed = self._read_installed()
 
-    def _read_devices(self, text: str) -> dict[str, DeviceFacts]:
-        return {str(row[0]): _device(*row) for row in self._store.select_texts(text)}
+    def _read_devices(self, pattern: str = ALL) -> dict[str, DeviceFacts]:
+        """Return the devices of a pattern, with the keys that they trust."""
+        rows = self._store.select_texts(query("devices").replace(ALL, pattern))
+        found = {str(row[0]): _device(*row) for row in rows}
+        trusted: dict[str, set[str]] = {}
+        for device, key in self._store.select_texts(query("trusted").replace(ALL, pattern)):
+            trusted.setdefault(str(device), set()).add(str(key))
+        for id, keys in trusted.items():
+            found[id] = replace(found[id], trusts=" ".join(sorted(keys)))
+        return found
 
     def _read_installed(self) -> tuple[Installed, ...]:
         rows = self._store.select_texts(query("installed"))
@@ -98,9 +108,17 @@ _READERS_LOCK = threading.Lock()
 
 def read_fleet(store: Store, own_deployment: str = "") -> Fleet:
     """Return the devices of a store; what was read of it before is not read again."""
+    return _reader(store).read(own_deployment)
+
+
+def sign_as(store: Store, own_key: str) -> None:
+    """Have it known with which key deployments are signed that are placed by a store."""
+    _reader(store).own_key = own_key
+
+
+def _reader(store: Store) -> FleetReader:
     with _READERS_LOCK:
-        reader = _READERS.setdefault(store, FleetReader(store))
-    return reader.read(own_deployment)
+        return _READERS.setdefault(store, FleetReader(store))
 
 
 def lacking_profiles(store: Store, module: str) -> Mapping[str, tuple[str, ...]]:

@@ -10,6 +10,7 @@ from orchestrator_app import data_risk
 from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
 from orchestrator_app.lawful import Solver, lawful, tried_by
 from orchestrator_app.matching.answers import with_answers
+from orchestrator_app.packages.signing import signer_keys
 from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver import for_each, triggering
 from orchestrator_app.solver import view as facts
@@ -286,4 +287,5 @@ def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts
         reference=reference,
         required_memory_bytes=int(model.get("wasmiot:requiredMemoryBytes", 0)),
         actions={a.get("wasmiot:entrypoint", name): a for name, a in actions.items()},
+        signers=frozenset(signer_keys(model)),
     )

@@ -18,6 +18,7 @@ from orchestrator_app.directory.events import DirectoryChange, EventLog
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
+from orchestrator_app.fleet_reader import sign_as
 from orchestrator_app.manifests import Manifests
 from orchestrator_app.matching.patterns import serve_patterns
 from orchestrator_app.ontologies import Ontologies
@@ -29,8 +30,10 @@ from orchestrator_app.settings import Settings
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.opening import open_guard, with_credentials
+from wasmiot_td.access.keys import KEY_FILE, Key, own_key, read_key
+from wasmiot_td.access.opening import ACCESS, open_guard, with_credentials
 from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
+from wasmiot_td.access.trust import trust_of
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.telemetry import open_spans
 from wasmiot_td.tls import tls_of
@@ -102,7 +105,13 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     peer_tokens = PeerTokens(guard)
     packages = PackageStore(data_dir / "packages" if data_dir else None)
     registry = _registry(settings)
-    modules = Modules(store, packages, settings.base_url, registry.push if registry else None)
+    modules = Modules(
+        store,
+        packages,
+        settings.base_url,
+        registry.push if registry else None,
+        trust_of(settings.trusted_keys),
+    )
     modules.rebase()
     Ontologies(store).put_own()
     reach = reach_of(settings)
@@ -119,6 +128,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     transport = with_credentials(transport, settings.credentials, issuers)
     transport = PeerTransport(transport, peer_tokens)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
+    devices.key = key = _signing_key(settings)
+    sign_as(store, key.public if key else "")
     deployments = Deployments(store, manifests, devices, settings.base_url)
     deployments.grant = partial(grant_shares, guard, peer_tokens)
     deployments.spans = spans = open_spans("wasmiot-orchestrator")
@@ -137,7 +148,9 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         guard=guard,
         peer_tokens=peer_tokens,
         store=store,
-        description=own_description(own_id, settings.title, settings.base_url),
+        description=own_description(
+            own_id, settings.title, settings.base_url, key.public if key else ""
+        ),
         transport=transport,
         directory=directory,
         events=events,
@@ -160,6 +173,17 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
 def services() -> Services:
     """Return the services of the current application."""
     return cast(Services, current_app.extensions["wasmiot"])
+
+
+def _signing_key(settings: Settings) -> Key | None:
+    """Return the key that deployments are signed with: a given one, or this orchestrator's own.
+
+    Raises:
+        SecretFileError: the file holds none, or others may read it.
+    """
+    if settings.signing_key is not None:
+        return read_key(settings.signing_key)
+    return own_key(settings.data_dir / ACCESS / KEY_FILE) if settings.data_dir else None
 
 
 def _registry(settings: Settings) -> OciModules | None:

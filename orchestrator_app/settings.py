@@ -48,6 +48,10 @@ class Settings:
         has_public_td: whether anybody may read what this server is.
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
         oauth_audience: whom those tokens must be for.
+        trusted_keys: the public keys of which one must have signed each module that is taken in;
+            none for no such demand.
+        signing_key: the file of the key that deployments are signed with, for devices that ask for
+            signatures; the server's own, made in `data_dir`, where not given.
         credentials: a file with what is shown to other servers, by URL.
         tls_cert: the certificate to serve https with, and to show to other servers.
         tls_key: its key.
@@ -86,6 +90,8 @@ class Settings:
     has_public_td: bool = False
     oauth_issuer: str = ""
     oauth_audience: str = ""
+    trusted_keys: tuple[str, ...] = ()
+    signing_key: Path | None = None
     credentials: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None

@@ -247,6 +247,15 @@ main.add_command(
 )
 
 
+main.add_command(
+    Deferred(
+        "key",
+        "wasmiot_td.access.key_commands:key",
+        "Keys that sign modules and descriptions: make one, show its public half.",
+    )
+)
+
+
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

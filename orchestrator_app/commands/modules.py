@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from orchestrator_app.commands.options import module_name, names_of, remote
+from orchestrator_app.commands.signing import mounted
 from wasmiot_td import terminal
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def module() -> None:
     help="A file that the module reads at PATH; at the file's own name if not given.",
 )
 @click.option("--name", help="What to call it where it has no description; as its file, if not.")
+@click.option("--key", "key_file", type=_FILE, metavar="FILE", help="Sign it with this key.")
 @remote
 def add(
     orchestrator: "Orchestrator",
@@ -50,11 +52,14 @@ def add(
     description: Path | None,
     data_files: Sequence[str],
     name: str | None,
+    key_file: Path | None,
 ) -> None:
     """Upload a module with its description and its data files."""
     from orchestrator_app.commands.multipart import MultipartBody, Part
 
     parts = [Part("binary", binary.name, binary, "application/wasm")]
+    if key_file:
+        description = _signed(key_file, binary, description, data_files, name)
     if description:
         parts.append(Part("description", description.name, description, "application/tm+json"))
     parts += map(_data_part, data_files)
@@ -72,11 +77,29 @@ def add(
 def _data_part(text: str) -> "Part":
     from orchestrator_app.commands.multipart import Part
 
-    mount, equals, name = text.partition("=")
-    path = Path(name if equals else text)
-    if not path.is_file():
-        raise click.BadParameter(f"there is no file {str(path)!r}", param_hint="--data")
-    return Part("data", mount if equals else path.name, path)
+    return Part("data", *mounted(text))
+
+
+def _signed(
+    key_file: Path,
+    binary: Path,
+    description: Path | None,
+    data_files: Sequence[str],
+    name: str | None,
+) -> Path:
+    """Return a file of the signed Thing Model, which is there until the command ends."""
+    from tempfile import TemporaryDirectory
+
+    from orchestrator_app.packages.authoring import signed_model
+    from wasmiot_td.access.keys import read_key
+
+    folder = click.get_current_context().with_resource(TemporaryDirectory())
+    text = description.read_bytes() if description else None
+    files = [mounted(t) for t in data_files]
+    model = signed_model(read_key(key_file), binary, text, files, name or "")
+    signed = Path(folder, "description.json")
+    signed.write_text(json.dumps(model, ensure_ascii=False))
+    return signed
 
 
 @module.command()
@@ -150,6 +173,7 @@ def _say(document: dict[str, Any]) -> None:
             "memory": _memory(document),
             "data files": [str(f.get("path")) for f in files if isinstance(f, dict)],
             "digest": document.get("wasmiot:digest"),
+            "signed by": [s["key"] for s in document.get("wasmiot:signature", ())] or "nobody",
         }
     )
 

@@ -9,9 +9,12 @@ from urllib.parse import unquote, urljoin
 
 from orchestrator_app.deployment.device import installation_url
 from orchestrator_app.deployment.installation import JSON, TD_MEDIA_TYPE
+from wasmiot_td.access.canonical_json import NotCanonical
+from wasmiot_td.access.keys import Key
+from wasmiot_td.access.signatures import signed
 from wasmiot_td.call_context import CallContext, CarryingTransport, input_headers
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
-from wasmiot_td.errors import ThingProblem
+from wasmiot_td.errors import InteractionError, ThingProblem
 from wasmiot_td.models.action_status import ActionStatus
 
 _INSTALLATION_LINK = re.compile(r"(?:^|/)deployments/([^/]+)/td$")
@@ -60,19 +63,31 @@ class Sending:
 class Devices:
     """Supervisors, each used through its Thing Description.
 
+    Attributes:
+        key: what deployments are signed with, for the devices that ask for it.
+
     Every method raises `InteractionError` if the device could not be used.
     """
 
     def __init__(self, transport: Transport) -> None:
+        self.key: Key | None = None
         self._transport = transport
         self._anything = ConsumedThing({}, transport)
         self._patient = ConsumedThing({}, CarryingTransport(transport, _PATIENCE))
 
     def deploy(self, device: Document, slug: str, installation: Document) -> None:
-        """Give a device its share of a deployment."""
-        body = json.dumps(installation, ensure_ascii=False).encode()
+        """Give a device its share of a deployment, signed if the device asks for that."""
+        body = json.dumps(self._signed(device, installation), ensure_ascii=False).encode()
         thing = ConsumedThing(device, self._transport)
         thing.invoke_action("deploy", body=body, content_type=TD_MEDIA_TYPE, id=slug)
+
+    def _signed(self, device: Document, installation: Document) -> Document:
+        if self.key is None or not device.get("wasmiot:trustsKey"):
+            return installation
+        try:
+            return signed(installation, self.key)
+        except NotCanonical as error:
+            raise InteractionError(f"the share cannot be signed: {error}") from error
 
     def undeploy(self, device: Document, slug: str) -> None:
         """Take a device's share of a deployment from it; it need not have it."""

@@ -23,6 +23,7 @@ from orchestrator_app.deployment.names import (
 )
 from orchestrator_app.deployment.open_input import open_input
 from orchestrator_app.deployment.step_graph import StepGraph
+from orchestrator_app.packages.signing import signed_entry
 from orchestrator_app.solver.edge import Edge
 from orchestrator_app.solver.solution import Placement, Solution
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, HTTP_BASIC_PROFILE
@@ -370,4 +371,5 @@ def _module_entry(module: Document) -> dict[str, Any]:
         "binary": module["wasmiot:binary"],
     }
     asked = {"limits": module["wasmiot:limits"]} if "wasmiot:limits" in module else {}
-    return entry | asked | ({"stateful": True} if is_stateful(module) else {})
+    kept = {"stateful": True} if is_stateful(module) else {}
+    return entry | asked | kept | signed_entry(module)

@@ -23,13 +23,17 @@ _EVENTS = {
 _PROBLEM = {"contentType": "application/problem+json", "success": False}
 
 
-def own_description(thing_id: str, title: str, base_url: str) -> dict[str, Any]:
+def own_description(
+    thing_id: str, title: str, base_url: str, public_key: str = ""
+) -> dict[str, Any]:
     """Return the Thing Description that `/.well-known/wot` serves."""
+    own_key = {"wasmiot:publicKey": public_key} if public_key else {}
     return {
         "@context": [TD_CONTEXT, WASMIOT_CONTEXT, DISCOVERY_CONTEXT],
         "@type": ["Thing", "ThingDirectory", "wasmiot:Orchestrator"],
         "id": thing_id,
         "title": title,
+        **own_key,
         "description": _DESCRIPTION,
         "base": base_url,
         "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},

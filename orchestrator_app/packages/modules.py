@@ -13,9 +13,12 @@ from orchestrator_app.packages.binary_reader import WasmFormatError
 from orchestrator_app.packages.host_interfaces import known_interfaces
 from orchestrator_app.packages.module_model import DataFile, ModulePackage
 from orchestrator_app.packages.package_store import PackageStore, StagedPackage, Staging
+from orchestrator_app.packages.signing import check_signatures, with_signatures
 from orchestrator_app.packages.wasm_binary import WasmBinary, read_binary
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
+from wasmiot_td.access.signatures import SIGNATURE
+from wasmiot_td.access.trust import Trust
 from wasmiot_td.errors import DocumentError, ValidationError
 from wasmiot_td.namespaces import HOST_INTERFACE
 from wasmiot_td.problem import ProblemError
@@ -45,7 +48,12 @@ class Modules:
     """The modules of one orchestrator."""
 
     def __init__(
-        self, store: Store, packages: PackageStore, base_url: str, push: Push | None = None
+        self,
+        store: Store,
+        packages: PackageStore,
+        base_url: str,
+        push: Push | None = None,
+        trust: Trust | None = None,
     ) -> None:
         """Keep modules.
 
@@ -54,8 +62,10 @@ class Modules:
             packages: their bytes.
             base_url: where packages are served; ends in `/`.
             push: sends a new module elsewhere, before it is kept; may refuse it.
+            trust: whose signature a module must have; None if it needs none.
         """
         self._push = push
+        self._trust = trust
         self._store = store
         self._packages = packages
         self._base_url = base_url
@@ -75,18 +85,21 @@ class Modules:
             The module, and whether it is new.
 
         Raises:
-            ProblemError: 422, the binary is no module; 409, its name and version are taken.
-            DocumentError: the description is no Thing Model, or contradicts the binary.
+            ProblemError: 422, the binary is no module; 409, its name and version are taken; 403,
+                nobody who is trusted has signed it.
+            DocumentError: the description is no Thing Model, or contradicts the binary, or a
+                signature is none.
         """
         package = _package_of(upload)
         loaded = self._describe(upload, package)
+        check_signatures(loaded.document, self._trust)
         if self._push and is_pushed and self._store.get(loaded.id) is None:
             self._push(loaded.document, upload)
         with self._lock:
             known = self._store.get(loaded.id)
             if known is not None:
                 _refuse_change(known, loaded)
-                return known, False
+                return self._also_signed(known, loaded), False
             staging.keep()
             try:
                 self._store.put(loaded, kind="module")
@@ -94,6 +107,14 @@ class Modules:
                 self._delete_unused(_digests(loaded.document))
                 raise
         return StoredDocument(loaded.id, "module", loaded.document), True
+
+    def _also_signed(self, known: StoredDocument, loaded: LoadedDocument) -> StoredDocument:
+        """Keep the signatures that a module has got since, and return it."""
+        document = with_signatures(known.document, loaded.document)
+        if document == known.document:
+            return known
+        self._store.put(load(document), kind="module")
+        return StoredDocument(known.id, "module", document)
 
     def find(self, reference: str) -> StoredDocument | None:
         """Return a module by `name:version`, or the newest by `name`."""
@@ -196,12 +217,13 @@ def _parse(description: bytes) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     parsed = json_text.parse(description)
     if not isinstance(parsed.value, dict):
         raise ValidationError(Report((Finding("", "a Thing Model is a JSON object"),)))
-    json_text.refuse_crowds(parsed.value)
     return parsed.value, parsed.findings
 
 
-_ADDED_LATER = (module_model.SECTIONS, module_model.PRODUCERS)
-"""They follow from the binary; a module that was kept before they were told is the same module."""
+_ADDED_LATER = (module_model.SECTIONS, module_model.PRODUCERS, SIGNATURE)
+"""Sections follow from the binary; a module that was kept before they were told is the same module.
+Signatures are over the module, and come when somebody signs it.
+"""
 
 
 def _refuse_change(known: StoredDocument, loaded: LoadedDocument) -> None:

@@ -32,6 +32,8 @@ class DeviceFacts:
         memory_load: share of its memory in use, 0 to 1.
         last_seen: when it last answered, as written in the graph; None if it was never asked.
         is_cordoned: whether an operator wants no new work on it.
+        trusts: the keys of which one must have signed what it runs, with blanks between them;
+            None where it asks for no signature.
         modules: ids of the modules that are installed on it already.
     """
 
@@ -47,6 +49,7 @@ class DeviceFacts:
     architecture: str | None = None
     is_healthy: bool = True
     is_cordoned: bool = False
+    trusts: str | None = None
     last_seen: str | None = None
     n_deployments: int = 0
     modules: frozenset[str] = frozenset()
@@ -73,8 +76,9 @@ class Fleet:
 
     Attributes:
         row_of: the row of each device, by id.
-        profile, zone, architecture: positions in `profiles`, `zones` and `architectures`;
-            `NO_ZONE` for none.
+        profile, zone, architecture, trust: positions in `profiles`, `zones`, `architectures` and
+            `trusts`; `NO_ZONE` for none.
+        own_key: the key with which this orchestrator signs deployments; empty if it has none.
         provides: the interfaces of each profile, where they were asked for.
         answers: what the graph said to what is required, by the question.
         holders: by module id, the rows of the devices that hold it.
@@ -93,6 +97,8 @@ class Fleet:
     cpu_cores: Floats
     architectures: tuple[str, ...]
     architecture: Ints
+    trusts: tuple[str, ...]
+    trust: Ints
     is_healthy: Mask
     is_cordoned: Mask
     last_seen: tuple[str | None, ...]
@@ -101,6 +107,7 @@ class Fleet:
     holders: Mapping[str, Ints] = field(default_factory=dict)
     provides: Mapping[str, frozenset[str]] = field(default_factory=dict)
     answers: Answers = field(default_factory=dict)
+    own_key: str = ""
 
     @classmethod
     def of(cls, devices: Iterable[DeviceFacts]) -> "Fleet":
@@ -109,6 +116,7 @@ class Fleet:
         profiles, profile = _coded([d.profile for d in rows])
         zones, zone = _coded([d.zone for d in rows])
         architectures, architecture = _coded([d.architecture for d in rows])
+        trusts, trust = _coded([d.trusts for d in rows])
         return cls(
             ids=tuple(d.id for d in rows),
             row_of={d.id: row for row, d in enumerate(rows)},
@@ -123,6 +131,8 @@ class Fleet:
             cpu_cores=np.array([d.cpu_cores for d in rows], np.float64),
             architectures=architectures,
             architecture=architecture,
+            trusts=trusts,
+            trust=trust,
             is_healthy=np.array([d.is_healthy for d in rows], np.bool_),
             is_cordoned=np.array([d.is_cordoned for d in rows], np.bool_),
             last_seen=tuple(d.last_seen for d in rows),
@@ -150,6 +160,7 @@ class Fleet:
     def device(self, row: int) -> DeviceFacts:
         """Return the facts of one device."""
         zone, architecture = int(self.zone[row]), int(self.architecture[row])
+        trust = int(self.trust[row])
         return DeviceFacts(
             id=self.ids[row],
             title=self.titles[row],
@@ -161,6 +172,7 @@ class Fleet:
             zone=None if zone == NO_ZONE else self.zones[zone],
             cpu_cores=float(self.cpu_cores[row]),
             architecture=None if architecture == NO_ZONE else self.architectures[architecture],
+            trusts=None if trust == NO_ZONE else self.trusts[trust],
             is_healthy=bool(self.is_healthy[row]),
             is_cordoned=bool(self.is_cordoned[row]),
             last_seen=self.last_seen[row],
@@ -171,12 +183,13 @@ class Fleet:
     def knows(self, devices: Iterable[DeviceFacts]) -> bool:
         """Whether devices can be changed without new rows or names."""
         profiles, zones = set(self.profiles), {None, *self.zones}
-        architectures = {None, *self.architectures}
+        architectures, trusts = {None, *self.architectures}, {None, *self.trusts}
         return all(
             d.id in self.row_of
             and d.profile in profiles
             and d.zone in zones
             and d.architecture in architectures
+            and d.trusts in trusts
             for d in devices
         )
 
@@ -191,6 +204,7 @@ class Fleet:
             return copied if isinstance(column, np.ndarray) else tuple(copied)
 
         zones, architectures = _codes(self.zones), _codes(self.architectures)
+        trusts = _codes(self.trusts)
         profiles = {name: code for code, name in enumerate(self.profiles)}
         return replace(
             self,
@@ -204,6 +218,7 @@ class Fleet:
                 self.architecture, [architectures[d.architecture] for d in devices]
             ),
             zone=with_values(self.zone, [zones[d.zone] for d in devices]),
+            trust=with_values(self.trust, [trusts[d.trusts] for d in devices]),
             is_healthy=with_values(self.is_healthy, [d.is_healthy for d in devices]),
             is_cordoned=with_values(self.is_cordoned, [d.is_cordoned for d in devices]),
             last_seen=with_values(self.last_seen, [d.last_seen for d in devices]),
@@ -230,6 +245,7 @@ class Fleet:
             zone=self.zone[rows],
             cpu_cores=self.cpu_cores[rows],
             architecture=self.architecture[rows],
+            trust=self.trust[rows],
             is_healthy=self.is_healthy[rows],
             is_cordoned=self.is_cordoned[rows],
             last_seen=picked(self.last_seen),

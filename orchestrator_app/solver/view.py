@@ -24,12 +24,14 @@ class ModuleFacts:
     Attributes:
         reference: what a manifest calls it.
         actions: the action affordances of its Thing Model, by entrypoint.
+        signers: the keys that have signed it.
     """
 
     id: str
     reference: str
     required_memory_bytes: int
     actions: Mapping[str, Mapping[str, Any]]
+    signers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
