@@ -1,6 +1,7 @@
 # make demo     run the digit reader across one orchestrator and three supervisors
 # make web      fetch what the web page uses in the browser (npm); part of demo and test
 # make bench    run all benchmarks and write build/benchmarks/index.html
+# make figures put what make bench found into the README
 # make docs     the documentation as pages, in build/site
 # make test     lint, types, import contracts and all tests
 # Everything is installed into .venv; `make clean` removes it.
@@ -14,7 +15,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MADE_FROM := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web docs test lint modules bench constraints clean
+.PHONY: help demo web docs test lint modules bench figures constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -45,6 +46,9 @@ modules: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/page.py
+
+figures: $(VENV)/dev.stamp
+	$(BIN)/python benchmarks/figures.py
 
 # Chooses the newest versions that pyproject.toml allows and writes them down.
 constraints: $(VENV)/python.stamp

@@ -7,6 +7,7 @@ each script printed, the machine and the date. It is `build/benchmarks/index.htm
 import argparse
 import html
 import io
+import json
 import os
 import platform
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import psutil
+from figures import document
 from rows import FILE, Row, rows_of
 
 mpl.use("svg")
@@ -163,6 +165,8 @@ def main() -> int:
         print(f"== {script.name}", flush=True)
         found.append(run(script))
         (OUTPUT / "index.html").write_text(page(found, where, begun))
+        rows = {one.name: one.rows for one in found}
+        (OUTPUT / "figures.json").write_text(json.dumps(document(where, begun, rows)))
     print(OUTPUT / "index.html")
     return int(any(one.code for one in found))
 

@@ -54,7 +54,7 @@ def _devices(decisions: Iterable[Decision]) -> Iterable[str]:
 
 def _outcome(decision: Decision) -> str:
     attempts = decision.get("attempts", 1)
-    return decision["outcome"] + (f" ({attempts} times)" if attempts > 1 else "")
+    return str(decision["outcome"]) + (f" ({attempts} times)" if attempts > 1 else "")
 
 
 def _why(decision: Decision, titles: Mapping[str, str]) -> str:

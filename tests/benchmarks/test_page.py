@@ -1,5 +1,6 @@
 """The page of the benchmarks says what was found, beside what it was compared with."""
 
+import json
 import runpy
 import sys
 from datetime import UTC, datetime
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = ROOT / "benchmarks"
 SCRIPT = '''"""Measure nothing.
 
 More words.
@@ -51,3 +53,14 @@ def test_the_table_has_both_figures_and_their_ratio(made: str) -> None:
 def test_growth_and_comparison_are_drawn(made: str) -> None:
     """One curve over the sizes, and one drawing of ratios."""
     assert made.count("<svg") == 2
+
+
+def test_a_figure_that_was_not_measured_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others stand with what they were compared with."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "rows", raising=False)
+    figures = runpy.run_path(str(BENCHMARKS / "figures.py"))
+    row = {"what": "load of a description", "ours": 1.5, "peer": 30.0, "peer_name": "naive"}
+    text = figures["section"]({"at": "today", "machine": "m", "scripts": {"bench_load": [row]}})
+    assert text.count("\n| ") == 2
+    assert "| 1.5 ms | 30 ms: naive, 20 times as good |" in text
