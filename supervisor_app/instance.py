@@ -33,6 +33,10 @@ _delete_store_keeping_lock = keeping_lock("wasmtime_store_delete")
 class Signature:
     """How values are handed to a function of some type, and taken from it.
 
+    The places for them are made once. They serve one call at a time, as the slot does that they
+    belong to; one that is made meanwhile, by the host, may use them: the arguments have been
+    taken by then, and the results are not there yet.
+
     Args:
         function_type: of numbers alone.
         is_brief: whether it ends within a moment: it keeps the interpreter's lock.
@@ -40,10 +44,13 @@ class Signature:
 
     def __init__(self, function_type: FunctionType, *, is_brief: bool = False) -> None:
         self._call = _call_keeping_lock if is_brief else _bindings._wasmtime_func_call
-        self._params = [(_KINDS[name], name) for name in function_type.params]
-        self._results = function_type.results
-        self._arguments_type = _bindings.wasmtime_val_t * len(self._params)
-        self._results_type = _bindings.wasmtime_val_t * len(self._results)
+        params, results = function_type.params, function_type.results
+        self._arguments = (_bindings.wasmtime_val_t * len(params))()
+        self._results = (_bindings.wasmtime_val_t * len(results))()
+        for place, name in zip(self._arguments, params, strict=True):
+            place.kind = _KINDS[name]
+        self._inputs = [(p.of, n) for p, n in zip(self._arguments, params, strict=True)]
+        self._outputs = [(p.of, n) for p, n in zip(self._results, results, strict=True)]
 
     def call(self, context: Any, function: Any, values: Sequence[float]) -> tuple[Any, ...]:
         """Call a function of this type.
@@ -53,35 +60,31 @@ class Signature:
             wasmtime.Trap: it trapped.
             wasmtime.WasmtimeError: it ended in another way without a result.
         """
-        if len(values) != len(self._params):
-            raise ArgumentError(f"{len(values)} values for {len(self._params)} parameters")
-        arguments, results = self._arguments_type(), self._results_type()
-        for place, (kind, member), value in zip(arguments, self._params, values, strict=True):
-            place.kind = kind
-            setattr(place.of, member, value)
+        inputs, outputs = self._inputs, self._outputs
+        if len(values) != len(inputs):
+            raise ArgumentError(f"{len(values)} values for {len(inputs)} parameters")
+        for (place, member), value in zip(inputs, values, strict=True):
+            setattr(place, member, value)
         trap = _TrapPointer()
         error = self._call(
             context,
-            ctypes.byref(function),
-            arguments,
-            len(values),
-            results,
-            len(self._results),
+            function,
+            self._arguments,
+            len(inputs),
+            self._results,
+            len(outputs),
             ctypes.byref(trap),
         )
         if error or trap:
             _raise_failure(error, trap)
-        return tuple(
-            getattr(result.of, member)
-            for result, member in zip(results, self._results, strict=True)
-        )
+        return tuple([getattr(place, member) for place, member in outputs])
 
 
 class Function:
     """An exported function of an instance; it is called as wasmtime's own are."""
 
     def __init__(self, function: Any, signature: Signature) -> None:
-        self._function = function
+        self._function = ctypes.byref(function)
         self._signature = signature
 
     def __call__(self, store: wasmtime.Store, *values: float) -> Any:
