@@ -83,7 +83,7 @@ def issue(
     issuer = authority.certificate
     begins, ends = _period(lifetime, MAX_DAYS)
     ends = min(ends, issuer.not_valid_after_utc)
-    if ends <= datetime.now(UTC):
+    if issuer.not_valid_after_utc <= datetime.now(UTC):
         raise CertificateError("the authority is over; renew it first")
     names = x509.SubjectAlternativeName([general_name(host) for host in hosts])
     uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
