@@ -9,6 +9,7 @@ const headers = { Authorization: `Bearer ${token}` };
 const read = async (td, credentials) => {
   const servient = new core.Servient();
   servient.addClientFactory(new http.HttpClientFactory());
+  servient.addClientFactory(new http.HttpsClientFactory());
   servient.addCredentials({ [td.id]: credentials });
   const wot = await servient.start();
   const thing = await wot.consume(td);
