@@ -7,6 +7,8 @@ rows are asked in turn, several times; a share is the median of what each turn g
 - fresh instance: an action that answers at once; its JSON is checked, its function called in an
   instance made for this call under limits of time, memory and files, and the result checked.
 - kept instance: the same of a module that keeps its state, whose calls take turns.
+- with a loop: the same sum by a function that nobody can know to end soon, so that the
+  interpreter goes on without it (`supervisor_app/brevity.py`).
 - by the routes: the fresh instance asked with a query, so that the request goes through Flask's
   routing; plain calls are answered before it (`supervisor_app/routes/direct.py`).
 """
@@ -45,17 +47,21 @@ ROOT = Path(__file__).parents[1]
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 MODULE = """(module
   (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "climb") (param i32 i32) (result i32)
+    (loop (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+      (local.set 1 (i32.sub (local.get 1) (i32.const 1))) (br_if 0 (local.get 1))) (local.get 0))
   (func (export "spin") (param i32) (result i32) (local i32)
     (loop (local.set 1 (i32.add (local.get 1) (i32.const 1)))
       (br_if 0 (i32.lt_s (local.get 1) (local.get 0)))) (local.get 1)))"""
 SUM = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+ADDING = {
+    "synchronous": True,
+    "input": {**SUM, "required": ["a", "b"]},
+    "output": {"type": "integer"},
+}
 ACTIONS = {
-    "add": {
-        "wasmiot:entrypoint": "add",
-        "synchronous": True,
-        "input": {**SUM, "required": ["a", "b"]},
-        "output": {"type": "integer"},
-    },
+    "add": {"wasmiot:entrypoint": "add", **ADDING},
+    "climb": {"wasmiot:entrypoint": "climb", **ADDING},
     "spin": {
         "wasmiot:entrypoint": "spin",
         "synchronous": True,
@@ -177,14 +183,16 @@ def put(device: Started, folder: Path, slug: str, binary: bytes, **module: Any) 
 
 def measure_rates(device: Started, seconds: float) -> None:
     """Compare the function with the bare route, in turns, at several numbers of clients."""
-    fresh, kept = (f"/deployments/{slug}/actions/add" for slug in ("fresh", "kept"))
+    fresh, kept = (f"/deployments/{slug}/actions" for slug in ("fresh", "kept"))
     command = [sys.executable, str(Path(__file__)), "--serve-bare", "12"]
     with started(command) as plain:
         rows = {
             "bare route": (plain, "/add"),
-            "fresh instance": (device, fresh),
-            "kept instance": (device, kept),
-            "by the routes": (device, f"{fresh}?by=routes"),
+            "fresh instance": (device, f"{fresh}/add"),
+            "fresh, with a loop": (device, f"{fresh}/climb"),
+            "kept instance": (device, f"{kept}/add"),
+            "kept, with a loop": (device, f"{kept}/climb"),
+            "by the routes": (device, f"{fresh}/add?by=routes"),
         }
         for clients in (1, 8, 32):
             turns = [
