@@ -14,6 +14,7 @@ MULTICAST = frozenset(
         "orchestrator/test_introduction.py",
         "supervisor/test_announce.py",
         "system/test_demo.py",
+        "system/test_impostor.py",
         "system/test_readme.py",
         "system/test_registration.py",
     }

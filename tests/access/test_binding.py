@@ -43,7 +43,7 @@ def options_of(module: str, *more: str) -> Sequence[str]:
     return [*EVERYWHERE, quiet, *more]
 
 
-@pytest.mark.parametrize(("module", "how"), zip(MODULES, ("a token", "--insecure"), strict=True))
+@pytest.mark.parametrize(("module", "how"), [*zip(MODULES, ("a token", "--insecure"), strict=True)])
 def test_it_serves_when_told_or_guarded(module: str, how: str, tmp_path: Path) -> None:
     """With --insecure, or with a token that it will ask for, the same server starts."""
     if how == "a token":
