@@ -91,7 +91,7 @@ class Supervisor:
         settings = self.settings
         if settings.public_url or settings.host not in WILDCARDS:
             return self.base
-        return f"http://{outward_address()}:{settings.port}/"
+        return f"{tls_of(settings).scheme}://{outward_address()}:{settings.port}/"
 
     def thing(self, base: str) -> dict[str, object]:
         """Return the TD of the device at an address."""
