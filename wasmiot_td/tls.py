@@ -65,6 +65,10 @@ class TlsSettings(Protocol):
     def tls_ca(self) -> Path | None:
         """The authorities of those whom it connects to."""
 
+    @property
+    def tls_only(self) -> bool:
+        """Whether it connects to nobody without TLS."""
+
 
 @dataclass(frozen=True)
 class Tls:
@@ -76,12 +80,14 @@ class Tls:
         client_ca: the authorities of those who may connect; anybody may where None.
         ca: the authorities of those whom it connects to; those of clients, or else of the
             system, where None.
+        is_only: whether it connects to nobody without TLS.
     """
 
     cert: Path | None = None
     key: Path | None = None
     client_ca: Path | None = None
     ca: Path | None = None
+    is_only: bool = False
 
     @property
     def scheme(self) -> str:
@@ -100,7 +106,8 @@ class Tls:
 
 def tls_of(settings: TlsSettings) -> Tls:
     """Return what the settings of a server say."""
-    return Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca, settings.tls_ca)
+    pair = settings.tls_cert, settings.tls_key
+    return Tls(*pair, settings.tls_client_ca, settings.tls_ca, settings.tls_only)
 
 
 def tls_of_environment(environment: Mapping[str, str] = os.environ) -> Tls:
@@ -119,6 +126,7 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
             metavar="FILE",
             help=f"{told} ({variable(name)})",
         )
+    parser.add_argument("--tls-only", action="store_true", help="connect to nobody without TLS")
 
 
 def variable(name: str) -> str:

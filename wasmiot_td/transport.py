@@ -315,6 +315,8 @@ class HttpTransport(Transport):
         adapter: Any = self._session().adapters[f"{target.scheme}://"]
         if target.scheme == "https" and adapter.tls_context is None:
             return None  # what a session believes then, it says itself
+        if target.scheme == "http" and self._tls.is_only:
+            return None  # a session refuses
         pool = adapter.poolmanager.connection_from_host(target.host, target.port, target.scheme)
         try:
             response: Any = pool.urlopen(
@@ -350,7 +352,7 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
-            session.mount("http://", _Adapter(self._reach))
+            session.mount("http://", _NoTls() if self._tls.is_only else _Adapter(self._reach))
             session.mount("https://", _Adapter(self._reach, self._tls.client_context))
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
@@ -388,6 +390,15 @@ class _Adapter(HTTPAdapter):
         """Keep the authorities that requests brings from being added to those of a context."""
         if self.tls_context is None:
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+
+class _NoTls(HTTPAdapter):
+    """No connections at all."""
+
+    def send(self, request: Any, *_: Any, **__: Any) -> Any:
+        """Refuse a request, or what it was led to."""
+        message = f"nothing is sent to {request.url} without TLS (--tls-only)"
+        raise requests.exceptions.InvalidSchema(message)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

@@ -104,14 +104,15 @@ def test_a_server_that_cannot_start_says_so_in_a_line(folder: Path) -> None:
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers each GET with its path, and at `/moved` leads elsewhere."""
+    """Answers each GET with its path; at `/moved` and `/insecure` it leads elsewhere."""
 
     def do_GET(self) -> None:
         """Answer."""
-        is_moved = self.path == "/moved"
-        self.send_response(302 if is_moved else 200)
-        self.send_header("Location", "/here") if is_moved else None
-        body = b"" if is_moved else self.path.encode()
+        target = {"/moved": "/here", "/insecure": "http://127.0.0.1:9/there"}.get(self.path)
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", target)
+        body = b"" if target else self.path.encode()
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -181,6 +182,19 @@ def test_a_certificate_that_is_over_or_of_another_host_is_not_taken(folder: Path
         pytest.raises(ThingUnreachable, match=r"not valid for '127\.0\.0\.2'"),
     ):
         transport.request("GET", url + "/")
+    transport.close()
+
+
+def test_nothing_is_sent_without_tls_where_that_was_said(folder: Path) -> None:
+    """Neither to a plain address, nor where a server leads there."""
+    transport = HttpTransport(tls=Tls(ca=folder / "ca.pem", is_only=True))
+    with served(folder / "one.pem", folder / "one.key") as url:
+        assert transport.request("GET", f"{url}/plain").body == b"/plain"
+        with pytest.raises(ThingUnreachable, match=r"http://127\.0\.0\.1:9/.* without TLS"):
+            transport.request("GET", f"{url}/insecure")
+        for path in ("/plain", "/a%20b"):
+            with pytest.raises(ThingUnreachable, match=r"without TLS \(--tls-only\)"):
+                transport.request("GET", url.replace("https", "http") + path)
     transport.close()
 
 

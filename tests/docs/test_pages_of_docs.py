@@ -69,6 +69,11 @@ def test_a_fleet_grows_past_one_machine(reader: Reader) -> None:
     read(reader, blocks_of(how_to("grow")))
 
 
+def test_a_fleet_runs_on_a_network_that_is_not_trusted(reader: Reader) -> None:
+    """The page makes an authority, starts servers with its certificates, and asks them."""
+    read(reader, blocks_of(how_to("secure")))
+
+
 def test_the_unit_for_a_raspberry_pi_is_one_that_systemd_takes(tmp_path: Path) -> None:
     """And its command is one that the supervisor understands."""
     (unit,) = (b for b in blocks_of(how_to("raspberry-pi")) if b.language == "ini")
