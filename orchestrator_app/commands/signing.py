@@ -36,13 +36,20 @@ def mounted(text: str) -> tuple[str, Path]:
     metavar="[PATH=]FILE",
     help="A file that the module reads at PATH; at the file's own name if not given.",
 )
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write it.",
+)
+@click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
 def sign(
     file: Path,
     key_file: Path,
     description: Path | None,
     data_files: Sequence[str],
     output: Path | None,
+    is_json: bool,
 ) -> None:
     """Sign a module (FILE.wasm) or a description (JSON).
 
@@ -63,7 +70,9 @@ def sign(
         document = _signed_description(file, key)
     target = output or (file.with_suffix(SUFFIX) if is_module else file)
     target.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    terminal.say(f"{target}: signed by {key.public}")
+    if is_json:
+        return terminal.say_json({"file": str(target), "signedBy": key.public})
+    return terminal.say(f"{target}: signed by {key.public}")
 
 
 def _is_wasm(file: Path) -> bool:

@@ -13,6 +13,7 @@ from wasmiot_td.command_line import CommandFailed
 SUFFIX = ".signed.json"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MAGIC = b"\0asm"
+_is_json = click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
 
 
 @click.group()
@@ -22,23 +23,29 @@ def key() -> None:
 
 @key.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def make(file: Path) -> None:
+@_is_json
+def make(file: Path, is_json: bool) -> None:
     """Make a key in FILE, which nobody else may read, and write its public half."""
     from wasmiot_td.access.keys import make_key
 
     if file.exists():
         hint = "`wasmiot key show` writes the public half of a key."
         raise CommandFailed(f"{file} is there already; no key is ever replaced", hint=hint)
-    click.echo(make_key(file).public)
+    _say(make_key(file).public, is_json)
 
 
 @key.command()
 @click.argument("file", type=_FILE)
-def show(file: Path) -> None:
+@_is_json
+def show(file: Path, is_json: bool) -> None:
     """Write the public half of the key in FILE: what others name as --trusted-key."""
     from wasmiot_td.access.keys import read_key
 
-    click.echo(read_key(file).public)
+    _say(read_key(file).public, is_json)
+
+
+def _say(public: str, is_json: bool) -> None:
+    click.echo(json.dumps({"publicKey": public}) if is_json else public)
 
 
 @click.command()
@@ -50,7 +57,7 @@ def show(file: Path) -> None:
     metavar="KEY",
     help="A public key, or a file of them; one must have signed. Anybody if not given.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
+@_is_json
 def verify(file: Path, trusted: Sequence[str], is_json: bool) -> None:
     """Say who signed a description (JSON), or FILE.wasm by FILE.signed.json beside it."""
     from wasmiot_td.access.canonical_json import NotCanonical
