@@ -6,7 +6,6 @@ nodes changed since a version, so what did not change is not read again.
 
 import math
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -119,15 +118,6 @@ def sign_as(store: Store, own_key: str) -> None:
 def _reader(store: Store) -> FleetReader:
     with _READERS_LOCK:
         return _READERS.setdefault(store, FleetReader(store))
-
-
-def lacking_profiles(store: Store, module: str) -> Mapping[str, tuple[str, ...]]:
-    """Return by capability profile the interfaces that a module imports and it lacks."""
-    lacking: dict[str, tuple[str, ...]] = {}
-    for row in store.select(query("lacking"), module=URIRef(module)):
-        profile = str(row["profile"])
-        lacking[profile] = (*lacking.get(profile, ()), interface_name(str(row["interface"])))
-    return lacking
 
 
 def provided_interfaces(store: Store) -> dict[str, frozenset[str]]:

@@ -7,10 +7,11 @@ from typing import Any
 from rdflib import Literal
 
 from orchestrator_app import data_risk
-from orchestrator_app.fleet_reader import lacking_profiles, read_fleet
+from orchestrator_app.fleet_reader import read_fleet
 from orchestrator_app.lawful import Solver, lawful, tried_by
 from orchestrator_app.matching.answers import with_answers
 from orchestrator_app.packages.signing import signer_keys
+from orchestrator_app.profile_reader import lacking_profiles
 from orchestrator_app.semantic_types import class_pairs
 from orchestrator_app.solver import for_each, triggering
 from orchestrator_app.solver import view as facts
@@ -253,7 +254,7 @@ def read_view(store: Store, steps: Sequence[facts.Step], own_deployment: str = "
 
     Args:
         store: the graph.
-        steps: the steps to be placed; one match query for each of their modules.
+        steps: the steps to be placed; one match for each of their modules.
         own_deployment: the deployment whose present reservations do not count.
     """
     modules = dict.fromkeys(s.module.id for s in steps if s.thing is None)
