@@ -3,14 +3,11 @@
 A route that is not here needs the greatest role; a test says so before anybody meets it.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Flask, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from orchestrator_app.settings import Settings
-from wasmiot_td.access.door import PRINCIPAL, Door
+from wasmiot_td.access.door import PRINCIPAL, Door, Route, rule_of
 from wasmiot_td.access.guard import Guard, forbidden
 from wasmiot_td.access.roles import EVERYTHING, Principal, Role
 from wasmiot_td.iri import well_formed
@@ -76,10 +73,9 @@ def put_door(app: Flask, settings: Settings, guard: Guard) -> None:
     """Let nobody into the application who may not, whichever way inside a request takes."""
     app.extensions["guard"] = guard
 
-    def rule_of(environ: dict[str, object]) -> tuple[str, Mapping[str, Any]]:
-        method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
+    def match(method: str, path: str) -> Route:
         try:
-            rule, found = app.url_map.bind_to_environ(environ).match(return_rule=True)
+            rule, found = app.url_map.bind("").match(path, method, return_rule=True)
         except HTTPException:
             return "", {}
         return f"{method} {rule.rule}", found
@@ -87,7 +83,7 @@ def put_door(app: Flask, settings: Settings, guard: Guard) -> None:
     door = Door(
         app.wsgi_app,
         guard,
-        rule_of,
+        rule_of(match),
         ROLES,
         own=OWN,
         has_public_descriptions=settings.has_public_td,

@@ -3,14 +3,11 @@
 A route that is not here needs the greatest role; a test says so before anybody meets it.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from supervisor_app.settings import Settings
-from wasmiot_td.access.door import Door
+from wasmiot_td.access.door import Door, Route, rule_of
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.roles import Role
 
@@ -54,14 +51,13 @@ OWN = {" ".join(rule.split()): "slug" for rule in USE.split(",")}
 def put_door(app: Flask, guard: Guard, settings: Settings) -> None:
     """Let nobody into the application who may not, whichever way inside a request takes."""
 
-    def rule_of(environ: dict[str, object]) -> tuple[str, Mapping[str, Any]]:
-        method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
+    def match(method: str, path: str) -> Route:
         try:
-            rule, found = app.url_map.bind_to_environ(environ).match(return_rule=True)
+            rule, found = app.url_map.bind("").match(path, method, return_rule=True)
         except HTTPException:
             return "", {}
         return f"{method} {rule.rule}", found
 
     public = settings.has_public_td
-    door = Door(app.wsgi_app, guard, rule_of, ROLES, own=OWN, has_public_descriptions=public)
+    door = Door(app.wsgi_app, guard, rule_of(match), ROLES, own=OWN, has_public_descriptions=public)
     app.wsgi_app = door  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ It stands before the application itself, so that no shortcut inside can go round
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -19,8 +20,30 @@ PRINCIPAL = "wasmiot.principal"
 _READING = ("GET", "HEAD")
 
 Environ = dict[str, Any]
-RuleOf = Callable[[Environ], tuple[str, Mapping[str, Any]]]
-"""Returns the route of a request, as `GET /things`, and its variables; empty if there is none."""
+Route = tuple[str, Mapping[str, Any]]
+"""A route, as `GET /things`, with its variables; empty if there is none."""
+
+RuleOf = Callable[[Environ], Route]
+"""Returns the route of a request."""
+
+MOST_ROUTES = 1024
+LONGEST_REMEMBERED = 200
+
+
+def rule_of(match: Callable[[str, str], Route]) -> RuleOf:
+    """Return what finds the route of a request; that of a path is found once.
+
+    Args:
+        match: returns the route of a method and a path, always the same one.
+    """
+    remembered = lru_cache(MOST_ROUTES)(match)
+
+    def find(environ: Environ) -> Route:
+        method = "GET" if environ["REQUEST_METHOD"] == "HEAD" else environ["REQUEST_METHOD"]
+        path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace")
+        return (remembered if len(path) <= LONGEST_REMEMBERED else match)(method, path)
+
+    return find
 
 
 class Door:
