@@ -50,6 +50,7 @@ from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
 from wasmiot_td.slow_bodies import SlowBodies
+from wasmiot_td.stopping import following, wait_until
 
 BLUEPRINTS = (
     cordons.blueprint,
@@ -121,6 +122,8 @@ def lifespan(app: Flask) -> Iterator[None]:
     hint = threading.Event()
     with ExitStack() as stack:
         stack.callback(parts.close)
+        stack.callback(wait_until, lambda: parts.executions.live_count == 0)
+        stack.enter_context(following(parts.begin_to_stop, parts.executions.cut_short))
         stack.enter_context(purge_expired(parts.directory))
         if parts.settings.monitor_interval_seconds > 0:
             stack.enter_context(watch_devices(parts, hint))

@@ -11,6 +11,7 @@ from wasmiot_td.access.command_options import add_access_options, add_trust_opti
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
+from wasmiot_td.stopping import SHUTDOWN_SECONDS
 from wasmiot_td.tls import refuse_unusable, tls_of
 
 
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             threads=settings.threads,
             lifespan="orchestrator_app.app:lifespan",
             log_format=settings.log_format,
+            shutdown_seconds=settings.shutdown_seconds,
             tls=tls,
         )
 
@@ -119,6 +121,13 @@ def parser() -> argparse.ArgumentParser:
         default=default.query_timeout_seconds,
         metavar="SECONDS",
         help="time limit of a query at /sparql (%(default)s)",
+    )
+    add(
+        "--shutdown-seconds",
+        type=float,
+        default=SHUTDOWN_SECONDS,
+        metavar="SECONDS",
+        help="for what runs to end when told to stop (%(default)s)",
     )
     add_access_options(made)
     add_trust_option(made, "take in only modules that one of these keys has signed")

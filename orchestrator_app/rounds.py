@@ -5,8 +5,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from wasmiot_td.stopping import stopping
+
 _log = logging.getLogger(__name__)
 
+
+JOIN_SECONDS = 3.0
+"""How long a step that waits for other machines is waited for in the end."""
 
 HINT_SECONDS = 0.1
 """How long further hints are waited for, so that a hundred of them make one round."""
@@ -30,7 +35,7 @@ def in_rounds(
     is_over, hint = threading.Event(), hint or threading.Event()
 
     def go_round() -> None:
-        while not is_over.is_set():
+        while not is_over.is_set() and not stopping.is_set():
             try:
                 step()
             except Exception:  # noqa: BLE001 - the next round may go better
@@ -46,4 +51,4 @@ def in_rounds(
     finally:
         is_over.set()
         hint.set()
-        thread.join()
+        thread.join(JOIN_SECONDS)

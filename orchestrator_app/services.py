@@ -78,6 +78,11 @@ class Services:
     deployments: Deployments
     executions: Executions
 
+    def begin_to_stop(self) -> None:
+        """Tell those who listen that there will be no more."""
+        self.events.close()
+        self.deployment_events.log.close()
+
     def close(self) -> None:
         """End the executions and the query processes, and release the store."""
         self.executions.close()

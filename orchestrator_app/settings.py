@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.reach import Network
+from wasmiot_td.stopping import SHUTDOWN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Settings:
         title: the title of the orchestrator's own Thing Description.
         log_format: `text`, or `json` for one object a line.
         threads: blocking threads of the server.
+        shutdown_seconds: how long what runs may take to end when the orchestrator is stopped.
         discover: whether to browse for Things by DNS-SD.
         announce: whether to be found as a directory by DNS-SD.
         discover_interface: the address of the interface to browse and to announce on; all
@@ -72,6 +74,7 @@ class Settings:
     title: str = "wasmiot orchestrator"
     log_format: str = "text"
     threads: int = 16
+    shutdown_seconds: float = SHUTDOWN_SECONDS
     discover: bool = False
     announce: bool = False
     discover_interface: str = ""

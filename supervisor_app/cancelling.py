@@ -20,6 +20,9 @@ MOST_WAITING = 256
 END_SECONDS = 60.0
 """How long the end of an invocation is waited for that was cancelled while it sent its output."""
 
+CLOSE_SECONDS = 2.0
+"""How long a device that answers slowly is waited for in the end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class Cancelling:
         self._closed.set()
         if self._thread is not None:
             self._waiting.put(None)
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def _work(self) -> None:
         while (asked := self._waiting.get()) is not None and not self._closed.is_set():

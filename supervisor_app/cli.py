@@ -15,6 +15,7 @@ from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.opening import is_guarded
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.serving import serve
+from wasmiot_td.stopping import SHUTDOWN_SECONDS
 from wasmiot_td.tls import refuse_unusable, tls_of
 
 JOIN_TOKEN = "WASMIOT_JOIN_TOKEN"
@@ -72,6 +73,13 @@ def parser() -> argparse.ArgumentParser:
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
     add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
+    add(
+        "--shutdown-seconds",
+        type=float,
+        default=SHUTDOWN_SECONDS,
+        metavar="SECONDS",
+        help="for what runs to end when told to stop (%(default)s)",
+    )
     add_access_options(made)
     add_trust_option(made, "run only what one of these keys has signed")
     return made
@@ -124,6 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threads=settings.http_threads,
         lifespan="supervisor_app.lifespan:live",
         log_format=settings.log_format,
+        shutdown_seconds=settings.shutdown_seconds,
         tls=tls,
     )
     return 0

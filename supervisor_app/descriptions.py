@@ -30,6 +30,9 @@ MAX_KEPT_BYTES = 1024 * 1024
 _BUSY = (408, 425, 429)
 Result = TypeVar("Result")
 Description = Mapping[str, Any]
+CLOSE_SECONDS = 2.0
+"""How long a Thing that answers slowly is waited for in the end."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -116,7 +119,7 @@ class Descriptions:
         self._closed.set()
         if self._thread is not None:
             self._wanted.put(None)
-            self._thread.join()
+            self._thread.join(CLOSE_SECONDS)
 
     def _fetch(self, url: str) -> Description:
         try:

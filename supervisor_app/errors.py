@@ -5,8 +5,9 @@ SupervisorError
 │   └── CompileError     it is not a module this engine can run
 ├── ArgumentError        the arguments do not fit the function
 ├── StateError           what a module keeps cannot be taken, or does not fit another one
-└── CallFailedError           a call ended without a result; carries the trap's name
-└── CallCancelledError    because somebody asked for it
+└── CallFailedError      a call ended without a result; carries the trap's name
+    ├── CallCancelledError    because somebody asked for it
+    └── CallCutShortError     because the device was stopped
 """
 
 
@@ -49,3 +50,10 @@ class CallFailedError(SupervisorError):
 
 class CallCancelledError(CallFailedError):
     """A call was interrupted because somebody asked for it."""
+
+
+class CallCutShortError(CallFailedError):
+    """A call was interrupted, or did not begin, because the device was stopped."""
+
+    def __init__(self) -> None:
+        super().__init__("stopped", "the supervisor was stopped before the call had ended")

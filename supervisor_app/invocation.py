@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from supervisor_app.call import Call
-from supervisor_app.errors import CallCancelledError, SupervisorError
+from supervisor_app.errors import CallCancelledError, CallCutShortError, SupervisorError
 from supervisor_app.execution import Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
@@ -30,6 +30,9 @@ from wasmiot_td.telemetry import NoSpans, Span, Spans
 
 Feed = Callable[[Operation, Outcome, CallContext], dict[str, Any]]
 _log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 2.0
+"""How long a call that was cut short may take to say so."""
 
 MOST_FOLLOWING = 16
 """For how many workers that follow what other Things do there may be another."""
@@ -201,14 +204,26 @@ class Invocations:
                 self.cancel(invocation.status)
         self._statuses.remove_installation(slug)
 
-    def close(self) -> None:
-        """Stop what runs and end the workers."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether no invocation is under way or waits for its turn."""
+        return all(invocation.is_held for invocation in list(self._active.values()))
+
+    def cut_short(self) -> None:
+        """Stop what runs and what waits for its turn; each says why."""
         for invocation in list(self._active.values()):
-            self.cancel(invocation.status)
+            invocation.call.interrupt(CallCutShortError())
+
+    def close(self) -> None:
+        """Stop what runs and end the workers; one that waits for another Thing is left behind."""
+        self.cut_short()
         for _ in self._threads:
             self._queue.put(None)
+        deadline = time.monotonic() + CLOSE_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(deadline - time.monotonic(), 0))
+        for invocation in list(self._active.values()):
+            self._end(invocation, _failed(invocation.status, CallCutShortError()))
         self._spans.close()
 
     def _have_worker(self) -> None:
@@ -251,6 +266,8 @@ class Invocations:
         status, begin_seconds = invocation.status, time.time()
         invocation.status = status = status.with_members(status="running")
         try:
+            if invocation.call.failure is not None:
+                raise invocation.call.failure
             status = self._run(invocation)
         except (SupervisorError, WasmiotError, ProblemError, OSError) as error:
             _log.warning("invocation_failed id=%s action=%s %s", status.id, status.action, error)

@@ -86,6 +86,13 @@ class Joins:
         self._complete(waiting, operation)
         return waiting.invocation.status
 
+    def give_up(self, error: Exception) -> None:
+        """Fail all that waits: nobody can send the rest any more."""
+        with self._changed:
+            waiting, self._waiting = list(self._waiting.values()), {}
+        for each in waiting:
+            self._invocations.fail(each.invocation, error)
+
     def close(self) -> None:
         """End the thread; what waits is lost."""
         with self._changed:

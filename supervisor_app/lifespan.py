@@ -9,6 +9,8 @@ from flask import Flask
 from supervisor_app.announce import announced, register_if_unknown
 from supervisor_app.directory import Directory
 from supervisor_app.supervisor import Supervisor
+from supervisor_app.workers import close_all
+from wasmiot_td.stopping import following, wait_until
 from wasmiot_td.tls import tls_of
 
 DIRECTORY_SECONDS = 4.0
@@ -22,7 +24,10 @@ def live(app: Flask) -> Iterator[None]:
     settings = supervisor.settings
     stop = threading.Event()
     with ExitStack() as stack:
+        stack.callback(close_all)
         stack.callback(supervisor.close)
+        stack.callback(wait_until, lambda: supervisor.invocations.is_idle)
+        stack.enter_context(following(supervisor.begin_to_stop, supervisor.cut_short))
         stack.callback(stop.set)
         supervisor.begin()
         if settings.is_announced:

@@ -5,7 +5,13 @@ import logging
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from supervisor_app.errors import ArgumentError, CallFailedError, PackageError, StateError
+from supervisor_app.errors import (
+    ArgumentError,
+    CallCutShortError,
+    CallFailedError,
+    PackageError,
+    StateError,
+)
 from wasmiot_td.errors import AddressRefused, DocumentError, InteractionError, ThingProblem
 from wasmiot_td.problem import (
     PROBLEM_MEDIA_TYPE,
@@ -31,6 +37,8 @@ def problem_of(error: Exception) -> Problem:
 
 def _problem_of_work(error: Exception) -> Problem:
     detail = str(error)
+    if isinstance(error, CallCutShortError):
+        return Problem(title="Interrupted", status=503, detail=detail)
     if isinstance(error, CallFailedError):
         return Problem(
             title=f"Call failed: {error.trap}", status=500, detail=detail, trap=error.trap

@@ -21,7 +21,7 @@ import wasmtime
 from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
 from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.engine import load_compiled, new_engine
-from supervisor_app.errors import ArgumentError, CallFailedError
+from supervisor_app.errors import ArgumentError, CallCutShortError, CallFailedError
 from supervisor_app.exported_state import PREFIX
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
@@ -54,6 +54,7 @@ class Runtime:
         self._permits: queue.SimpleQueue[None] = queue.SimpleQueue()  # one for each free slot
         self._functions = tuple(functions)
         self._watch = Watch()
+        self._is_cut_short = False
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Slot] = {}
         for _ in range(max(slots, 1)):
@@ -153,10 +154,17 @@ class Runtime:
 
     def _run_in(self, slot: "Slot", request: CallRequest, call: Call) -> Any:
         self._watch.add(call)
+        if self._is_cut_short:
+            call.interrupt(CallCutShortError())
         try:
             return slot.run(request, call)
         finally:
             self._watch.remove(call)
+
+    def cut_short(self) -> None:
+        """Stop what runs, and whatever waits for its turn."""
+        self._is_cut_short = True
+        self._watch.interrupt_all(CallCutShortError())
 
     def close(self) -> None:
         """End what runs in the background."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wasmiot_td.reach import Network
+from wasmiot_td.stopping import SHUTDOWN_SECONDS
 
 MEBIBYTE = 1024 * 1024
 
@@ -55,6 +56,7 @@ class Settings:
         compile_memory_bytes: what the process that compiles may have to write to.
         remote_seconds: how long another Thing may take to answer.
         http_threads: how many requests are served at once.
+        shutdown_seconds: how long what runs may take to end when the supervisor is stopped.
         is_insecure: whether other machines may be served without asking for tokens.
         has_public_td: whether anybody may read what this server is.
         oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
@@ -112,6 +114,7 @@ class Settings:
     remote_seconds: float = 30.0
     compile_memory_bytes: int = 1024 * MEBIBYTE
     http_threads: int = 12
+    shutdown_seconds: float = SHUTDOWN_SECONDS
     is_insecure: bool = False
     has_public_td: bool = False
     oauth_issuer: str = ""

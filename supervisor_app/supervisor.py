@@ -13,6 +13,7 @@ from supervisor_app.cancelling import Cancelling
 from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
 from supervisor_app.directory import Directory
+from supervisor_app.errors import CallCutShortError
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.executions import Executions
 from supervisor_app.feeding import Neighbours
@@ -165,8 +166,19 @@ class Supervisor:
         self.descriptions.keep_only({r.key for i in installations for r in i.references()})
         self.triggers.follow(installations)
 
+    def begin_to_stop(self) -> None:
+        """Begin nothing by itself any more, and fail what waits for others, who cannot come."""
+        self.triggers.close()
+        self.joins.give_up(CallCutShortError())
+
+    def cut_short(self) -> None:
+        """Stop what runs and what waits for its turn; each says why."""
+        self.runtime.cut_short()
+        self.invocations.cut_short()
+
     def close(self) -> None:
         """Stop what runs and close what is open."""
+        self.runtime.cut_short()
         self.triggers.close()
         self.cancelling.close()
         self.observations.close()

@@ -42,6 +42,13 @@ class Watch:
         with self._lock:
             self._calls.discard(call)
 
+    def interrupt_all(self, failure: CallFailedError) -> None:
+        """Stop every running call."""
+        with self._lock:
+            calls = tuple(self._calls)
+        for call in calls:
+            call.interrupt(failure)
+
     def close(self) -> None:
         """End the thread."""
         with self._lock:

@@ -51,7 +51,11 @@ class Reading:
 
 
 class Measures:
-    """The numbers of one server."""
+    """The numbers of one server.
+
+    Attributes:
+        threads: those that answer a request; who answers adds and removes its own.
+    """
 
     def __init__(self, readings: Callable[[], Iterable[Reading]]) -> None:
         """Count requests, and read what else there is when somebody asks.
@@ -59,11 +63,13 @@ class Measures:
         Args:
             readings: called at each look; one that fails is the error of that look.
         """
+        self.threads: set[int] = set()
         self._registry = CollectorRegistry()
         self._requests = _Requests()
         self._registry.register(self._requests)
         ProcessCollector(registry=self._registry)
         self._registry.register(_Readings(readings))
+        self._registry.register(_Readings(self._own))
 
     def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; its route is the template, of which there are few."""
@@ -76,6 +82,10 @@ class Measures:
     def durations(self, name: str, help: str, label: str) -> Histogram:
         """Return a histogram of seconds, noted by `labels(value).observe(seconds)`."""
         return Histogram(name, help, (label,), registry=self._registry, buckets=SECONDS)
+
+    def _own(self) -> Iterable[Reading]:
+        help = "Requests whose answer has not begun, this one included."
+        yield Reading("wasmiot_http_requests_under_way", help, {"": float(len(self.threads))})
 
     def text(self) -> bytes:
         """Return all of it."""

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from threading import get_ident
 from typing import Any
 
 from wasmiot_td.call_context import CallContext
@@ -36,10 +37,13 @@ class ObservedRequests:
             found[:] = [_route(environ), int(status[:3])]
             return start_response(status, [*headers, (REQUEST_ID, request_id)], *error)
 
+        thread, threads = get_ident(), self._measures.threads
+        threads.add(thread)
         with answering(request_id):
             try:
                 return self._app(environ, started)
             finally:
+                threads.discard(thread)
                 route, status = found
                 self._note(environ, route, status, time.perf_counter() - began)
 

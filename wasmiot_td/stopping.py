@@ -1,4 +1,8 @@
-"""How a serving process is stopped: who is told, what may still end, and when it is over."""
+"""How a serving process is stopped: who is told, what may still end, and when it is over.
+
+First `stopping` is set, and what would begin by itself does so no more; what runs may end. Then
+`overdue` is set, and what still runs is cut short.
+"""
 
 import contextlib
 import logging
@@ -8,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 SHUTDOWN_SECONDS = 8.0
@@ -26,7 +31,37 @@ _NUDGE = signal.SIGURG  # ignored where nobody asked for it
 _NUDGE_SECONDS = 0.05
 _LOOK_SECONDS = 0.1
 
+_told: list[tuple[Callable[[], object], Callable[[], object]]] = []
 _log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def following(
+    begin: Callable[[], object], cut: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """Have something done when this process is stopped, as long as the context is entered.
+
+    Args:
+        begin: called as soon as it was asked to.
+        cut: called when the time is over in which what runs may end.
+    """
+    _told.append((begin, cut))
+    try:
+        yield
+    finally:
+        _told.remove((begin, cut))
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Wait for what runs; return whether it is over in time, or a moment after it was cut short."""
+    while not overdue.is_set():
+        if condition():
+            return True
+        overdue.wait(_LOOK_SECONDS)
+    end = time.monotonic() + CUT_SECONDS
+    while not condition() and time.monotonic() < end:
+        time.sleep(_LOOK_SECONDS)
+    return condition()
 
 
 def watch_for_stop(shutdown_seconds: float) -> None:
@@ -43,11 +78,27 @@ def _read_signals(reader: socket.socket, shutdown_seconds: float) -> None:
     asked = {signal.SIGTERM, signal.SIGINT}
     while asked.isdisjoint(reader.recv(64)):
         pass
-    stopping.set()
-    limit = threading.Timer(shutdown_seconds, overdue.set)
-    limit.daemon = True
-    limit.start()
+    threading.Thread(target=_stop, args=(shutdown_seconds,), name="stop", daemon=True).start()
     _nudge_main_thread()
+
+
+def _stop(shutdown_seconds: float) -> None:
+    """Tell of both moments."""
+    deadline = time.monotonic() + shutdown_seconds
+    stopping.set()
+    for begin, _ in list(_told):
+        _do(begin)
+    time.sleep(max(deadline - time.monotonic(), 0))
+    overdue.set()
+    for _, cut in list(_told):
+        _do(cut)
+
+
+def _do(step: Callable[[], object]) -> None:
+    try:
+        step()
+    except Exception:  # noqa: BLE001 - the others are to be told, too
+        _log.exception("not_stopped_in_order")
 
 
 def _nudge_main_thread() -> None:

@@ -43,6 +43,7 @@ MOST_PARALLEL_GATHERINGS = 8
 """How many executions that run on several devices each are followed at once."""
 
 LONGEST_WAIT_SECONDS = 60.0
+CLOSE_SECONDS = 2.0
 BRIEF_SECONDS = 0.2
 """An execution that ends within this time is written once, with its result."""
 
@@ -133,6 +134,8 @@ class Executions:
         """
         invocation, _ = self.start(slug, given, traceparent)
         status = self.status(slug, invocation, LONGEST_WAIT_SECONDS)
+        if status["status"] == "failed" and self._is_closing:
+            raise ProblemError(**{**status["error"], "status": 503})
         if status["status"] == "failed":
             raise ProblemError(**{**status["error"], "status": 502})
         if status["status"] != "completed":
@@ -224,13 +227,21 @@ class Executions:
             ended = _failed(self._live[key], _own_error(error))
         self._finish(key, ended)
 
-    def close(self) -> None:
-        """End the executions that are under way, with a reason."""
+    def cut_short(self) -> None:
+        """End the executions that are under way, with a reason; what waits does not begin."""
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        self._gathering.shutdown(wait=True)
-        self._pool.shutdown(wait=True)
+
+    def close(self) -> None:
+        """End the executions that are under way; one that waits for a device is left behind."""
+        self.cut_short()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._live, CLOSE_SECONDS)
+        for key, status in list(self._live.items()):
+            self.log.write(*key, _failed(status, _restarted()))
+        self._gathering.shutdown(wait=False)
+        self._pool.shutdown(wait=False)
         if self._journal is not None:
             self._journal.shorten(tuple, is_forced=True)
             self._journal.close()
@@ -306,7 +317,11 @@ class Executions:
         trace = Trace(hops, query, partial(self._rest, key), _time_limit())
         self._live[key] = self._live[key] | {"status": "running", "trace": trace.entries}
         try:
+            if self._is_closing:
+                raise ProblemError(**_restarted())
             ended = self._live[key] | _result(hops.route.graph, trace.follow())
+        except ProblemError as error:
+            ended = _failed(self._live[key], error.problem.to_document())
         except StepFailedError as error:
             spared = None if key in self._cancelled else error.step
             cancel_all(self._devices, trace.under_way(), hops.route, invocation, spared)

@@ -64,12 +64,19 @@ class EventLog(Generic[Change]):
         self._arrived = threading.Condition()
         self._last = 0
         self._prefix = secrets.token_hex(4)
+        self._is_closed = False
 
     def note(self, change: Change) -> None:
         """Keep a change and wake those who wait."""
         with self._arrived:
             self._last += 1
             self._events.append(Event(self._last, change))
+            self._arrived.notify_all()
+
+    def close(self) -> None:
+        """Wake those who wait: there will be no more."""
+        with self._arrived:
+            self._is_closed = True
             self._arrived.notify_all()
 
     def identifier(self, event: Event[Change]) -> str:
@@ -86,5 +93,5 @@ class EventLog(Generic[Change]):
     def after(self, number: int, timeout_seconds: float) -> list[Event[Change]]:
         """Return the events after a number; wait for one if there is none yet."""
         with self._arrived:
-            self._arrived.wait_for(lambda: self._last > number, timeout_seconds)
+            self._arrived.wait_for(lambda: self._last > number or self._is_closed, timeout_seconds)
             return [event for event in self._events if event.number > number]

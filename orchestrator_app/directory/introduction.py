@@ -38,6 +38,7 @@ REFRESH_SECONDS = 30.0
 LOOK_SECONDS = 0.5
 RETRY_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 RESOLVE_MILLISECONDS = 3000
+JOIN_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ def introduce_things(
     finally:
         _try("browsing_not_ended", browser.cancel)
         introduction.stop()
-        thread.join()
+        thread.join(JOIN_SECONDS)
         _try("responder_not_closed", zeroconf.close)
 
 
