@@ -3,6 +3,7 @@
 import configparser
 import os
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -12,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from documented import Block, Reader, blocks_of, environment_for
 
 from supervisor_app.cli import settings_of
+from wasmiot_td.command_line import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -82,13 +85,23 @@ def test_the_unit_for_a_raspberry_pi_is_one_that_systemd_takes(tmp_path: Path) -
     parsed.read_string(unit.text)
     program, command, *options = parsed["Service"]["ExecStart"].split()
     assert command == "supervisor"
-    assert settings_of(options).port == 5001
+    (tmp_path / "join-token").write_text(join_token(tmp_path))
+    credentials = [option.replace("%d", str(tmp_path)) for option in options]
+    assert settings_of(credentials).port == 5001
     if not has("systemd-analyze"):
         pytest.skip("all but what needs systemd-analyze, which is not here")
     path = tmp_path / unit.attributes["title"]
     path.write_text(unit.text.replace(program, sys.executable))
     checked = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True)
     assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def join_token(data_dir: Path) -> str:
+    """Return a token that lets a device join, made as the page says."""
+    made = CliRunner().invoke(main, ["token", "join", "pi", "--data-dir", str(data_dir)])
+    found = re.search(r"wasmiot_join_\S+", made.stdout)
+    assert found, made.output
+    return found[0]
 
 
 def how_to(name: str) -> str:
