@@ -24,7 +24,10 @@ SECTIONS = "wasmiot:customSection"
 """What follows from the binary, and was not told of modules of earlier versions of this program."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_NUMBER = "[0-9]{1,9}"  # who sorts versions turns them into numbers
+_VERSION = re.compile(
+    rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}(-[0-9A-Za-z.-]{{1,100}})?(\+[0-9A-Za-z.-]{{1,100}})?"
+)
 _ALLOCATORS = frozenset({"alloc", "dealloc", "malloc", "free", "realloc", "cabi_realloc"})
 
 
@@ -200,7 +203,7 @@ def _check_affordance(
         message = "an affordance of a module names the function behind it"
         return [Finding(f"{pointer}/wasmiot:entrypoint", message)]
     functions = package.binary.functions
-    if entrypoint not in functions:
+    if not isinstance(entrypoint, str) or entrypoint not in functions:
         known = ", ".join(sorted(functions)) or "no function"
         message = f"the binary exports no function {entrypoint!r}; it exports {known}"
         return [Finding(f"{pointer}/wasmiot:entrypoint", message, value=entrypoint)]
@@ -246,9 +249,10 @@ def _data_file(file: DataFile, packages_url: str) -> dict[str, Any]:
     }
 
 
-def _types(given: Any) -> list[str]:
-    types = given if isinstance(given, list) else [given]
-    return list(dict.fromkeys(["tm:ThingModel", "wasmiot:Module", *types]))
+def _types(given: Any) -> list[Any]:
+    types: list[Any] = ["tm:ThingModel", "wasmiot:Module"]
+    types += [each for each in (given if isinstance(given, list) else [given]) if each not in types]
+    return types
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -58,10 +58,13 @@ def parameter_count(schema: Any) -> int | None:
     if "contentMediaType" in schema:
         return 0
     if schema.get("type") == "object":
-        counts = [parameter_count(member) for member in schema.get("properties", {}).values()]
+        members = schema.get("properties", {})
+        if not isinstance(members, Mapping):
+            return None
+        counts = [parameter_count(member) for member in members.values()]
         return None if None in counts else sum(count or 0 for count in counts)
     return {"string": 2, "integer": 1, "number": 1, "boolean": 1}.get(str(schema.get("type")))
 
 
 def _is_scalar(schema: Mapping[str, Any]) -> bool:
-    return schema.get("type") in _SCALARS and "contentMediaType" not in schema
+    return str(schema.get("type")) in _SCALARS and "contentMediaType" not in schema

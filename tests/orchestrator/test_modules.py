@@ -135,6 +135,29 @@ def test_a_version_does_not_change(wasm, upload):
     assert upload(wasm(OTHER), description("1.1.0")).status_code == 201
 
 
+def test_any_value_in_any_place_of_a_description(wasm, upload):
+    """What cannot be is refused with problem details, and never a fault of the server."""
+    places = ("@type", "title", "version", "actions", "wasmiot:imports")
+    inner = ("wasmiot:entrypoint", "wasmiot:mount", "input", "output", "forms")
+    parts = ("type", "properties", "contentMediaType")
+    for value in (None, 1, {}, [[]], [{}]):
+        changed = [{**description(), place: value} for place in places]
+        changed += [description(**{place: value}) for place in inner]
+        changed += [description(input={"type": "object", part: value}) for part in parts]
+        changed += [description(output={"type": "integer", part: value}) for part in parts]
+        for each in changed:
+            assert upload(wasm(ADD), each).status_code in (201, 200, 409, 422), each
+
+
+def test_a_version_that_cannot_be_sorted_is_refused(client, wasm, upload):
+    """Numbers without end, and digits of other scripts; the other versions stay readable."""
+    upload(wasm(ADD), description("1.0.0"))
+    for version in ("1.0." + "9" * 5000, "1.0.0-" + "1" * 200, "1.0.\u0661"):
+        refused = upload(wasm(OTHER), description(version))
+        assert (refused.status_code, refused.mimetype) == (422, "application/problem+json")
+    assert client.get("/modules/adder").json["version"]["model"] == "1.0.0"
+
+
 def test_a_name_alone_means_the_newest_version(client, wasm, upload):
     """Versions are compared as numbers, and a pre-release comes before its release."""
     for version in ("1.9.0", "1.10.0-rc.1", "1.10.0", "1.2.0"):
