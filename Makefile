@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 UI := orchestrator_app/ui
+WOTPY := .cache/wotpy
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MADE_FROM := pyproject.toml constraints.txt
 
@@ -31,7 +32,7 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
-test: lint $(VENV)/web.stamp $(VENV)/interop.stamp
+test: lint $(VENV)/web.stamp $(VENV)/interop.stamp $(VENV)/wotpy.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(VENV)/dev.stamp
@@ -93,3 +94,10 @@ $(VENV)/interop.stamp: $(VENV)/python.stamp tests/interop/package.json tests/int
 	@if command -v npm >/dev/null; then \
 		echo "fetching the foreign clients of the tests" && cd tests/interop && \
 		npm ci --silent --ignore-scripts --no-audit --no-fund && touch $(CURDIR)/$@ || true; fi
+
+# Another foreign client, whose libraries are of other versions than ours.
+$(VENV)/wotpy.stamp: $(VENV)/python.stamp tests/interop/wotpy.txt
+	@echo "installing wotpy into $(WOTPY)"; rm -rf $(WOTPY) && $(BIN)/python -m venv $(WOTPY) && \
+		$(WOTPY)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		--no-deps --requirement tests/interop/wotpy.txt && touch $@ || \
+		{ rm -rf $(WOTPY); echo "wotpy could not be installed, so its test is skipped."; }
