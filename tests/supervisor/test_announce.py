@@ -7,7 +7,7 @@ import zeroconf
 from flask import Flask, request
 from werkzeug.serving import make_server
 
-from supervisor_app.announce import SERVICE, announced, register_if_unknown
+from supervisor_app.announce import SERVICE, _service, announced, register_if_unknown
 from supervisor_app.lifespan import live
 from wasmiot_td.errors import ThingUnreachable
 
@@ -61,6 +61,13 @@ def test_announced_and_gone():
         b"type": b"Thing",
         b"scheme": b"http",
     }
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_scheme_is_announced(scheme):
+    """Who finds the device knows whether it speaks TLS (WoT Discovery, clause 6.2)."""
+    service = _service("test-device", ID, ["127.0.0.1"], 5999, "", scheme)
+    assert service.properties[b"scheme"] == scheme.encode()
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 """Servers that know each other by certificates of one authority, as `wasmiot certs` makes them."""
 
+import contextlib
 import json
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 from local_system import CAMERA_BYTES, EXAMPLE, IMAGES, MID_BYTES
-from secure_fleet import SecureFleet, authority, eventually, tls_options
+from secure_fleet import SecureFleet, authority, certs, eventually, tls_options
 
+from wasmiot_td.errors import ThingUnreachable
 from wasmiot_td.processes import ServerProcesses
+from wasmiot_td.tls import Tls
+from wasmiot_td.transport import HttpTransport
 
 NAMES = ("orchestrator", "camera", "mid")
 
@@ -87,10 +92,16 @@ def test_the_command_says_what_is_missing(fleet: SecureFleet, tmp_path: Path) ->
         "WASMIOT_TLS_CERT": str(strange / "person.pem"),
         "WASMIOT_TLS_KEY": str(strange / "person.key"),
     }
+    certs(fleet.certificates, "issue", "late", "--lifetime", "1s")
+    late = {
+        "WASMIOT_TLS_CERT": str(fleet.certificates / "late.pem"),
+        "WASMIOT_TLS_KEY": str(fleet.certificates / "late.key"),
+    }
     said = {
         "it serves only who shows a certificate": {"WASMIOT_TLS_CERT": "", "WASMIOT_TLS_KEY": ""},
         "does not know the authority": foreign,
         "of no authority trusted here": {"WASMIOT_TLS_CA": str(strange / "ca.pem")},
+        "certificate that it was shown is over": late,
         "it speaks TLS": {"WASMIOT_URL": fleet.urls["orchestrator"].replace("https", "http")},
     }
     for sentence, variables in said.items():
@@ -123,6 +134,24 @@ def test_a_device_of_another_authority_is_not_used(fleet: SecureFleet, tmp_path:
     finally:
         assert fleet.ask("DELETE", place).status_code == 204
         server.end()
+
+
+def test_a_stream_over_tls_ends_when_its_reader_wants(fleet: SecureFleet) -> None:
+    """Another thread stops it, though nothing comes."""
+    person = fleet.certificates / "person"
+    files = (Path(f"{person}.pem"), Path(f"{person}.key"))
+    transport = HttpTransport(600, tls=Tls(*files, ca=fleet.certificates / "ca.pem"))
+    headers = {"Accept": "text/event-stream"}
+    with (
+        contextlib.suppress(ThingUnreachable),
+        transport.open("GET", f"{fleet.urls['orchestrator']}events", headers=headers) as answer,
+    ):
+        assert answer.status == 200
+        ender = threading.Timer(0.3, answer.stop)
+        ender.start()
+        assert not any(b"data:" in chunk for chunk in answer.chunks)
+    ender.join()
+    transport.close()
 
 
 def test_curl_uses_a_supervisor(fleet: SecureFleet) -> None:

@@ -51,7 +51,8 @@ def log_in(environ: dict[str, Any], guard: Guard, start_response: Any) -> Iterab
         is_valid = False
     if not is_valid:
         return form("401 Unauthorized", [], start_response)
-    secure = "; Secure" if environ.get("wsgi.url_scheme") == "https" else ""
+    forwarded = environ.get("HTTP_X_FORWARDED_PROTO")  # whoever says so only binds themselves
+    secure = "; Secure" if "https" in (environ.get("wsgi.url_scheme"), forwarded) else ""
     cookie = f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}"
     headers = [("Location", "/"), ("Set-Cookie", cookie), ("Content-Length", "0")]
     start_response("303 See Other", headers)
