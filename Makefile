@@ -3,6 +3,7 @@
 # make bench    run all benchmarks and write build/benchmarks/index.html
 # make figures put what make bench found into the README
 # make docs     the documentation as pages, in build/site
+# make fuzz     try inputs of every kind for FUZZ_SECONDS (600); PARTS=wasm for one kind
 # make test     lint, types, import contracts and all tests
 # Everything is installed into .venv; `make clean` removes it.
 
@@ -11,12 +12,13 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 VENV := .venv
 BIN := $(VENV)/bin
 UI := orchestrator_app/ui
+FUZZ_SECONDS ?= 600
 WOTPY := .cache/wotpy
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MADE_FROM := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo web docs test lint modules bench figures constraints clean
+.PHONY: help demo web docs test lint modules bench figures fuzz constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -51,10 +53,13 @@ bench: $(VENV)/dev.stamp
 figures: $(VENV)/dev.stamp
 	$(BIN)/python benchmarks/figures.py
 
+fuzz: $(VENV)/fuzz.stamp
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python tests/fuzz/long_run.py $(PARTS)
+
 # Chooses the newest versions that pyproject.toml allows and writes them down.
 constraints: $(VENV)/python.stamp
 	rm -rf $(VENV)/newest && $(BIN)/python -m venv $(VENV)/newest
-	$(VENV)/newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[supervisor,orchestrator,telemetry,dev]'
+	$(VENV)/newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[supervisor,orchestrator,telemetry,dev,fuzz]'
 	$(VENV)/newest/bin/python -m pip freeze --exclude-editable > constraints.txt
 	rm -rf $(VENV)/newest
 
@@ -80,6 +85,11 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp $(MADE_FROM)
 	@echo "installing wasmiot[supervisor,orchestrator,telemetry,dev] into $(VENV)"
 	@$(INSTALL) -e '.[supervisor,orchestrator,telemetry,dev]'
 	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/fuzz.stamp: $(VENV)/dev.stamp
+	@$(INSTALL) -e '.[supervisor,orchestrator,telemetry,dev,fuzz]' || \
+		echo "atheris could not be installed, so inputs are not guided by what is covered."
+	@touch $@
 
 # Without npm the pages work without drawing and editor.
 $(VENV)/web.stamp: $(VENV)/python.stamp $(UI)/package.json $(UI)/package-lock.json
