@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
     add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
     add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")
+    add("--calls", type=int, default=16, help="clients that may wait for a result (%(default)s)")
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
     add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings,
         host=settings.host,
         port=settings.port,
-        threads=settings.http_threads,
+        threads=settings.server_threads,
         lifespan="supervisor_app.lifespan:live",
         log_format=settings.log_format,
         shutdown_seconds=settings.shutdown_seconds,

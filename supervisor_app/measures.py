@@ -28,6 +28,8 @@ def readings(device: Supervisor) -> Iterator[Reading]:
         snake = re.sub("([A-Z])", r"_\1", name).lower()
         help = f"As `{name}` of the property `health`."
         yield Reading(f"wasmiot_supervisor_{snake}", help, {"": float(value)})
+    waiting = {"": float(device.steps.places.taken)}
+    yield Reading("wasmiot_supervisor_waiting_calls", "Clients that wait for a result.", waiting)
 
 
 def not_ready(device: Supervisor) -> dict[str, str]:

@@ -48,14 +48,15 @@ class Settings:
         call_output_bytes: what one call may give back.
         call_open_files: how many of its files one call may have open.
         observe_seconds: the time between two looks at what somebody observes.
-        streams: how many may observe at once; each holds one of `http_threads`.
+        streams: how many may observe at once; each holds a thread.
         result_seconds: how long a finished call can be asked for.
         max_body_bytes: the largest request body.
         max_package_bytes: the largest module or data file.
         compile_seconds: the longest a module may take to compile.
         compile_memory_bytes: what the process that compiles may have to write to.
         remote_seconds: how long another Thing may take to answer.
-        http_threads: how many requests are served at once.
+        calls: how many clients may wait for a function's result at once; each holds a thread.
+        http_threads: how many requests are served at once besides these and the streams.
         shutdown_seconds: how long what runs may take to end when the supervisor is stopped.
         is_insecure: whether other machines may be served without asking for tokens.
         has_public_td: whether anybody may read what this server is.
@@ -113,6 +114,7 @@ class Settings:
     compile_seconds: float = 60.0
     remote_seconds: float = 30.0
     compile_memory_bytes: int = 1024 * MEBIBYTE
+    calls: int = 16
     http_threads: int = 12
     shutdown_seconds: float = SHUTDOWN_SECONDS
     is_insecure: bool = False
@@ -129,3 +131,8 @@ class Settings:
     join_token: str = field(default="", repr=False)
     allow_addresses: tuple[Network, ...] = ()
     deny_addresses: tuple[Network, ...] = ()
+
+    @property
+    def server_threads(self) -> int:
+        """How many threads the server needs, so that nobody waits for what others do."""
+        return self.http_threads + self.calls + self.streams

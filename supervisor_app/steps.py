@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from supervisor_app.call import Call
+from supervisor_app.call_places import CallPlaces
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.thing_steps import ThingSteps
@@ -19,7 +20,8 @@ _numbers = itertools.count()
 class Steps:
     """Runs operations, whoever does their work."""
 
-    def __init__(self, execution: Execution, thing_steps: ThingSteps) -> None:
+    def __init__(self, execution: Execution, thing_steps: ThingSteps, places: CallPlaces) -> None:
+        self.places = places
         self._execution = execution
         self._thing_steps = thing_steps
         self.new_call = execution.new_call
@@ -52,30 +54,40 @@ class Steps:
         output_path: Callable[[str], Path],
         wait_seconds: float,
     ) -> AbstractContextManager[Outcome]:
-        """Run an operation while somebody waits; a file outcome is gone after the context."""
+        """Run an operation while somebody waits; a file outcome is gone after the context.
+
+        Entering it raises ProblemError, 503, where too many wait already.
+        """
 
         def keep_as() -> Path:
             return output_path(f"now-{next(_numbers)}")
 
         call = self.new_call(operation)
         run = partial(self.run, operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds)
-        return _RunningNow(run)
+        return _RunningNow(run, self.places)
 
 
 class _RunningNow:
     """A call that somebody waits for; the file that it may leave is there within the context."""
 
-    __slots__ = ("_file", "_run")
+    __slots__ = ("_file", "_places", "_run")
 
-    def __init__(self, run: Callable[[], Outcome]) -> None:
+    def __init__(self, run: Callable[[], Outcome], places: CallPlaces) -> None:
         self._run = run
+        self._places = places
         self._file: Path | None = None
 
     def __enter__(self) -> Outcome:
-        outcome = self._run()
+        self._places.take()
+        try:
+            outcome = self._run()
+        except BaseException:
+            self._places.leave()
+            raise
         self._file = outcome.file
         return outcome
 
     def __exit__(self, *_error: object) -> None:
+        self._places.leave()
         if self._file is not None:
             self._file.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from supervisor_app.call import Limits
+from supervisor_app.call_places import CallPlaces
 from supervisor_app.cancelling import Cancelling
 from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
@@ -246,7 +247,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         neighbours.resolve,
         follow_seconds=settings.follow_seconds,
     )
-    steps = Steps(execution, things)
+    steps = Steps(execution, things, CallPlaces(settings.calls))
     statuses = Statuses(settings.data_dir / "results", settings.result_seconds)
     invocations = Invocations(
         steps,
