@@ -101,9 +101,11 @@ def refuse_impersonation(guard: Guard, thing_id: str, described: Mapping[str, An
         ProblemError: 403, it has the id of such a device, or leads to its address.
     """
     peers = guard.known.peers
-    if well_formed(thing_id) in peers:
+    owner = peers.get(str(well_formed(thing_id)))
+    if owner is not None:
         detail = f"{thing_id} is known by its key, and this description comes without it"
-        raise ProblemError(403, "Known by its key", detail)
+        own = [origin_of(base) for base in owner.bases]
+        raise ProblemError(403, "Known by its key", detail, addresses=own)
     taken = {origin_of(base): peer.id for peer in peers.values() for base in peer.bases}
     for origin in _origins(described, str(described.get("base", ""))) if taken else ():
         if origin in taken:

@@ -17,7 +17,7 @@ from supervisor_app.supervisor import Supervisor
 from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.joining import host_of, request_of
 from wasmiot_td.access.peer_tokens import PeerTokens
-from wasmiot_td.access.peers import Peer, put_peer, replace_revoked
+from wasmiot_td.access.peers import ORCHESTRATOR, Peer, put_peer, replace_revoked
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import InteractionError, ThingProblem
 
@@ -37,11 +37,12 @@ def join_and_stay(supervisor: Supervisor, directory: Directory, stop: threading.
     """Join if there is a token that was not used yet, and stay registered by the key."""
     settings, tokens = supervisor.settings, supervisor.peer_tokens
     base, text = supervisor.outward_base, settings.join_token
+    url = settings.directory.rstrip("/") + "/"
     if text and not is_joined(tokens, text):
-        url = settings.directory.rstrip("/") + "/"
         way = supervisor.operators
         join_when_possible(partial(join, tokens, url, base, text, way), stop)
     if tokens.peers:
+        know_address(tokens, url)
         stay_registered(tokens, directory, lambda: supervisor.thing(base), stop)
 
 
@@ -49,6 +50,13 @@ def is_joined(tokens: PeerTokens, text: str) -> bool:
     """Say whether the device has joined by a token already."""
     joined_by = {peer.token for peer in tokens.peers.values()}
     return parts_of(text)[0] in joined_by
+
+
+def know_address(tokens: PeerTokens, url: str) -> None:
+    """Show to the orchestrator, where the operator says it is now, what is meant for it."""
+    hosts = [peer for peer in tokens.peers.values() if peer.kind == ORCHESTRATOR]
+    if len(hosts) == 1 and url not in hosts[0].bases:
+        put_peer(tokens.directory, replace(hosts[0], bases=(url, *hosts[0].bases)))
 
 
 def join(tokens: PeerTokens, url: str, base: str, text: str, transport: Transport) -> Peer:

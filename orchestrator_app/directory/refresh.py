@@ -14,6 +14,7 @@ from urllib.parse import urljoin
 
 from orchestrator_app.directory.registration import INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
+from wasmiot_td.access.credentials import origin_of
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem, WasmiotError
 from wasmiot_td.problem import ProblemError
@@ -131,7 +132,7 @@ class IntroducedThings:
         except ProblemError as error:
             if error.problem.status != FORBIDDEN:
                 raise
-            if not known.is_refused:
+            if not (known.is_refused or _is_itself(known.url, error)):
                 _log.warning("introduction_refused url=%s reason=%s", known.url, error)
             self._known[name] = replace(self._known[name], is_refused=True)
         else:
@@ -188,6 +189,11 @@ class IntroducedThings:
     def _is_registered_otherwise(self, known: Introduced) -> bool:
         thing = self._parts.directory.get(known.id) if known.id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) != DNS_SD
+
+
+def _is_itself(url: str, error: ProblemError) -> bool:
+    """Say whether a device that registers itself was met where it is."""
+    return origin_of(url) in error.problem.to_document().get("addresses", ())
 
 
 def _description(known: Introduced, response: Response) -> dict[str, Any]:

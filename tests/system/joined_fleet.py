@@ -69,16 +69,16 @@ class JoinedFleet:
         """The orchestrator's."""
         return self.servers["orchestrator"].url
 
-    def start_orchestrator(self, *options: str, port: str = "0") -> None:
+    def start_orchestrator(self, *options: str) -> None:
         """Start the orchestrator, guarded."""
         place = str(self.directory / "orchestrator")
-        options = ("--port", port, "--data-dir", place, *options)
+        options = ("--port", "0", "--data-dir", place, *options)
         self._start("orchestrator_app", "orchestrator", options)
 
-    def start_supervisor(self, name: str, *options: str, port: str = "0") -> None:
+    def start_supervisor(self, name: str, *options: str) -> None:
         """Start a supervisor."""
         place = str(self.directory / name)
-        options = ("--name", name, "--port", port, "--data-dir", place, *options)
+        options = ("--name", name, "--port", "0", "--data-dir", place, *options)
         options += ("--memory-bytes", str(MEMORY.get(name, TINY_BYTES)), "--directory", self.url)
         options += ("--camera", str(IMAGES)) if name == "camera" else ()
         self._start("supervisor_app", name, options)
@@ -87,15 +87,6 @@ class JoinedFleet:
         server = self.processes.start(module, name, options)
         server.wait_until_listening()
         self.servers[name] = server
-
-    def restart(self, name: str, *options: str) -> None:
-        """End a server and start it again at its port."""
-        port = self.servers[name].url.rstrip("/").rpartition(":")[2]
-        self.servers[name].end()
-        if name == "orchestrator":
-            self.start_orchestrator(*options, port=port)
-        else:
-            self.start_supervisor(name, *options, port=port)
 
     def join_token(self, name: str) -> str:
         """Make a one-time token."""

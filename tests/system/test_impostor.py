@@ -19,11 +19,14 @@ def test_an_announced_impostor_does_not_replace_a_device(tmp_path: Path) -> None
         before = wait_until(lambda: found.thing("mid"))
         id = found.device_id("mid")
         found.start_supervisor("honest", *nearby)
+        found.start_supervisor("joined", *nearby, "--join-token", found.join_token("joined"))
         found.start_supervisor("impostor", "--id", id, *nearby)
         refusal = f"url={found.servers['impostor'].url}.well-known/wot"
         log = wait_until(lambda: refusal in found.log("orchestrator") and found.log("orchestrator"))
         assert f"{id} is known by its key" in log
         wait_until(lambda: found.thing("honest"))
+        wait_until(lambda: found.thing("joined"))
+        assert f"url={found.servers['joined'].url}.well-known" not in found.log("orchestrator")
         assert found.thing("mid")["base"] == before["base"]
     finally:
         found.processes.stop()
