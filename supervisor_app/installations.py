@@ -202,6 +202,11 @@ class Installations:
             findings += linking_faults(operation, interface)
         return findings
 
+    def discard_unused(self) -> None:
+        """Remove the packages that nothing needs."""
+        with self._lock:
+            self._discard_unused()
+
     def _discard_unused(self) -> None:
         used = [p for i in self._installed.values() for p in i.packages()]
         self._packages.discard_unused(used)

@@ -25,7 +25,10 @@ def install_files(
     document = parse_document(td.read_bytes())
     slug = slug_of(str(document.get("title", td.stem)))
     entries = [_module_entry(packages, path) for path in modules]
-    installations.put(slug, document, f"{base}deployments/{slug}/", entries)
+    try:
+        installations.put(slug, document, f"{base}deployments/{slug}/", entries)
+    finally:
+        installations.discard_unused()
     return slug
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wasmiot_td.access.signatures import (
+    MOST_SIGNATURES,
     SIGNATURE,
     ModuleStatement,
     signatures_of,
@@ -60,6 +61,9 @@ def signed_entry(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_genuine(model: Mapping[str, Any]) -> None:
+    if len(signatures_of(model)) > MOST_SIGNATURES:
+        message = f"a module has {MOST_SIGNATURES} signatures at most"
+        raise ValidationError(Report((Finding(f"/{SIGNATURE}", message),)))
     statement = statement_of(model)
     findings = [
         Finding(

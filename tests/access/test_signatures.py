@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from wasmiot_td.access.canonical_json import NotCanonical, canonical_json
 from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.signatures import (
+    MOST_SIGNATURES,
     SIGNATURE,
     ModuleStatement,
     signatures_of,
@@ -248,6 +249,15 @@ def test_what_is_no_signature_is_none(signatures: Any) -> None:
     """Anything at all may stand in its place."""
     document = {**TD, SIGNATURE: signatures}
     assert signers(statement_of(document), signatures_of(document)) == frozenset()
+
+
+def test_the_first_few_signatures_count(keys: tuple[Key, Key]) -> None:
+    """However many are sent, no more than those are verified."""
+    other = {"key": keys[1].public, "value": "A" * 86, "algorithm": "ed25519-jcs"}
+    own = signed(TD, keys[0])[SIGNATURE]
+    few, many = [*[other] * (MOST_SIGNATURES - 1), *own], [*[other] * MOST_SIGNATURES, *own]
+    assert signers(statement_of(TD), few) == {keys[0].public}
+    assert signers(statement_of(TD), many) == frozenset()
 
 
 def test_trust_says_what_is_wrong(keys: tuple[Key, Key]) -> None:

@@ -303,12 +303,15 @@ def test_signed_files_are_served_without_an_orchestrator(make_device, serve_file
 
 
 @pytest.mark.parametrize("unsigned", ["td", "module", "binary"])
-def test_files_that_are_not_signed_keep_the_device_from_starting(serve_files, keys, unsigned):
+def test_files_that_are_not_signed_keep_the_device_from_starting(
+    serve_files, keys, tmp_path, unsigned
+):
     """A TD or a module without a trusted signature, or other bytes under one, stop the start."""
     td = STANDALONE if unsigned == "td" else signed(STANDALONE, keys[0])
     model = model_of(None, keys[1 if unsigned == "module" else 0])
     with pytest.raises(ProblemError, match="Trusted here"):
         serve_files(td, model, OTHER if unsigned == "binary" else ADD)
+    assert [*tmp_path.glob("data-*/packages/*"), *tmp_path.glob("data-*/signed/*")] == []
 
 
 def test_trusted_keys_are_read_from_the_command_line(keys, tmp_path, capsys):
