@@ -8,11 +8,11 @@ import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.deployment.installation import Deployment
-from orchestrator_app.directory.things import RESERVED_PREFIXES
+from orchestrator_app.directory.things import RESERVED_PREFIXES, Directory
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.assertions import granted
 from wasmiot_td.access.credentials import origin_of
@@ -113,12 +113,20 @@ def refuse_impersonation(guard: Guard, thing_id: str, described: Mapping[str, An
             raise ProblemError(403, "Known by its key", detail)
 
 
-def grant_shares(guard: Guard, tokens: PeerTokens, deployment: Deployment) -> Deployment:
+def grant_shares(
+    tokens: PeerTokens, directory: Directory, base_url: str, deployment: Deployment
+) -> Deployment:
     """Return a deployment whose shares may use each other where devices are known by keys."""
-    peers = guard.known.peers
-    if not peers:
+    if not tokens.peers:
         return deployment
-    return with_grants(deployment, peers, partial(granted, tokens.key, guard.own_id))
+    sign = partial(granted, tokens.key, tokens.own_id)
+    return with_grants(deployment, tokens.peers, sign, partial(_described, directory, base_url))
+
+
+def _described(directory: Directory, base_url: str, url: str) -> Mapping[str, Any] | None:
+    start = f"{base_url}things/"
+    found = directory.get(unquote(url.removeprefix(start))) if url.startswith(start) else None
+    return found.document if found else None
 
 
 def _check_base(base: Any) -> None:

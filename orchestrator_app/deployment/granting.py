@@ -7,6 +7,7 @@ follows along the chain, and what it reads. Nothing is granted to it of what com
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urljoin
 
 from orchestrator_app.deployment.installation import Deployment
 from wasmiot_td.access.assertions import Grant
@@ -18,8 +19,13 @@ Document = Mapping[str, Any]
 Sign = Callable[[Grant], str]
 """Returns a grant as a text that the orchestrator has signed."""
 
+Describe = Callable[[str], Document | None]
+"""Returns the description at a URL of the directory; None for any other."""
 
-def with_grants(deployment: Deployment, peers: Mapping[str, Peer], sign: Sign) -> Deployment:
+
+def with_grants(
+    deployment: Deployment, peers: Mapping[str, Peer], sign: Sign, describe: Describe
+) -> Deployment:
     """Return a deployment whose shares bring what devices must show to each other."""
     devices = {id: peer for id, peer in peers.items() if peer.kind == DEVICE}
     if not devices:
@@ -30,8 +36,9 @@ def with_grants(deployment: Deployment, peers: Mapping[str, Peer], sign: Sign) -
 
     def granted(share: Document) -> Document:
         holder = devices.get(share["wasmiot:device"])
-        found = _grants(_reached(share, by_url), holder, devices) if holder else []
-        return {**share, GRANT: sorted(map(sign, found))} if found else share
+        urls = {a for url in _reached(share, by_url) for a in (url, *_addresses(describe(url)))}
+        texts = sorted(map(sign, _grants(urls, holder, devices))) if holder else []
+        return {**share, GRANT: texts} if texts else share
 
     def all_granted(found: Mapping[str, Document]) -> dict[str, Document]:
         return {device: granted(share) for device, share in found.items()}
@@ -66,6 +73,15 @@ def _things(value: Any) -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _things(item)
+
+
+def _addresses(described: Document | None) -> Iterator[str]:
+    """Yield the URLs of what a Thing of the directory offers."""
+    base = str((described or {}).get("base", ""))
+    for kind in ("properties", "actions", "events"):
+        for affordance in (described or {}).get(kind, {}).values():
+            for form in affordance.get("forms", ()):
+                yield urljoin(base, str(form.get("href", "")))
 
 
 def _grants(urls: set[str], holder: Peer, devices: Mapping[str, Peer]) -> Iterator[Grant]:
