@@ -1,7 +1,8 @@
 """What may be said about a query before anything parses it.
 
 A reader of tokens, cautious rather than complete: where it and the engine's parser might read a
-text differently, it assumes the worse.
+text differently, it assumes the worse. No text takes it more than a few steps a character: what was
+looked through for an end that is not there is not looked through again.
 Source: SPARQL 1.1 Query Language, clause 19.8 (grammar).
 """
 
@@ -12,20 +13,23 @@ from urllib.parse import urljoin
 from wasmiot_td.problem import ProblemError
 
 MAX_DEPTH = 100
+MAX_CHARACTERS = 65_536
 
 _TOKEN = re.compile(
     r"""
       (?P<comment>\#[^\n\r]*)
     | (?P<string>'''(?:'{0,2}(?:[^'\\]|\\.))*''' | \"""(?:"{0,2}(?:[^"\\]|\\.))*\"""
         | '(?:[^'\\\n\r]|\\.)*' | "(?:[^"\\\n\r]|\\.)*")
+    | (?P<open>['"])
     | (?P<iri><[^<>"{}|^`\\\x00-\x20]*>)
     | (?P<variable>[?$]\w+)
-    | (?P<name>[\w.-]*:(?:[\w:%-]|\\.)*)
-    | (?P<word>\w+)
+    | (?P<name>[\w.-]*+:(?:[\w:%-]|\\.)*+)
+    | (?P<run>[\w.-]++)
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+_WORD = re.compile(r"(?P<word>\w+)|(?P<other>.)")
 _ESCAPED_CHARACTER = re.compile(r"\\(.)")
 _UPDATES = frozenset(
     ("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH")
@@ -37,8 +41,12 @@ def check_query(text: str) -> None:
     """Refuse what a read-only endpoint does not do.
 
     Raises:
-        ProblemError: 403 for an update or a federated query, 400 for one nested too deep.
+        ProblemError: 403 for an update or a federated query, 400 for one that is too long, nested
+            too deep, or in which a text does not end.
     """
+    if len(text) > MAX_CHARACTERS:
+        detail = f"A query has at most {MAX_CHARACTERS} characters."
+        raise ProblemError(400, "Query too long", detail)
     tokens = [(kind, token) for kind, token in _tokens(text) if kind != "comment"]
     if _is_update(tokens):
         raise refused_update()
@@ -85,8 +93,14 @@ def refused_update() -> ProblemError:
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     for match in _TOKEN.finditer(text):
-        if not match[0].isspace():
-            yield str(match.lastgroup), match[0]
+        kind, token = str(match.lastgroup), match[0]
+        if kind == "open":
+            detail = f"The text that begins at character {match.start() + 1} does not end."
+            raise ProblemError(400, "Query not readable", detail)
+        if kind == "run":  # words and dots that no colon follows
+            yield from ((str(part.lastgroup), part[0]) for part in _WORD.finditer(token))
+        elif not token.isspace():
+            yield kind, token
 
 
 def _is_update(tokens: list[tuple[str, str]]) -> bool:

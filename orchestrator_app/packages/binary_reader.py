@@ -55,6 +55,11 @@ class BinaryReader:
         self.offset += length
         return BinaryReader(self._data, start, self.offset)
 
+    def take(self, length: int) -> bytes:
+        """Return the next bytes."""
+        part = self.part(length)
+        return self._data[part.offset : part._end]
+
     def name(self) -> str:
         """Return a length-prefixed UTF-8 string."""
         part = self.part(self.unsigned())

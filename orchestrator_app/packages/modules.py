@@ -217,6 +217,7 @@ def _parse(description: bytes) -> tuple[dict[str, Any], tuple[Finding, ...]]:
     parsed = json_text.parse(description)
     if not isinstance(parsed.value, dict):
         raise ValidationError(Report((Finding("", "a Thing Model is a JSON object"),)))
+    json_text.refuse_crowds(parsed.value)
     return parsed.value, parsed.findings
 
 

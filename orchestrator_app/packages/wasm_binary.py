@@ -27,6 +27,7 @@ PAGE_BYTES = 65_536
 
 _VALUE_TYPES = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
 _REFERENCE_TYPES = {0x70: "funcref", 0x6F: "externref"}
+_TYPES = _VALUE_TYPES | _REFERENCE_TYPES
 _CUSTOM, _TYPE, _IMPORT, _FUNCTION, _MEMORY, _EXPORT, _START = 0, 1, 2, 3, 5, 7, 8
 
 _T = TypeVar("_T")
@@ -215,14 +216,15 @@ def _vector(
 def _function_type(body: BinaryReader) -> FunctionType:
     if body.byte() != 0x60:
         raise _UnknownTypeError
-    return FunctionType(tuple(_vector(body, _value_type)), tuple(_vector(body, _value_type)))
+    return FunctionType(_value_types(body), _value_types(body))
 
 
-def _value_type(body: BinaryReader) -> str:
-    name = (_VALUE_TYPES | _REFERENCE_TYPES).get(body.byte())
-    if name is None:
-        raise _UnknownTypeError
-    return name
+def _value_types(body: BinaryReader) -> tuple[str, ...]:
+    """Return types, each a byte; a module may have millions of them."""
+    try:
+        return tuple([_TYPES[code] for code in body.take(body.unsigned())])
+    except KeyError:
+        raise _UnknownTypeError from None
 
 
 def _limits(body: BinaryReader) -> int:

@@ -1,8 +1,10 @@
 """What is refused before anything parses a query."""
 
+from contextlib import suppress
+
 import pytest
 
-from orchestrator_app.directory.query_text import check_query
+from orchestrator_app.directory.query_text import MAX_CHARACTERS, check_query, dataset_of
 from wasmiot_td.problem import ProblemError
 
 FEDERATED = [
@@ -61,3 +63,30 @@ def test_deep_nesting_is_refused():
 def test_brackets_in_texts_do_not_nest():
     """Only brackets of the query itself are counted."""
     check_query("SELECT * { ?s ?p '" + "{" * 5000 + "' }")
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a.", "a-", "'''\\", "\\'''", "'\\'", '""x', "<a", "'", ":a"]
+)
+@pytest.mark.parametrize("before", ["", "'''", "'", "<", "a:"])
+@pytest.mark.timeout(20)
+def test_no_text_is_read_again_and_again(before: str, unit: str) -> None:
+    """What took minutes where each character was read once for each before it, takes a moment."""
+    text = (before + unit * MAX_CHARACTERS)[:MAX_CHARACTERS]
+    with suppress(ProblemError):
+        check_query(text)
+    with suppress(ProblemError):
+        dataset_of(text)
+
+
+@pytest.mark.parametrize("text", ["ASK { ?s ?p 'x }", 'ASK { ?s ?p """x"" }', "ASK { ?s ?p ''' }"])
+def test_a_text_that_does_not_end(text: str) -> None:
+    """Nothing is guessed about what is behind it."""
+    with pytest.raises(ProblemError, match="does not end"):
+        check_query(text)
+
+
+def test_a_long_query_is_refused() -> None:
+    """It says how long one may be."""
+    with pytest.raises(ProblemError, match="65536 characters"):
+        check_query("ASK {} #" + "x" * MAX_CHARACTERS)

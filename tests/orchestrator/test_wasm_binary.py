@@ -69,3 +69,43 @@ def test_wasi_is_one_interface_unless_a_function_is_unknown():
     imports = [Import("wasi_snapshot_preview1", name, "function") for name in names]
     expected = ["wasi_snapshot_preview1", "wasi_snapshot_preview1.fd_teleport"]
     assert interfaces_of(imports) == expected
+
+
+def _section(number: int, content: bytes) -> bytes:
+    return bytes([number]) + _leb(len(content)) + content
+
+
+def _leb(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + _leb(rest) if rest else bytes([low])
+
+
+_HEADER = b"\0asm\x01\0\0\0"
+_NO_ARGUMENTS = _section(1, b"\x01\x60\0\0")
+_MANY = 20_000
+_EXPORTS = b"".join(b"\x05%05d\0\0" % i for i in range(_MANY))
+_IMPORTS = b"".join(b"\x01e\x05%05d\0\0" % i for i in range(_MANY))
+CROWDED = {
+    "exports": _HEADER
+    + _NO_ARGUMENTS
+    + _section(3, b"\x01\0")
+    + _section(7, _leb(_MANY) + _EXPORTS)
+    + _section(10, b"\x01\x02\0\x0b"),
+    "imports": _HEADER + _NO_ARGUMENTS + _section(2, _leb(_MANY) + _IMPORTS),
+    "types": _HEADER + _section(1, _leb(_MANY) + b"\x60\0\0" * _MANY),
+    "custom sections": _HEADER + b"\0\x01\0" * _MANY,
+}
+
+
+@pytest.mark.parametrize("name", CROWDED)
+def test_a_crowd_is_refused(name: str) -> None:
+    """A small binary of which a huge description would be made is valid, and not taken."""
+    with pytest.raises(WasmFormatError, match="are (not )?taken"):
+        read_binary(CROWDED[name])
+
+
+@pytest.mark.timeout(30)
+def test_millions_of_parameters_are_read_in_a_moment() -> None:
+    """Nine million types of parameters, which engines allow."""
+    parameters = b"\x60" + _leb(1000) + b"\x7f" * 1000 + b"\0"
+    assert read_binary(_HEADER + _section(1, _leb(9000) + parameters * 9000)).exports == ()
