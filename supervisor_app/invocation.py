@@ -124,10 +124,14 @@ class Invocations:
         return status
 
     def hold(self, operation: Operation, context: CallContext) -> Invocation:
-        """Accept an invocation whose inputs are still to come."""
+        """Accept an invocation whose inputs are still to come, or one that was before a restart."""
         invocation = self._new(operation.slug, operation, Inputs(), context)
         invocation.is_held = True
-        self._statuses.save(invocation.status)
+        known = self._statuses.get(operation.slug, operation.name, invocation.status.id)
+        if known is None:
+            self._statuses.save(invocation.status)
+        else:
+            invocation.status = known
         self._active[invocation.status.id] = invocation
         return invocation
 
@@ -138,6 +142,12 @@ class Invocations:
             invocation.is_held = False
             self._queue.put(invocation)
             self._have_worker()
+
+    def abandon(self, slug: str, action: str, id_: str, error: Exception) -> None:
+        """Note that an invocation from before a restart can never begin."""
+        status = self._statuses.get(slug, action, id_)
+        if status is not None:
+            self._statuses.save(_failed(status, error))
 
     def fail(self, invocation: Invocation, error: Exception) -> None:
         """End an invocation that was held and can never begin."""
@@ -212,7 +222,8 @@ class Invocations:
     def cut_short(self) -> None:
         """Stop what runs and what waits for its turn; each says why."""
         for invocation in list(self._active.values()):
-            invocation.call.interrupt(CallCutShortError())
+            if not invocation.is_held:
+                invocation.call.interrupt(CallCutShortError())
 
     def close(self) -> None:
         """Stop what runs and end the workers; one that waits for another Thing is left behind."""
@@ -223,7 +234,8 @@ class Invocations:
         for thread in self._threads:
             thread.join(max(deadline - time.monotonic(), 0))
         for invocation in list(self._active.values()):
-            self._end(invocation, _failed(invocation.status, CallCutShortError()))
+            if not invocation.is_held:  # that one waits on disk
+                self._end(invocation, _failed(invocation.status, CallCutShortError()))
         self._spans.close()
 
     def _have_worker(self) -> None:

@@ -7,7 +7,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -72,7 +72,14 @@ class Status:
 class Statuses:
     """All statuses of a device."""
 
-    def __init__(self, directory: Path, keep_seconds: float) -> None:
+    def __init__(self, directory: Path, keep_seconds: float, waiting: Collection[str] = ()) -> None:
+        """Open what is kept; what was interrupted has failed.
+
+        Args:
+            directory: where it is kept.
+            keep_seconds: how long the status of what has ended is kept.
+            waiting: the invocations that had not begun, and wait on.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._keep_seconds = keep_seconds
@@ -83,7 +90,7 @@ class Statuses:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
-        self._fail_interrupted()
+        self._fail_interrupted(waiting)
 
     def save(self, status: Status) -> None:
         """Keep a status, new or changed."""
@@ -134,8 +141,9 @@ class Statuses:
         with self._lock:
             self._database.close()
 
-    def _fail_interrupted(self) -> None:
-        for status in self._select("NOT is_ended", ()):
+    def _fail_interrupted(self, waiting: Collection[str]) -> None:
+        interrupted = [s for s in self._select("NOT is_ended", ()) if s.id not in waiting]
+        for status in interrupted:
             self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
 
     def _select(self, where: str, values: tuple[Any, ...]) -> list[Status]:

@@ -14,7 +14,6 @@ from supervisor_app.cancelling import Cancelling
 from supervisor_app.descriptions import Descriptions
 from supervisor_app.device_thing import device_thing
 from supervisor_app.directory import Directory
-from supervisor_app.errors import CallCutShortError
 from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.executions import Executions
 from supervisor_app.feeding import Neighbours
@@ -24,6 +23,7 @@ from supervisor_app.installation import Installation, Kind, Operation
 from supervisor_app.installations import Installations
 from supervisor_app.invocation import Invocations
 from supervisor_app.joins import Joins
+from supervisor_app.kept_parts import KeptParts
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.observations import Observations
 from supervisor_app.poll_places import PollPlaces
@@ -147,6 +147,7 @@ class Supervisor:
 
     def begin(self) -> None:
         """Start what goes on by itself, of what was installed before."""
+        self.joins.begin()
         self._follow()
 
     def remove(self, slug: str) -> None:
@@ -168,9 +169,9 @@ class Supervisor:
         self.triggers.follow(installations)
 
     def begin_to_stop(self) -> None:
-        """Begin nothing by itself any more, and fail what waits for others, who cannot come."""
+        """Begin nothing by itself any more; who waits for what is not complete is answered."""
         self.triggers.close()
-        self.joins.give_up(CallCutShortError())
+        self.joins.answer_waiting()
 
     def cut_short(self) -> None:
         """Stop what runs and what waits for its turn; each says why."""
@@ -248,7 +249,8 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         follow_seconds=settings.follow_seconds,
     )
     steps = Steps(execution, things, CallPlaces(settings.calls))
-    statuses = Statuses(settings.data_dir / "results", settings.result_seconds)
+    kept_parts = KeptParts(settings.data_dir / "results")
+    statuses = Statuses(settings.data_dir / "results", settings.result_seconds, kept_parts.ids())
     invocations = Invocations(
         steps,
         statuses,
@@ -277,6 +279,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         descriptions,
         Joins(
             invocations,
+            kept_parts,
             seconds=settings.join_seconds,
             most=settings.joins,
             max_bytes=settings.joins_bytes,
@@ -297,6 +300,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         operators,
     )
     installations.restore()
+    supervisor.joins.restore(lambda slug, name: supervisor.operation(slug, "actions", name))
     supervisor.use_grants()
     if settings.td is not None:
         install_files(installations, packages, settings.td, settings.modules, supervisor.base)
