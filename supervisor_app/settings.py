@@ -69,6 +69,7 @@ class Settings:
         tls_key: its key.
         tls_client_ca: the authorities of those who may connect; anybody may where None.
         tls_ca: the authorities that other servers must be of; those of clients where None.
+        tls_crl: the list of certificates that count no more, of the authorities that are believed.
         tls_only: whether it connects to nobody without TLS.
         join_token: what the device joins the orchestrator at `directory` with, once.
         allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
@@ -127,6 +128,7 @@ class Settings:
     tls_key: Path | None = None
     tls_client_ca: Path | None = None
     tls_ca: Path | None = None
+    tls_crl: Path | None = None
     tls_only: bool = False
     join_token: str = field(default="", repr=False)
     allow_addresses: tuple[Network, ...] = ()

@@ -164,6 +164,7 @@ def _granian(
         ssl_cert=tls.cert,
         ssl_key=tls.key,
         ssl_ca=tls.client_ca,
+        ssl_crl=[tls.crl] if tls.crl and tls.client_ca else None,
         ssl_client_verify=tls.client_ca is not None,
         ssl_protocol_min=SSLProtocols.tls12,  # small devices know no later one
     )

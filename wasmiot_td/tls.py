@@ -20,12 +20,13 @@ from urllib.parse import urlsplit
 from wasmiot_td.errors import WasmiotError
 
 WARNING_DAYS = 30
-CERT, KEY, CLIENT_CA, CA = "tls_cert", "tls_key", "tls_client_ca", "tls_ca"
+CERT, KEY, CLIENT_CA, CA, CRL = "tls_cert", "tls_key", "tls_client_ca", "tls_ca", "tls_crl"
 _HELP = {
     CERT: "certificate: serve https, and show it to other servers",
     KEY: "its key, of mode 0600",
     CLIENT_CA: "serve only who has a certificate of these authorities",
     CA: "authorities that other servers must be of; as --tls-client-ca where not given",
+    CRL: "list of certificates that count no more, as `wasmiot certs revoke` makes it",
 }
 _NOT_TRUSTED = ("unable to get", "self-signed", "self signed", "unable to verify")
 _TLS_ALERT = "\x15\x03"
@@ -34,6 +35,7 @@ _ALERTS = {
     "CERTIFICATE_REQUIRED": _ASKED,
     "HANDSHAKE_FAILURE": _ASKED,
     "UNKNOWN_CA": "it does not know the authority of the certificate that it was shown",
+    "CERTIFICATE_REVOKED": "the certificate that it was shown is revoked",
     "CERTIFICATE_EXPIRED": "the certificate that it was shown is over",
     "BAD_CERTIFICATE": "it does not take the certificate that it was shown",
     "WRONG_VERSION_NUMBER": "it speaks no TLS; http:// may be meant",
@@ -66,6 +68,10 @@ class TlsSettings(Protocol):
         """The authorities of those whom it connects to."""
 
     @property
+    def tls_crl(self) -> Path | None:
+        """Which certificates count no more."""
+
+    @property
     def tls_only(self) -> bool:
         """Whether it connects to nobody without TLS."""
 
@@ -80,6 +86,7 @@ class Tls:
         client_ca: the authorities of those who may connect; anybody may where None.
         ca: the authorities of those whom it connects to; those of clients, or else of the
             system, where None.
+        crl: which of their certificates count no more.
         is_only: whether it connects to nobody without TLS.
     """
 
@@ -87,6 +94,7 @@ class Tls:
     key: Path | None = None
     client_ca: Path | None = None
     ca: Path | None = None
+    crl: Path | None = None
     is_only: bool = False
 
     @property
@@ -101,19 +109,22 @@ class Tls:
         Raises:
             TlsError: a file cannot be used.
         """
-        return _client_context(self.cert, self.key, self.ca or self.client_ca)
+        return _client_context(self.cert, self.key, self.ca or self.client_ca, self.crl)
 
 
 def tls_of(settings: TlsSettings) -> Tls:
     """Return what the settings of a server say."""
     pair = settings.tls_cert, settings.tls_key
-    return Tls(*pair, settings.tls_client_ca, settings.tls_ca, settings.tls_only)
+    authorities = settings.tls_client_ca, settings.tls_ca
+    return Tls(*pair, *authorities, settings.tls_crl, settings.tls_only)
 
 
 def tls_of_environment(environment: Mapping[str, str] = os.environ) -> Tls:
-    """Return what the variables WASMIOT_TLS_CERT, WASMIOT_TLS_KEY and WASMIOT_TLS_CA say."""
-    found = {name: _path(environment.get(variable(name), "")) for name in (CERT, KEY, CA)}
-    return Tls(found[CERT], found[KEY], ca=found[CA])
+    """Return what variables say of a client: WASMIOT_TLS_CERT, _KEY, _CA and _CRL."""
+    cert, key, ca, crl = (
+        _path(environment.get(variable(name), "")) for name in (CERT, KEY, CA, CRL)
+    )
+    return Tls(cert, key, ca=ca, crl=crl)
 
 
 def add_tls_options(parser: argparse.ArgumentParser) -> None:
@@ -170,7 +181,11 @@ def told(error: BaseException) -> str:
 
 def _checked(tls: Tls, base_url: str) -> list[str]:
     """Return what an operator should know; see `refuse_unusable`."""
-    from wasmiot_td.access.certificates import read_certificates, refuse_bad_pair
+    from wasmiot_td.access.certificates import (
+        read_certificates,
+        refuse_bad_pair,
+        refuse_strange_list,
+    )
 
     if tls.client_ca and not tls.cert:
         raise TlsError("--tls-client-ca needs --tls-cert and --tls-key")
@@ -178,6 +193,8 @@ def _checked(tls: Tls, base_url: str) -> list[str]:
     for file in (tls.client_ca, tls.ca):
         if file:
             read_certificates(file)
+            if tls.crl:
+                refuse_strange_list(tls.crl, file)
     facts = refuse_bad_pair(tls.cert, tls.key) if tls.cert and tls.key else None
     if tls.client_context is None or facts is None:
         return []
@@ -195,15 +212,20 @@ def _refuse_half(tls: Tls) -> None:
 
 
 @lru_cache(maxsize=8)
-def _client_context(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
+def _client_context(
+    cert: Path | None, key: Path | None, ca: Path | None, crl: Path | None
+) -> ssl.SSLContext | None:
     """Return one context for all connections of a process, which hold for threads alike."""
     if cert is None and key is None and ca is None:
         return None
     _refuse_half(Tls(cert, key))
     try:
         context = ssl.create_default_context(cafile=ca)
+        if crl is not None:
+            context.load_verify_locations(crl)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     except (OSError, ssl.SSLError) as error:
-        raise TlsError(f"{ca} holds no authorities: {_why(error)}") from error
+        raise TlsError(f"{crl or ca} holds nothing to believe: {_why(error)}") from error
     if cert and key:
         try:
             context.load_cert_chain(cert, key, _no_password)

@@ -72,7 +72,9 @@ def test_keys_are_for_their_owner_and_certificates_for_all(folder: Path) -> None
     """Keys have mode 0600, certificates 0644."""
     issued(folder, "roof")
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    kept = {name: modes.pop(name) for name in ("ca.crl", "issued.json", ".lock")}
     assert modes == {"ca.pem": 0o644, "ca.key": 0o600, "roof.pem": 0o644, "roof.key": 0o600}
+    assert kept == {"ca.crl": 0o644, "issued.json": 0o600, ".lock": 0o644}
 
 
 def test_python_takes_a_pair(folder: Path) -> None:
@@ -141,6 +143,7 @@ def test_a_certificate_ends_with_its_authority(tmp_path: Path) -> None:
         (("issue", "roof", "--lifetime", "826d"), "too long: at most 825"),
         (("authority", "--lifetime", "9999d"), "is there already"),
         (("renew", "cellar"), "cannot be read: No such file"),
+        (("revoke", "cellar"), "has issued no certificate for"),
         (("issue", "roof", "--lifetime", "soon"), "is no time"),
     ],
 )
@@ -153,6 +156,25 @@ def test_what_cannot_be_made_is_one_sentence(
     assert refused.exit_code in (1, 2)
     assert said in refused.output
     assert sorted(folder.iterdir()) == before
+
+
+def test_all_certificates_of_a_name_are_revoked(folder: Path) -> None:
+    """Those before a renewal too, and those of others are not; what is revoked is not renewed."""
+    old, other = issued(folder, "roof"), issued(folder, "cellar")
+    (folder / "before.pem").write_bytes(old.read_bytes())
+    wasmiot("renew", "roof", "--dir", str(folder))
+    listed = ["-crl_check", "-CRLfile", str(folder / "ca.crl")]
+    assert is_verified(folder / "ca.pem", old, *listed)
+    told = wasmiot("revoke", "roof", "--dir", str(folder), "--json")
+    assert json.loads(told.output)["revoked"] == 2
+    for certificate in (old, folder / "before.pem"):
+        assert not is_verified(folder / "ca.pem", certificate, *listed)
+    assert is_verified(folder / "ca.pem", other, *listed)
+    wasmiot("revoke", "cellar", "--dir", str(folder))
+    wasmiot("renew", "ca", "--dir", str(folder))
+    assert not is_verified(folder / "ca.pem", other, *listed)
+    assert not is_verified(folder / "ca.pem", old, *listed)
+    assert "is revoked" in wasmiot("renew", "roof", "--dir", str(folder)).output
 
 
 def test_show_tells_when_a_certificate_ends(folder: Path) -> None:

@@ -34,6 +34,8 @@ def folder(tmp_path: Path) -> Path:
     """Return a folder with an authority and the pairs `one`, `two` and `over`."""
     made = authority.make_authority("test", DAY)
     (tmp_path / "ca.pem").write_bytes(authority.certificate_pem(made.certificate))
+    empty = authority.revocations(made, ())
+    (tmp_path / "ca.crl").write_bytes(authority.certificate_pem(empty))
     for name, lifetime in (("one", DAY), ("two", DAY), ("over", timedelta(milliseconds=1))):
         key = authority.new_key()
         certificate = authority.issue(made, name, HOSTS, key.public_key(), lifetime)
@@ -68,6 +70,8 @@ def write_key(path: Path, pem: bytes) -> None:
         ({"client_ca": "ca.pem"}, "--tls-client-ca needs --tls-cert"),
         ({"cert": "one.pem", "key": "one.key", "client_ca": "one.key"}, "holds a key"),
         ({"ca": "none.pem"}, "cannot be read: No such file"),
+        ({"ca": "ca.pem", "crl": "ca.pem"}, "holds no list of revoked certificates"),
+        ({"ca": "one.pem", "crl": "ca.crl"}, "is of no authority in"),
     ],
 )
 def test_files_that_cannot_be_used_keep_a_server_from_starting(

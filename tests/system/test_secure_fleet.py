@@ -24,11 +24,14 @@ NAMES = ("orchestrator", "camera", "mid")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureFleet]:
     """Yield an orchestrator and two supervisors with the digit reader deployed."""
     folder = tmp_path_factory.mktemp("secure")
-    certificates = authority(folder / "certs", *NAMES, "person")
+    certificates = authority(folder / "certs", *NAMES, "person", "thief")
+    certs(certificates, "revoke", "thief")
+    certs(certificates, "issue", "late", "--lifetime", "1s")
     processes = ServerProcesses(folder)
     started = SecureFleet(folder, certificates, processes)
     try:
         own = tls_options(certificates, "orchestrator")
+        own += ["--tls-crl", str(certificates / "ca.crl"), "--tls-only"]
         started.start("orchestrator_app", "orchestrator", ["--no-discover", *own])
         joined = ["--directory", started.urls["orchestrator"]]
         images = ["--camera", str(IMAGES)]
@@ -92,7 +95,10 @@ def test_the_command_says_what_is_missing(fleet: SecureFleet, tmp_path: Path) ->
         "WASMIOT_TLS_CERT": str(strange / "person.pem"),
         "WASMIOT_TLS_KEY": str(strange / "person.key"),
     }
-    certs(fleet.certificates, "issue", "late", "--lifetime", "1s")
+    thief = {
+        "WASMIOT_TLS_CERT": str(fleet.certificates / "thief.pem"),
+        "WASMIOT_TLS_KEY": str(fleet.certificates / "thief.key"),
+    }
     late = {
         "WASMIOT_TLS_CERT": str(fleet.certificates / "late.pem"),
         "WASMIOT_TLS_KEY": str(fleet.certificates / "late.key"),
@@ -102,11 +108,12 @@ def test_the_command_says_what_is_missing(fleet: SecureFleet, tmp_path: Path) ->
         "does not know the authority": foreign,
         "of no authority trusted here": {"WASMIOT_TLS_CA": str(strange / "ca.pem")},
         "certificate that it was shown is over": late,
+        "certificate that it was shown is revoked": thief,
         "it speaks TLS": {"WASMIOT_URL": fleet.urls["orchestrator"].replace("https", "http")},
     }
     for sentence, variables in said.items():
         done = fleet.wasmiot("things", "list", **variables)
-        assert done.returncode == 3
+        assert done.returncode == 3, sentence
         assert sentence in done.stderr
         assert "Traceback" not in done.stderr
 

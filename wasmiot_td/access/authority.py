@@ -7,7 +7,7 @@ Source: RFC 5280, clauses 4.1 and 4.2; CA/Browser Forum baseline requirements, c
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -125,6 +125,30 @@ def refuse_bad_name(name: str) -> None:
         raise CertificateError(f"{name[:80]!r} is no name: letters, digits, `.`, `_` and `-`")
 
 
+def revocations(
+    authority: Authority, before: Iterable[x509.RevokedCertificate], *serials: int
+) -> x509.CertificateRevocationList:
+    """Return the list of what an authority vouches for no more: what was on it, and some more.
+
+    It holds as long as the authority: whoever has the file heeds it.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    issuer = authority.certificate
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(now - _CLOCKS)
+        .next_update(issuer.not_valid_after_utc)
+        .add_extension(_authority_id(authority.key), critical=False)
+        .add_extension(x509.CRLNumber(int(now.timestamp())), critical=False)
+    )
+    made = (x509.RevokedCertificateBuilder(s, now).build() for s in serials)
+    known = {entry.serial_number: entry for entry in (*made, *before)}
+    for entry in known.values():
+        builder = builder.add_revoked_certificate(entry)
+    return builder.sign(authority.key, SHA256())
+
+
 def general_name(host: str) -> x509.GeneralName:
     """Return the name or address of a server as a certificate says it.
 
@@ -147,8 +171,8 @@ def new_key() -> Key:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def certificate_pem(certificate: x509.Certificate) -> bytes:
-    """Return a certificate as a file has it."""
+def certificate_pem(certificate: x509.Certificate | x509.CertificateRevocationList) -> bytes:
+    """Return a certificate, or a list of revoked ones, as a file has it."""
     return certificate.public_bytes(Encoding.PEM)
 
 

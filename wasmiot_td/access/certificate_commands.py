@@ -11,19 +11,12 @@ from typing import Any
 import click
 
 from wasmiot_td import terminal
-from wasmiot_td.access import authority as authorities
-from wasmiot_td.access.certificates import (
-    CertificateError,
-    Facts,
-    facts_of,
-    read_authority_key,
-    read_certificate,
-)
+from wasmiot_td.access import authority_folder as folders
+from wasmiot_td.access.authority import LOOPBACK, MAX_DAYS
+from wasmiot_td.access.certificates import Facts, facts_of, read_certificate
 from wasmiot_td.access.commands import Duration
-from wasmiot_td.access.secret_files import write_secret
 from wasmiot_td.command_line import IS_JSON, CommandFailed
 
-AUTHORITY = "ca"
 YEAR = timedelta(days=365)
 directory = click.option(
     "--dir",
@@ -57,7 +50,7 @@ days = click.option(
     "--lifetime",
     type=Duration(),
     metavar="TIME",
-    help=f"How long it is good: 365d where not said, at most {authorities.MAX_DAYS}d.",
+    help=f"How long it is good: 365d where not said, at most {MAX_DAYS}d.",
 )
 
 
@@ -73,11 +66,8 @@ def certs() -> None:
 @is_json
 def authority_(name: str, lifetime: timedelta, directory: Path, is_json: bool) -> None:
     """Make an authority: ca.pem, for everybody, and ca.key, for nobody else."""
-    _refuse_existing(directory, AUTHORITY)
-    made = authorities.make_authority(name, lifetime)
-    write_secret(directory / f"{AUTHORITY}.key", authorities.key_pem(made.key))
-    _write(directory, AUTHORITY, authorities.certificate_pem(made.certificate))
-    _tell(directory, AUTHORITY, facts_of(made.certificate), is_json)
+    made = folders.make(directory, name, lifetime)
+    _tell(directory, folders.AUTHORITY, facts_of(made), is_json)
 
 
 @certs.command()
@@ -96,12 +86,8 @@ def issue(
     name: str, hosts: tuple[str, ...], lifetime: timedelta | None, directory: Path, is_json: bool
 ) -> None:
     """Make a key and a certificate for a server, a device or a person: NAME.key and NAME.pem."""
-    _refuse_existing(directory, name)
-    authority, key = _authority(directory), authorities.new_key()
-    named = tuple(dict.fromkeys(hosts or authorities.LOOPBACK))
-    made = authorities.issue(authority, name, named, key.public_key(), lifetime or YEAR)
-    write_secret(directory / f"{name}.key", authorities.key_pem(key))
-    _write(directory, name, authorities.certificate_pem(made))
+    named = tuple(dict.fromkeys(hosts or LOOPBACK))
+    made = folders.issue(directory, name, named, lifetime or YEAR)
     _tell(directory, name, facts_of(made), is_json)
 
 
@@ -116,15 +102,27 @@ def renew(name: str, lifetime: timedelta | None, directory: Path, is_json: bool)
     `renew ca` does so for the authority itself; what it signed before stays good.
     A server that runs takes the new file when it is started again.
     """
-    authority = _authority(directory)
-    if name == AUTHORITY:
-        made = authorities.renewed_authority(authority, lifetime or 10 * YEAR)
+    if name == folders.AUTHORITY:
+        made = folders.renew_authority(directory, lifetime or 10 * YEAR)
     else:
-        authorities.refuse_bad_name(name)
-        old = read_certificate(directory / f"{name}.pem")
-        made = authorities.renewed(authority, old, lifetime or YEAR)
-    _write(directory, name, authorities.certificate_pem(made))
+        made = folders.renew(directory, name, lifetime or YEAR)
     _tell(directory, name, facts_of(made), is_json)
+
+
+@certs.command()
+@click.argument("name")
+@directory
+@is_json
+def revoke(name: str, directory: Path, is_json: bool) -> None:
+    """Put all certificates that a name has had on the list of the authority, ca.crl.
+
+    A server that was started with `--tls-crl` heeds the list when it is started again.
+    """
+    count, path = folders.revoke(directory, name), str(directory / "ca.crl")
+    if is_json:
+        terminal.say_json({"name": name, "revoked": count, "list": path})
+    else:
+        terminal.say(f"{path}: {count} of {name} revoked; give it to every server")
 
 
 @certs.command()
@@ -144,33 +142,9 @@ def show(file: Path, ends_within: timedelta | None, is_json: bool) -> None:
         raise CommandFailed(f"{file} ends on {facts.ends:%Y-%m-%d}", hint="`wasmiot certs renew`.")
 
 
-def _authority(directory: Path) -> authorities.Authority:
-    certificate, key = directory / f"{AUTHORITY}.pem", directory / f"{AUTHORITY}.key"
-    if not certificate.exists() and not key.exists():
-        hint = "`wasmiot certs authority` makes one."
-        raise CommandFailed(f"{directory} has no authority", hint=hint)
-    found = authorities.Authority(read_certificate(certificate), read_authority_key(key))
-    if found.certificate.public_key() != found.key.public_key():
-        raise CertificateError(f"{key} is not the key of {certificate}")
-    return found
-
-
-def _refuse_existing(directory: Path, name: str) -> None:
-    authorities.refuse_bad_name(name)
-    for path in (directory / f"{name}.pem", directory / f"{name}.key"):
-        if path.exists():
-            hint = "Renew it, or take it away first."
-            raise CommandFailed(f"{path} is there already", hint=hint)
-
-
-def _write(directory: Path, name: str, pem: bytes) -> None:
-    path = directory / f"{name}.pem"
-    write_secret(path, pem)
-    path.chmod(0o644)
-
-
 def _tell(directory: Path, name: str, facts: Facts, is_json: bool) -> None:
-    paths = {"certificate": str(directory / f"{name}.pem"), "key": str(directory / f"{name}.key")}
+    certificate, key = (of(directory, name) for of in (folders.certificate_path, folders.key_path))
+    paths = {"certificate": str(certificate), "key": str(key)}
     if is_json:
         terminal.say_json({**_document(facts), **paths})
     else:

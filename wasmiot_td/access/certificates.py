@@ -92,16 +92,36 @@ def read_certificates(path: Path) -> list[x509.Certificate]:
     Raises:
         CertificateError: it cannot be read, or holds none.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise CertificateError(f"{path} cannot be read: {error.strerror}") from error
+    text = _text(path)
     try:
         return x509.load_pem_x509_certificates(text)
     except ValueError as error:
         what = "a key, and no certificate" if b"PRIVATE KEY-" in text else "no certificate in PEM"
         raise CertificateError(f"{path} holds {what}") from error
+
+
+def read_revocations(path: Path) -> x509.CertificateRevocationList:
+    """Return the list of revoked certificates in a file.
+
+    Raises:
+        CertificateError: it cannot be read, or holds none.
+    """
+    try:
+        return x509.load_pem_x509_crl(_text(path))
+    except ValueError as error:
+        raise CertificateError(f"{path} holds no list of revoked certificates") from error
+
+
+def refuse_strange_list(path: Path, authorities: Path) -> None:
+    """Let a list of revoked certificates pass that one of some authorities has signed.
+
+    Raises:
+        CertificateError: it is another's, or a file cannot be used.
+    """
+    found = read_revocations(path)
+    keys = (certificate.public_key() for certificate in read_certificates(authorities))
+    if not any(_has_signed(key, found) for key in keys):
+        raise CertificateError(f"{path} is of no authority in {authorities}")
 
 
 def read_authority_key(path: Path) -> ec.EllipticCurvePrivateKey:
@@ -145,6 +165,21 @@ def refuse_bad_pair(certificate: Path, key: Path) -> Facts:
         )
         raise CertificateError(message)
     return facts
+
+
+def _text(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE_BYTES)
+    except OSError as error:
+        raise CertificateError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _has_signed(key: object, found: x509.CertificateRevocationList) -> bool:
+    try:
+        return found.is_signature_valid(key)  # type: ignore[arg-type]  # others raise TypeError
+    except TypeError:
+        return False
 
 
 def _said(when: datetime) -> str:
