@@ -183,3 +183,24 @@ def test_a_revoked_device_is_out(fleet: JoinedFleet) -> None:
     headers = fleet.said_by("mid", fleet.orchestrator_id)
     told = requests.get(f"{fleet.url}join/revoked", headers=headers, timeout=10)
     assert told.json() == [key]
+
+
+def test_grants_need_no_orchestrator(fleet: JoinedFleet) -> None:
+    """What starts by itself goes on over both devices when the orchestrator is gone."""
+    manifest = json.loads((EXAMPLE / "manifest.jsonld").read_text())
+    manifest |= {"name": "by-itself", "trigger": {"every": "PT1S"}}
+    file = fleet.directory / "by-itself.jsonld"
+    file.write_text(json.dumps(manifest))
+    done = fleet.command("deploy", str(file))
+    assert done.returncode == 0, done.stderr
+    fleet.servers["orchestrator"].end()
+    before = classified(fleet)
+    wait_until(lambda: len(classified(fleet)) >= len(before) + 2)
+    assert {status["status"] for status in classified(fleet)} <= {"pending", "running", "completed"}
+
+
+def classified(fleet: JoinedFleet) -> list[dict[str, str]]:
+    """Return how the executions stand on the device that is fed."""
+    url = f"{fleet.servers['mid'].url}deployments/by-itself/actions"
+    headers = _orchestrators(fleet, "mid")
+    return list(requests.get(url, headers=headers, timeout=10).json()["classify"])
