@@ -132,6 +132,12 @@ def parser() -> argparse.ArgumentParser:
     add_access_options(made)
     add_trust_option(made, "take in only modules that one of these keys has signed")
     add(
+        "--signed-things",
+        dest="has_signed_things",
+        action="store_true",
+        help="take in only descriptions that a trusted key signed, or of devices that joined",
+    )
+    add(
         "--signing-key",
         type=Path,
         metavar="FILE",

@@ -52,6 +52,8 @@ class Settings:
         oauth_audience: whom those tokens must be for.
         trusted_keys: the public keys of which one must have signed each module that is taken in;
             none for no such demand.
+        has_signed_things: whether a description, too, must be signed by one of them, but for those
+            of devices that have joined.
         signing_key: the file of the key that deployments are signed with, for devices that ask for
             signatures; the server's own, made in `data_dir`, where not given.
         credentials: a file with what is shown to other servers, by URL.
@@ -96,6 +98,7 @@ class Settings:
     oauth_issuer: str = ""
     oauth_audience: str = ""
     trusted_keys: tuple[str, ...] = ()
+    has_signed_things: bool = False
     signing_key: Path | None = None
     credentials: Path | None = None
     tls_cert: Path | None = None

@@ -59,10 +59,15 @@ class Directory:
         self._expiring: dict[str, Mapping[str, Any]] | None = None
         self._seen = SeenTexts()
         self._check_introduced: Check = lambda _id, _description: None
+        self._check_every: Check = lambda _id, _description: None
 
     def check_introduced(self, check: Check) -> None:
         """Have a function look at each description that nobody sent and nobody vouches for."""
         self._check_introduced = check
+
+    def check_every(self, check: Check) -> None:
+        """Have a function look at each description, as it was sent and in canonical form."""
+        self._check_every = check
 
     def on_change(self, listener: Listener) -> None:
         """Have a function called after each change, in the order of the changes."""
@@ -89,7 +94,7 @@ class Directory:
 
         Raises:
             DocumentError: it is no valid Thing Description, or its id is another or reserved.
-            ProblemError: 403, it was introduced and may not be.
+            ProblemError: 403, it may not be here.
         """
         if isinstance(source, bytes) and not must_be_anonymous:
             renewed = self._renewed(source, expected_id, introduced_by)
@@ -106,6 +111,7 @@ class Directory:
             raise _refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
         if introduced_by != "http":
             self._check_introduced(loaded.id, loaded.document)
+        self._check_every(loaded.id, _as_sent(loaded.document, new_id))
         kept = self._put(loaded, given, introduced_by)
         if isinstance(source, bytes) and loaded.id != new_id:
             self._seen.note(source, expected_id, loaded.document, given)
@@ -247,6 +253,13 @@ def _parse(source: bytes | Mapping[str, Any]) -> ParsedJson:
     if not isinstance(parsed.value, dict):
         raise _refused("", "a JSON object is expected")
     return parsed
+
+
+def _as_sent(document: Mapping[str, Any], new_id: str) -> Mapping[str, Any]:
+    """Return a description without the id that it has got here."""
+    if document.get("id") != new_id:
+        return document
+    return {name: value for name, value in document.items() if name != "id"}
 
 
 def _drop_discovery_context(document: dict[str, Any]) -> None:

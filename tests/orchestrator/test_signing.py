@@ -280,3 +280,56 @@ def test_the_trust_of_a_device_changes_with_its_description(orchestrator, made):
     found = [register(), register(OTHER, AUTHOR), register(OTHER), register()]
     assert found == [None, f"{AUTHOR} {OTHER}", OTHER, None]
     assert read_fleet(parts.store).own_key == parts.devices.key.public
+
+
+LAMP = {
+    "@context": ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"],
+    "id": "urn:uuid:lamp",
+    "title": "lamp",
+    "securityDefinitions": {"n": {"scheme": "nosec"}},
+    "security": "n",
+}
+
+
+@pytest.fixture
+def signed_things(orchestrator, keys) -> Any:
+    """An orchestrator whose directory asks for signatures."""
+    return orchestrator(trusted_keys=(keys[0].public,), has_signed_things=True)
+
+
+def test_a_directory_may_ask_for_signatures(signed_things, keys):
+    """Signed a description is kept, and what is served is still signed; else it is not."""
+    url = "/things/urn:uuid:lamp"
+    for wrong in (LAMP, signed(LAMP, keys[1]), {**signed(LAMP, keys[0]), "title": "bomb"}):
+        refused = signed_things.put(url, json=wrong)
+        assert (refused.status_code, refused.json["title"]) == (403, "Not signed by a trusted key")
+    assert signed_things.get("/things").json == []
+    assert signed_things.put(url, json=signed(LAMP, keys[0])).status_code == 201
+    served = signed_things.get(url).json
+    assert "registration" in served
+    assert Trust(frozenset({keys[0].public})).document_fault(served) == ""
+
+
+def test_a_signed_description_is_not_changed_in_part(signed_things, keys):
+    """A patch breaks the signature and is refused; one that changes nothing renews."""
+    signed_things.put("/things/urn:uuid:lamp", json=signed(LAMP, keys[0]))
+
+    def patch(change: dict[str, Any]) -> int:
+        body = {"data": json.dumps(change), "content_type": "application/merge-patch+json"}
+        return signed_things.patch("/things/urn:uuid:lamp", **body).status_code
+
+    assert (patch({"title": "bomb"}), patch({})) == (403, 204)
+    assert signed_things.get("/things/urn:uuid:lamp").json["title"] == "lamp"
+
+
+def test_an_anonymous_description_is_signed_as_it_was_sent(signed_things, keys):
+    """The id that it gets is the directory's."""
+    nameless = {k: v for k, v in LAMP.items() if k != "id"}
+    assert signed_things.post("/things", json=nameless).status_code == 403
+    assert signed_things.post("/things", json=signed(nameless, keys[0])).status_code == 201
+
+
+def test_signatures_of_nobody_cannot_be_asked_for(orchestrator):
+    """The server does not start."""
+    with pytest.raises(ValueError, match="--trusted-key"):
+        orchestrator(has_signed_things=True)

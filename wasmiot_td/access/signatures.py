@@ -14,6 +14,7 @@ from typing import Any
 
 from wasmiot_td.access.canonical_json import canonical_json, digest_of
 from wasmiot_td.access.keys import Key, verify
+from wasmiot_td.context_iris import DISCOVERY_CONTEXT
 
 ALGORITHM = "ed25519-jcs"
 SIGNATURE = "wasmiot:signature"
@@ -21,7 +22,9 @@ MOST_SIGNATURES = 16
 """Of one thing; each costs a verification, and who sent them is not known before."""
 
 _NOT_OF_THE_DOCUMENT = frozenset({SIGNATURE, "registration"})
-"""Signatures are independent of each other; registration is what a directory says."""
+"""Signatures are independent of each other; registration is what a directory says, in a context of
+its own that comes with it.
+"""
 
 _NOT_OF_THE_MODEL = _NOT_OF_THE_DOCUMENT | {
     "id",
@@ -101,6 +104,8 @@ def statement_of(document: Document) -> bytes:
     if is_module(document):
         return ModuleStatement.of_model(document).text()
     said = {k: v for k, v in document.items() if k not in _NOT_OF_THE_DOCUMENT}
+    if "registration" in document and isinstance(said.get("@context"), list):
+        said["@context"] = [c for c in said["@context"] if c != DISCOVERY_CONTEXT]
     return canonical_json({"signed": "document", "digest": digest_of(said)})
 
 
