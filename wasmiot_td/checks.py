@@ -39,6 +39,7 @@ class CheckedDocument:
         is_model: whether it is a Thing Model.
         defined_terms: unprefixed terms that its own contexts define.
         are_terms_known: whether all of its contexts could be had.
+        faultless: the members of the root inside of which nothing is to be found.
     """
 
     root: Mapping[str, Any]
@@ -46,11 +47,12 @@ class CheckedDocument:
     is_model: bool = False
     defined_terms: frozenset[str] = frozenset()
     are_terms_known: bool = True
+    faultless: Collection[str] = ()
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
         """Every object of the document whose kind is known, in document order."""
-        return tuple(_walk(Place("", self.kind, self.root)))
+        return tuple(_walk(Place("", self.kind, self.root), self.faultless))
 
     @cached_property
     def hints(self) -> Iterator[int]:
@@ -90,12 +92,12 @@ def _has_braces(value: Any) -> bool:
     return "{{" in json.dumps(value)
 
 
-def _walk(place: Place) -> Iterator[Place]:
+def _walk(place: Place, left_out: Collection[str] = ()) -> Iterator[Place]:
     yield place
     kind = kind_of(place.kind, place.value)
     for name, value in place.value.items():
         member = kind.members.get(name)
-        if member is not None and isinstance(value, (dict, list)):
+        if member is not None and isinstance(value, (dict, list)) and name not in left_out:
             for child in member.places(value, f"{place.pointer}/{escape_pointer(name)}"):
                 yield from _walk(child)
 

@@ -41,6 +41,7 @@ from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
 from wasmiot_td.jsonld import document_base
+from wasmiot_td.known_parts import KnownParts
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
@@ -54,6 +55,7 @@ MAX_ID_CHARACTERS = 2000
 _KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
 #: With so many faults in its JSON, what the shapes would find is not asked: it takes ms a node.
 _MANY = 1000
+_PARTS = KnownParts()
 _ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
 
 
@@ -66,7 +68,8 @@ class LoadedDocument:
         document: its canonical JSON form.
         types: the classes of its root, as IRIs.
         report: the warnings.
-        n_triples: its graph; nodes without an id are named `<id#/json/pointer>`.
+        n_triples: its graph, one triple a line, sorted; nodes without an id are named
+            `<id#/json/pointer>`.
     """
 
     id: str
@@ -127,6 +130,9 @@ def load(
     value = _identified(value, id)
     is_strict = strict or is_own_kind(root_types(value))
     reading = Reading(contexts or default_registry(), _base(value, id), is_strict)
+    by_parts = None if findings or contexts else _loaded_by_parts(value, reading)
+    if by_parts is not None:
+        return by_parts
     canonical, checked = _canonical(value, reading, findings)
     base = _base(canonical.document, id)
     if base != reading.base:  # in another form than TD's, the document does not show its name
@@ -257,7 +263,34 @@ def _loaded(canonical: Canonical, findings: list[Finding], id: str | None) -> Lo
     report = Report.of(findings)
     if not report.conforms:
         raise ValidationError(report)
-    return LoadedDocument(name, document, types, report, written.n_triples)
+    return LoadedDocument(name, document, types, report, _in_order(written.n_triples))
+
+
+def _loaded_by_parts(value: Any, reading: Reading) -> LoadedDocument | None:
+    """Return a document of which most was read before; None where it is read as a whole."""
+    split = _PARTS.split(value, reading)
+    if split is None:
+        return None
+    document, name = split.document, split.document["id"]
+    whole = _to_check(document, reading)
+    names = whole.security_names, whole.schema_names
+    faultless = [member for member, part in split.parts.items() if names in part.faultless]
+    written = triples(split.expansion, name)
+    findings = [*split.findings, *written.findings]
+    if _violations(findings) or check(replace(whole, faultless=faultless)):
+        return None
+    for part in split.parts.values():
+        part.faultless.add(names)
+    n_triples = split.n_triples(written.n_triples)
+    if validate(n_triples, name, root_types(document)):
+        return None
+    types = frozenset(split.expansion.nodes[0].get("@type", ()))
+    return LoadedDocument(name, document, types, Report.of(findings), _in_order(n_triples))
+
+
+def _in_order(n_triples: bytes) -> bytes:
+    """Return triples in the same order whichever way they were found."""
+    return b"".join(sorted(n_triples.splitlines(keepends=True)))
 
 
 def _name(canonical: Canonical) -> str | None:
