@@ -28,7 +28,6 @@ from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.signed_things import refuse_unsigned
-from orchestrator_app.signed_things import refuse_unsigned
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
@@ -126,7 +125,6 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     directory.on_change(events.note)
     directory.check_introduced(partial(refuse_impersonation, guard))
     _check_signatures(settings, directory, guard)
-    _check_signatures(settings, directory, guard)
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
     tls = tls_of(settings)
     look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach, tls=tls)
@@ -182,20 +180,6 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
 def services() -> Services:
     """Return the services of the current application."""
     return cast(Services, current_app.extensions["wasmiot"])
-
-
-def _check_signatures(settings: Settings, directory: Directory, guard: Guard) -> None:
-    """Have the directory ask for signatures, if it is told to.
-
-    Raises:
-        ValueError: it is not told whose.
-    """
-    if not settings.has_signed_things:
-        return
-    trust = trust_of(settings.trusted_keys)
-    if trust is None:
-        raise ValueError("--signed-things needs --trusted-key: whose signatures count")
-    directory.check_every(partial(refuse_unsigned, guard, trust))
 
 
 def _check_signatures(settings: Settings, directory: Directory, guard: Guard) -> None:
