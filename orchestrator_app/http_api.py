@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from orchestrator_app.directory.query_formats import GRAPH_TYPES, RESULT_TYPES
 from wasmiot_td.open_api import (
     BYTES,
+    FILE,
     HTML,
     JSON,
     JSON_LD,
@@ -102,6 +103,13 @@ DESCRIBED: Mapping[str, Described] = {
     "cordons.list_cordons": Described({JSON: "[Object]"}),
     "cordons.cordon": Described(statuses=(204, 201)),
     "cordons.uncordon": _DONE,
+    "decisions.list_decisions": Described(
+        {JSON_LD: "[Object]"},
+        arguments=(
+            Argument("deployment", "the name of one deployment"),
+            Argument("limit", "how many; 100 by default", WHOLE),
+        ),
+    ),
     "joining.join": Described({JSON: "Object"}, {JSON: "Object"}),
     "joining.list_revoked": Described({JSON: "Names"}),
     "policies.list_policies": Described({JSON: "Names"}),
@@ -122,13 +130,13 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.read_placement": Described({JSON: "[Object]"}),
     "deployments.read_all_properties": Described({JSON: "Object"}),
     "deployments.list_all_actions": Described({JSON: "Object"}),
-    "deployments.execute": Described({JSON: "ActionStatus"}, {JSON: "Any", BYTES: "Bytes"}, (201,)),
+    "deployments.execute": Described({JSON: "ActionStatus"}, {JSON: "Any", FILE: "Bytes"}, (201,)),
     "deployments.list_executions": Described({JSON: "[ActionStatus]"}),
     "deployments.read_execution": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
     "deployments.cancel_execution": _DONE,
     "deployments.run": Described(
-        {JSON: "Any", BYTES: "Bytes"},
-        {JSON: "Any", BYTES: "Bytes"},
+        {JSON: "Any", FILE: "Bytes"},
+        {JSON: "Any", FILE: "Bytes"},
         (200, 204),
         faults=(502, 504),
     ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wasmiot_td.open_api import BYTES, JSON, SSE, TD, Argument, Described
+from wasmiot_td.open_api import BYTES, FILE, JSON, SSE, TD, Argument, Described
 
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
 KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
@@ -30,23 +30,23 @@ DESCRIBED: Mapping[str, Described] = {
         faults=_RUN,
     ),
     "properties.write_some": Described(takes={JSON: "Object"}, statuses=(204,), faults=_RUN),
-    "properties.read": Described({JSON: "Any", BYTES: "Bytes"}, faults=_RUN),
+    "properties.read": Described({JSON: "Any", FILE: "Bytes"}, faults=_RUN),
     "properties.write": Described(
-        takes={JSON: "Any", BYTES: "Bytes"}, statuses=(204,), faults=_RUN
+        takes={JSON: "Any", FILE: "Bytes"}, statuses=(204,), faults=_RUN
     ),
     "properties.observe": _CHANGES,
     "events.subscribe": _CHANGES,
     "events.subscribe_all": _CHANGES,
     "actions.every": Described({JSON: "Object"}),
     "actions.invoke": Described(
-        {JSON: "Any", BYTES: "Bytes"},
-        {JSON: "Any", BYTES: "Bytes", "multipart/form-data": "Object"},
+        {JSON: "Any", FILE: "Bytes"},
+        {JSON: "Any", FILE: "Bytes", "multipart/form-data": "Object"},
         (200, 201, 204),
         (WAIT, KEY, PART),
         _RUN,
     ),
     "actions.query": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
     "actions.cancel": _DONE,
-    "actions.output": Described({BYTES: "Bytes"}),
+    "actions.output": Described({FILE: "Bytes"}),
 }
 """By the name of the route's function."""

@@ -21,6 +21,7 @@ from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem
 JSON, JSON_LD = "application/json", "application/ld+json"
 TD, TM, TURTLE = "application/td+json", "application/tm+json", "text/turtle"
 SSE, BYTES, HTML = "text/event-stream", "application/octet-stream", "text/html"
+FILE = "*/*"  # of the media type that a module's description says
 MODELS: Mapping[str, type[BaseModel]] = {
     "Thing": Thing,
     "ThingModel": ThingModel,

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, send_file
 
+from orchestrator_app.routes.representations import refused_as_problem
 from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
 
@@ -22,4 +23,4 @@ def read_package(digest: str) -> Response:
     )
     response.cache_control.immutable = True
     response.headers["X-Content-Type-Options"] = "nosniff"
-    return response
+    return refused_as_problem(response)

@@ -45,6 +45,18 @@ def represent(
         response.set_etag(entity_tag(text))
         response.headers["Cache-Control"] = "no-cache"
         response.make_conditional(request)
+    return refused_as_problem(response)
+
+
+def refused_as_problem(response: Response) -> Response:
+    """Return the response to a conditional request.
+
+    Raises:
+        PreconditionFailed: the condition does not hold, which Werkzeug says without a body.
+    """
+    if response.status_code == 412:
+        response.close()
+        raise PreconditionFailed
     return response
 
 

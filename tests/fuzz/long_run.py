@@ -87,7 +87,7 @@ def properties(name: str, seconds: float) -> Result:
         ]
         command += ["--timeout=0", "--hypothesis-show-statistics", f"--hypothesis-seed={seed}"]
         done = _run(command, {"FUZZ_EXAMPLES": EXAMPLES_A_ROUND}, end - time.monotonic() + 600)
-        result.tried += sum(map(int, re.findall(r"- (\d+) passing test cases", done.stdout)))
+        result.tried += sum(map(int, re.findall(r"- (\d+) passing, ", done.stdout)))
         if done.returncode:
             again = f"FUZZ_EXAMPLES={EXAMPLES_A_ROUND} {shlex.join(command)}"
             result.findings.append(f"{done.stdout[-6000:]}\n{again}")

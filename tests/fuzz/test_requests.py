@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from bounds import bounded, fuzzed
+from asking import ask
+from bounds import fuzzed
 from flask.testing import FlaskClient
 from fuzzed_documents import (
     INSTALLATION,
@@ -84,18 +85,6 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     )
     yield app.test_client()
     app.extensions["supervisor"].close()
-
-
-def ask(client: FlaskClient, method: str, path: str, **request: Any) -> Any:
-    """Send a request; check that the answer is one of success or a refusal with its reasons."""
-    with bounded():
-        response = client.open(path, method=method, **request)
-        body = response.get_data()
-    assert response.status_code < 500, response.text
-    if response.status_code >= 400:
-        assert response.mimetype == "application/problem+json"
-        assert json.loads(body)["status"] == response.status_code
-    return response
 
 
 def noted(document: Any) -> bytes:

@@ -161,6 +161,8 @@ def test_preconditions_protect_from_lost_updates(client, thing):
     assert client.put(LAMP, json=document, headers={"If-None-Match": "*"}).status_code == 412
     tag = client.get(LAMP).headers["ETag"]
     assert client.get(LAMP, headers={"If-None-Match": tag}).status_code == 304
+    other = client.get(LAMP, headers={"If-Match": '"x"'})
+    assert (other.status_code, other.mimetype) == (412, "application/problem+json")
     assert client.delete(LAMP, headers={"If-Match": tag}).status_code == 204
 
 
