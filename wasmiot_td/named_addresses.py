@@ -26,6 +26,8 @@ def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
         ValidationError: it does; every such URL is reported.
     """
     base = urljoin(_NOWHERE, _text(document.get("base")))
+    if not any(reach.refusal_of_url(_joined(base, url)) for url in _texts(document)):
+        return
     findings = [
         Finding(pointer, why, value=url)
         for pointer, url in _urls(document, "", _URLS)
@@ -33,6 +35,22 @@ def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
     ]
     if findings:
         raise ValidationError(Report.of(findings))
+
+
+def _texts(document: Mapping[str, Any]) -> set[str]:
+    """Return the texts of all URLs; where they stand is worked out when one is refused."""
+    found = set[str]()
+    stack: list[tuple[Any, frozenset[str]]] = [(document, _URLS)]
+    while stack:
+        value, names = stack.pop()
+        if isinstance(value, list):
+            stack += [(item, names) for item in value]
+        elif isinstance(value, Mapping):
+            found.update(value[name] for name in names if isinstance(value.get(name), str))
+            for name, item in value.items():
+                if isinstance(item, (dict, list)):
+                    stack.append((item, _URLS_OF_OURS if name.startswith(_OURS) else names))
+    return found
 
 
 def _urls(value: Any, pointer: str, names: frozenset[str]) -> Iterator[tuple[str, str]]:

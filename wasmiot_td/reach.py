@@ -10,6 +10,7 @@ Source: RFC 6890 (special-purpose addresses); RFC 4291, clause 2.5.5.2 (IPv4-map
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -75,8 +76,7 @@ class Reach:
 
         What a name leads to is only known when it is connected to.
         """
-        address = literal_address(host)
-        return self.refusal(address) if address else ""
+        return _refusal_of_host(self, host)
 
     def refusal_of_url(self, url: str) -> str:
         """Return why an absolute HTTP URL is not used, as far as its text says."""
@@ -99,6 +99,12 @@ class Reach:
     def _is_allowed(self, address: Address, kind: str) -> bool:
         found = [n for n in self.allowed if address in n]
         return any(n.num_addresses == 1 for n in found) if kind == _METADATA else bool(found)
+
+
+@lru_cache(maxsize=4096)
+def _refusal_of_host(reach: Reach, host: str) -> str:
+    address = literal_address(host)
+    return reach.refusal(address) if address else ""
 
 
 LOCAL = Reach(is_local=True)
