@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add("--risk-limit", type=int, help="the riskiest data that may be here; unsaid by default")
     add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
     add("--camera", default="", help="a directory of image files, or opencv:N")
-    add("--dht", default="", help="iio, iio:N or a JSON file with `temperature` and `humidity`")
+    add("--dht", default="", help="iio, iio:N, adafruit:DHT22:D4, or a JSON file of readings")
     add("--td", type=Path, help="a TD to serve without any orchestrator")
     add(
         "--module",

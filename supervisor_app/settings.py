@@ -26,8 +26,9 @@ class Settings:
         risk_limit: the riskiest data that may be here, for the policies of an orchestrator.
         memory_bytes: what the linear memory of one call may use, and what is advertised.
         camera: a directory of image files, `opencv:N`, or empty for no camera.
-        dht: `iio` for a sensor that the kernel drives, `iio:N` for one of several, a JSON file
-            with `temperature` and `humidity`, or empty for no such sensor.
+        dht: `iio` for a sensor that the kernel drives, `iio:N` for one of several,
+            `adafruit:DHT22:D4` for one at a pin that Adafruit's library reads, a JSON file with
+            `temperature` and `humidity`, or empty for no such sensor.
         directory: base URL of a Thing directory to register with where mDNS does not reach.
         is_announced: whether the device announces itself by mDNS.
         announce_interface: the address to announce on; all interfaces when empty.

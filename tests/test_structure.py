@@ -58,6 +58,7 @@ IMPORTERS = {
     "orjson": {"orchestrator_app/fast_json.py"},
     "PIL": {"orchestrator_app/ui/pictures.py"},
     "cv2": {"supervisor_app/host_functions/camera_drivers.py"},
+    "adafruit_dht": {"supervisor_app/host_functions/dht_drivers.py"},
 }
 
 # Imported only where present: the camera driver, and an engine that is faster than pyshacl.

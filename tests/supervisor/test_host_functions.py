@@ -1,6 +1,8 @@
 """What modules import from the device."""
 
 import json
+import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -241,6 +243,82 @@ def test_dht_that_fails_now_and_then(sensors, monkeypatch):
     (file.parent / "in_humidityrelative_input").unlink()
     with pytest.raises(HostFunctionError, match="no humidity"):
         driver.read("humidity")
+
+
+LIBRARY = """
+class DHT22:
+    answers = {answers}
+    def __init__(self, pin, use_pulseio=True):
+        assert (pin, use_pulseio) == ("pin 4", False)
+    def _next(self):
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+    temperature = property(_next)
+    humidity = property(_next)
+"""
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """Return a function that puts a stand-in for Adafruit's library where it would be installed.
+
+    It has what the documentation of version 4 says: a class for each sensor, made with a pin of the
+    module `board`, whose properties give a number, None, or a RuntimeError.
+    """
+
+    def install(*answers):
+        (tmp_path / "adafruit_dht.py").write_text(LIBRARY.replace("{answers}", repr([*answers])))
+        (tmp_path / "board.py").write_text('D4 = "pin 4"')
+        monkeypatch.syspath_prepend(str(tmp_path))
+
+    yield install
+    for name in ("adafruit_dht", "board"):
+        sys.modules.pop(name, None)
+
+
+def test_dht_of_the_library(library, make_device, monkeypatch):
+    """What the library gives is what a module gets; a read that failed is tried again."""
+    pauses = []
+    library(RuntimeError("A full buffer was not returned"), None, 21.3, 40)
+    device = make_device(dht="adafruit:DHT22:D4")
+    both = {n: {"type": "number", "wasmiot:entrypoint": n} for n in ("temperature", "humidity")}
+    device.put("dht", DHT, properties=both)
+    monkeypatch.setattr("supervisor_app.host_functions.dht_drivers.time.sleep", pauses.append)
+    read = device.client.get("/deployments/dht/properties").json
+    assert (read, pauses) == ({"temperature": 21.3, "humidity": 40}, [2.0, 2.0])
+
+
+def test_dht_of_the_library_that_is_silent(library, monkeypatch):
+    """After three failures the reason is said."""
+    library(*[RuntimeError("Checksum did not validate")] * 3)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(HostFunctionError, match=r"DHT22:D4 gives no humidity.*Checksum"):
+        open_dht("adafruit:DHT22:D4").read("humidity")
+
+
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ("adafruit:DHT22:D5", "no pin D5"),
+        ("adafruit:DHT99:D4", "DHT11"),
+        ("adafruit", "adafruit:DHT22:D4"),
+        ("adafruit:DHT22:D4:7", "adafruit:DHT22:D4"),
+    ],
+)
+def test_dht_of_the_library_that_is_not_there(library, source, fault):
+    """A sensor that the library does not know, or a pin that the board lacks, is said at start."""
+    library()
+    with pytest.raises(ValueError, match=fault):
+        open_dht(source)
+
+
+@pytest.mark.skipif(find_spec("adafruit_dht") is not None, reason="the library is installed")
+def test_dht_without_the_library():
+    """A device without the library says what to install."""
+    with pytest.raises(ValueError, match="adafruit-circuitpython-dht: No module named"):
+        open_dht("adafruit:DHT22:D4")
 
 
 def test_sys(device, caplog):
