@@ -38,6 +38,7 @@ class Tally:
         errors: how many of each kind went wrong.
         told: what the first errors were.
         seconds: how long answers took, of each kind; a sample where there are many.
+        listening: how many listen now.
     """
 
     answered: Counter[str] = field(default_factory=Counter)
@@ -45,6 +46,7 @@ class Tally:
     errors: Counter[str] = field(default_factory=Counter)
     told: list[str] = field(default_factory=list)
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    listening: int = 0
 
     def note_answer(self, kind: str, seconds: float) -> None:
         """Count an answer."""
@@ -110,7 +112,7 @@ class Client:
 
     async def listen(self, kind: str, url: str, note: Callable[[bytes], None]) -> None:
         """Read a stream of events until it ends; `note` is given each line."""
-        parts = urlsplit(url)
+        parts, is_listening = urlsplit(url), False
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         try:
             writer.write(_request("GET", url, b"", "", "Accept: text/event-stream\r\n"))
@@ -122,6 +124,8 @@ class Client:
             if status != 200:
                 self.tally.note_error(kind, f"GET {url}: {status}")
                 return
+            self.tally.listening += 1
+            is_listening = True
             while chunk := await _chunk(reader):
                 for line in chunk.split(b"\n"):
                     note(line)
@@ -129,6 +133,7 @@ class Client:
         except (OSError, asyncio.IncompleteReadError, ValueError) as error:
             self.tally.note_error(kind, f"GET {url}: {error!r}")
         finally:
+            self.tally.listening -= is_listening
             writer.close()
 
     def close(self) -> None:
@@ -162,7 +167,10 @@ class Client:
 
 
 async def crowd(acts: Sequence[Act], seconds: float) -> Tally:
-    """Have each client do the same again and again for a while; return what came of it."""
+    """Have each client do the same again and again for a while; return what came of it.
+
+    What is asked for at the end is waited for; who listens by then is cut off.
+    """
     tally, end = Tally(), time.monotonic() + seconds
 
     async def live(number: int, act: Act) -> None:
@@ -174,8 +182,9 @@ async def crowd(acts: Sequence[Act], seconds: float) -> Tally:
             client.close()
 
     tasks = [asyncio.create_task(live(number, act)) for number, act in enumerate(acts)]
-    _, waiting = await asyncio.wait(tasks, timeout=seconds + ANSWER_SECONDS)
-    for task in waiting:
+    await asyncio.wait(tasks, timeout=seconds)
+    await _settled(tally, tasks)
+    for task in tasks:
         task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
@@ -183,17 +192,13 @@ async def crowd(acts: Sequence[Act], seconds: float) -> Tally:
     return tally
 
 
-def for_ever(listen: Act, seconds: float) -> Act:
-    """Return an act that is cut off by the end of the crowd's time, as streams do not end."""
-
-    async def act(client: Client) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await listen(client)
-        except TimeoutError:
-            pass
-
-    return act
+async def _settled(tally: Tally, tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Wait until only those go on that listen."""
+    end = time.monotonic() + ANSWER_SECONDS
+    while time.monotonic() < end:
+        if sum(not task.done() for task in tasks) <= tally.listening:
+            return
+        await asyncio.sleep(0.05)
 
 
 def _request(method: str, url: str, body: bytes, content_type: str, more: str = "") -> bytes:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings,
             host=settings.host,
             port=settings.port,
-            threads=settings.threads,
+            threads=settings.server_threads,
             lifespan="orchestrator_app.app:lifespan",
             log_format=settings.log_format,
             shutdown_seconds=settings.shutdown_seconds,
@@ -63,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     add("--title", default=default.title, help="title of the orchestrator's own description")
     add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
+    add("--streams", type=int, default=default.streams, help="listeners at once (%(default)s)")
+    add("--waits", type=int, default=default.waits, help="clients that wait (%(default)s)")
     add(
         "--discover",
         action=argparse.BooleanOptionalAction,

@@ -162,7 +162,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         directory=directory,
         events=events,
         deployment_events=deployment_events,
-        streams=threading.BoundedSemaphore(max(1, settings.threads // 2)),
+        streams=threading.BoundedSemaphore(max(1, settings.streams)),
         packages=packages,
         modules=modules,
         registry=registry,
@@ -172,7 +172,12 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         manifests=manifests,
         deployments=deployments,
         executions=Executions(
-            store, deployments, devices, data_dir / "executions" if data_dir else None, spans
+            store,
+            deployments,
+            devices,
+            data_dir / "executions" if data_dir else None,
+            spans,
+            settings.waits,
         ),
     )
 

@@ -25,7 +25,9 @@ class Settings:
             its host and port; read `base_url`.
         title: the title of the orchestrator's own Thing Description.
         log_format: `text`, or `json` for one object a line.
-        threads: blocking threads of the server.
+        threads: how many requests are served at once, besides those that follow.
+        streams: how many may listen to events at once; each holds a thread.
+        waits: how many may wait for the end of an execution at once; each holds a thread.
         shutdown_seconds: how long what runs may take to end when the orchestrator is stopped.
         discover: whether to browse for Things by DNS-SD.
         announce: whether to be found as a directory by DNS-SD.
@@ -77,6 +79,8 @@ class Settings:
     title: str = "wasmiot orchestrator"
     log_format: str = "text"
     threads: int = 16
+    streams: int = 64
+    waits: int = 32
     shutdown_seconds: float = SHUTDOWN_SECONDS
     discover: bool = False
     announce: bool = False
@@ -109,6 +113,11 @@ class Settings:
     tls_only: bool = False
     allow_addresses: tuple[Network, ...] = ()
     deny_addresses: tuple[Network, ...] = ()
+
+    @property
+    def server_threads(self) -> int:
+        """How many threads the server needs, so that nobody waits for what others do."""
+        return self.threads + self.streams + self.waits
 
     @property
     def base_url(self) -> str:

@@ -47,17 +47,25 @@ class Change:
 
 
 class Subscription:
-    """The changes that one who asked has not been told yet."""
+    """The changes that one who asked has not been told yet.
+
+    Attributes:
+        is_lost: whether there was no room for one of them: then the rest is worth nothing.
+    """
 
     def __init__(self) -> None:
+        self.is_lost = False
         self._changes: queue.Queue[Change] = queue.Queue(_MAX_PENDING)
 
     def add(self, change: Change) -> None:
-        """Note a change; who does not listen for long misses some."""
+        """Note a change; who does not listen for so long that there is no room is dropped."""
+        if self.is_lost:
+            return
         try:
             self._changes.put_nowait(change)
         except queue.Full:
-            _log.warning("change_not_told name=%s number=%d", change.name, change.number)
+            self.is_lost = True
+            _log.warning("listener_dropped name=%s number=%d", change.name, change.number)
 
     def next(self, seconds: float) -> Change | None:
         """Return the next change; None if there is none for some seconds."""

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_EVENT_CHARACTERS = 1024 * 1024
+
+MISSED = "missed"
+"""The name of the event by which our streams say that they cannot tell all that came before."""
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
 

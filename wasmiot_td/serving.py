@@ -35,6 +35,7 @@ from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.log import LogLevels
 
 from wasmiot_td.logs import configure_logging
+from wasmiot_td.slow_readers import drop_slow_readers
 from wasmiot_td.stopping import (
     CUT_SECONDS,
     SHUTDOWN_SECONDS,
@@ -276,6 +277,7 @@ def _live(app: Any, enter: Lifespan, address: Address) -> None:
     """Run the lifespan from the first accepted connection to the end of the last request."""
     try:
         _wait_until_accepting(address)
+        drop_slow_readers(address.port)
         sys.stderr.write(f"listening on {address.url}\n")
         sys.stderr.flush()
         with enter(app):

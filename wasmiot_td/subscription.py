@@ -21,7 +21,7 @@ from wasmiot_td import defaults, uri_template
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
 from wasmiot_td.reach import Reach
-from wasmiot_td.server_sent_events import events
+from wasmiot_td.server_sent_events import MISSED, events
 from wasmiot_td.tls import Tls
 from wasmiot_td.transport import Answer, HttpTransport, Response, is_json_type
 
@@ -168,7 +168,9 @@ class Subscription:
                 for event in events(answer.chunks, self._last_id):
                     self._last_id = event.id
                     self._retry_seconds = event.retry_seconds or self._retry_seconds
-                    if event.name not in others:
+                    if event.name == MISSED:
+                        _log.warning("events_missed name=%s after=%s", self._name, self._last_id)
+                    elif event.name not in others:
                         yield Change(_json_or_text(event.data), id=event.id)
             except ValueError as error:
                 raise ThingProblem(f"{url}: {error}", url, answer.status, {}) from error

@@ -67,6 +67,7 @@ class Executions:
         devices: the way to the devices.
         journal: a file of what has begun; None where nothing is kept.
         spans: where it is told how long each took.
+        waits: how many clients may wait for an end at once.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class Executions:
         devices: Devices,
         journal: Path | None = None,
         spans: Spans | None = None,
+        waits: int = MOST_PARALLEL_EXECUTIONS,
     ) -> None:
+        self._waits = threading.BoundedSemaphore(max(1, waits))
         self._spans: Spans = spans or NoSpans()
         self._store = store
         self._deployments = deployments
@@ -130,10 +133,17 @@ class Executions:
         """Execute and wait for the end; return the output, or an `OutputFile`.
 
         Raises:
-            ProblemError: as for `start`; 502 if a step failed, 504 if it takes too long.
+            ProblemError: as for `start`; 502 if a step failed, 503 if too many wait already, 504
+                if it takes too long.
         """
-        invocation, _ = self.start(slug, given, traceparent)
-        status = self.status(slug, invocation, LONGEST_WAIT_SECONDS)
+        if not self._waits.acquire(blocking=False):
+            raise ProblemError(503, "Busy", "Too many wait already; use execute and ask later.")
+        try:
+            invocation, _ = self.start(slug, given, traceparent)
+            self._wait((slug, invocation), LONGEST_WAIT_SECONDS)
+        finally:
+            self._waits.release()
+        status = self.status(slug, invocation)
         if status["status"] == "failed" and self._is_closing:
             raise ProblemError(**{**status["error"], "status": 503})
         if status["status"] == "failed":
@@ -158,19 +168,26 @@ class Executions:
     def status(self, slug: str, invocation: str, wait_seconds: float = 0.0) -> Status:
         """Return the status of an execution, waiting a little for its end if asked to.
 
+        Who comes when too many wait already gets the answer at once.
+
         Raises:
             ProblemError: 404.
         """
         key, limit = (slug, invocation), min(wait_seconds, LONGEST_WAIT_SECONDS)
-        with self._changed:
-            if limit > 0:
-                self._changed.wait_for(lambda: key not in self._live, limit)
-            live = self._live.get(key)
-        status = live or self.log.read(slug, invocation)
+        if limit > 0 and key in self._live and self._waits.acquire(blocking=False):
+            try:
+                self._wait(key, limit)
+            finally:
+                self._waits.release()
+        status = self._live.get(key) or self.log.read(slug, invocation)
         if status is None:
             detail = f"{slug} has no execution {invocation!r}; old ones are dropped"
             raise ProblemError(404, "Unknown execution", detail)
         return status
+
+    def _wait(self, key: tuple[str, str], seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: key not in self._live, seconds)
 
     def statuses(self, slug: str) -> list[tuple[str, Status]]:
         """Return the executions of a deployment that are kept, newest first.

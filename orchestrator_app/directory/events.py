@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
 from orchestrator_app.directory.merge_patch import difference
@@ -56,6 +57,10 @@ class Event(Generic[Change]):
     change: Change
 
 
+class MissedError(Exception):
+    """A listener was too slow: events that it has not heard are kept no longer."""
+
+
 class EventLog(Generic[Change]):
     """The latest changes, and a way to wait for the next."""
 
@@ -90,8 +95,28 @@ class EventLog(Generic[Change]):
             return min(int(number), self._last)
         return self._last
 
+    def has_all_after(self, identifier: str) -> bool:
+        """Return whether everything that came after an event is still there."""
+        prefix, _, number = identifier.rpartition("-")
+        is_ours = prefix == self._prefix and number.isdecimal()
+        return is_ours and not self._is_behind(int(number))
+
+    def _is_behind(self, number: int) -> bool:
+        return bool(self._events) and number + 1 < self._events[0].number
+
     def after(self, number: int, timeout_seconds: float) -> list[Event[Change]]:
-        """Return the events after a number; wait for one if there is none yet."""
+        """Return the events after a number; wait for one if there is none yet.
+
+        Raises:
+            MissedError: some of them are there no longer.
+        """
         with self._arrived:
+            if self._is_behind(number):
+                raise MissedError(f"the events after {number} are not kept any more")
             self._arrived.wait_for(lambda: self._last > number or self._is_closed, timeout_seconds)
-            return [event for event in self._events if event.number > number]
+            return list(takewhile(lambda e: e.number > number, reversed(self._events)))[::-1]
+
+    def latest(self) -> list[Event[Change]]:
+        """Return the events that are kept."""
+        with self._arrived:
+            return list(self._events)

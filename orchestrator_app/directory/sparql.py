@@ -24,6 +24,10 @@ from orchestrator_app.directory.worker_process import TimeLimits, WorkerProcess
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
 
+ENTRIES_PER_WORKER = 3
+"""How many may ask or wait for a place, for each process; each holds a thread of the server."""
+
+ENTRY_SECONDS = 0.5
 _THINGS = "things.json"
 
 
@@ -73,6 +77,7 @@ class QueryService:
         of_things = partial(_write_things, store)
         self._things = Checkpoints(store.version, of_things, directory / "things")
         self._lanes = Lanes(workers)
+        self._entries = threading.BoundedSemaphore(ENTRIES_PER_WORKER * max(1, workers))
         self._slice_seconds = min(SLICE_SECONDS, timeout_seconds / 3)
         self._lock = threading.Lock()
         self._idle: list[WorkerProcess] = []
@@ -125,6 +130,14 @@ class QueryService:
 
     def _ask(self, request: dict[str, Any]) -> Answer:
         """Have a process answer, in the lane that the query turns out to need."""
+        if not self._entries.acquire(timeout=ENTRY_SECONDS):
+            raise self._problem({"error": "busy"})
+        try:
+            return self._asked(request)
+        finally:
+            self._entries.release()
+
+    def _asked(self, request: dict[str, Any]) -> Answer:
         with self._lanes.turn() as turn:
             if turn is None:
                 raise self._problem({"error": "busy"})

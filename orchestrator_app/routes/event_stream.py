@@ -1,20 +1,25 @@
 """Events as they come, in a response that does not end: server-sent events."""
 
+import json
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
 from flask import Response, request
 
-from orchestrator_app.directory.events import Event, EventLog
+from orchestrator_app.directory.events import Event, EventLog, MissedError
 from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.server_sent_events import MISSED
 from wasmiot_td.serving import stopping
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 15
 _EVENTS = "text/event-stream"
 _FRESH = {"Cache-Control": "no-store"}
+
+_log = logging.getLogger(__name__)
 
 Change = TypeVar("Change")
 
@@ -24,7 +29,10 @@ def stream(
     text_of: Callable[[Event[Change]], str | None],
     silence_seconds: int = SILENCE_SECONDS,
 ) -> Response:
-    """Answer with a stream of events; each holds a thread of the server, so half of them at most.
+    """Answer with a stream of events; each holds a thread of the server, so only so many may be.
+
+    Who reads too slowly for what is kept is dropped. Who comes back hears first what came after
+    its `Last-Event-ID`, or, where that is not all there any more, the event `missed`.
 
     HEAD is answered at once, and takes no place.
 
@@ -41,8 +49,9 @@ def stream(
     parts = services()
     if not parts.streams.acquire(blocking=False):
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
-    start = log.position(request.headers.get("Last-Event-ID"))
-    lines = _lines(log, start, text_of, silence_seconds)
+    heard = request.headers.get("Last-Event-ID", "")
+    greeting = "" if not heard or log.has_all_after(heard) else _missed(heard)
+    lines = _lines(log, log.position(heard), text_of, silence_seconds, greeting)
     response = Response(lines, content_type=_EVENTS, headers=_FRESH)
     place = ExitStack()  # given back once, however often the response is closed
     place.callback(parts.streams.release)
@@ -50,17 +59,27 @@ def stream(
     return response
 
 
+def _missed(heard: str) -> str:
+    """Return the event that says that not all can be told again."""
+    return f"event: {MISSED}\ndata: {json.dumps({'lastEventId': heard[:100]})}\n\n"
+
+
 def _lines(
     log: EventLog[Change],
     number: int,
     text_of: Callable[[Event[Change]], str | None],
     silence_seconds: int,
+    greeting: str,
 ) -> Iterator[str]:
-    """Yield events as they come, and a comment now and then."""
-    yield ": listening\n\n"
+    """Yield events as they come, and a comment now and then; end where some would be left out."""
+    yield f": listening\n\n{greeting}"
     silence = 0
     while not stopping.is_set():
-        events = log.after(number, LOOK_SECONDS)
+        try:
+            events = log.after(number, LOOK_SECONDS)
+        except MissedError as error:
+            _log.warning("listener_dropped reason=%s", error)
+            return
         number = events[-1].number if events else number
         texts = [text for event in events if (text := text_of(event)) is not None]
         silence = 0 if texts else silence + 1

@@ -83,7 +83,7 @@ def log() -> Response:
     """Show what was decided and why, and what happened in the directory, the newest first."""
     parts, slug = services(), request.args.get("deployment", "")
     decisions = parts.deployments.decisions.list(slug, LOG_LENGTH)
-    known = [*_known(parts.events.after(0, 0.0))]
+    known = [*_known(parts.events.latest())]
     return page(
         "log.html",
         title="Log",

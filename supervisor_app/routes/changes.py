@@ -103,9 +103,12 @@ def _poll(subscription: Subscription, told: int, leave: Callable[[int], None]) -
 
 
 def _changes(subscription: Subscription) -> Iterator[Change | None]:
-    """Return the changes until the server stops, with None where a client is to be tried."""
+    """Return the changes until the server stops, with None where a client is to be tried.
+
+    One who is too slow to be told all of them sees the end, and may come back.
+    """
     waited = 0.0
-    while not stopping.is_set():
+    while not stopping.is_set() and not subscription.is_lost:
         change = subscription.next(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
         if change is not None or waited >= ALIVE_SECONDS:

@@ -5,6 +5,7 @@ from itertools import islice
 
 import pytest
 
+from orchestrator_app.directory.events import CAPACITY, DirectoryChange
 from orchestrator_app.directory.merge_patch import difference, merged
 
 LAMP = "/things/urn:ex:lamp"
@@ -85,17 +86,43 @@ def test_registering_the_same_again_is_no_change(client, listen, thing):
     assert [e["event"] for e in heard(stream, 2)] == ["thing_created", "thing_updated"]
 
 
-def test_there_are_as_many_streams_as_half_of_the_threads(client, listen):
+def test_who_comes_back_too_late_is_told_so(client, listen, thing):
+    """Where an id is not of this run, or what came after it is not all kept, `missed` says so."""
+    log = client.application.extensions["wasmiot"].events
+    change_a_lamp(client, thing)
+    first = log.identifier(log.latest()[0])
+    log._events.popleft()
+    log._events.popleft()
+    for last in ("another-1", first):
+        response = client.get("/events", headers={"Last-Event-ID": last})
+        greeting = next(iter(response.response))
+        response.close()
+        assert b"event: missed\n" in greeting
+        assert json.dumps({"lastEventId": last}).encode() in greeting
+
+
+def test_a_listener_that_is_too_slow_is_dropped(client, listen):
+    """Where events went that it has not heard, its stream ends: it never lacks one unknowingly."""
+    log = client.application.extensions["wasmiot"].events
+    stream = listen("/events")
+    for number in range(CAPACITY + 1):
+        log.note(DirectoryChange("thing_created", f"urn:ex:{number}"))
+    assert list(stream.response) == []
+
+
+def test_there_are_only_so_many_streams(client, listen):
     """One more is refused, and a closed one makes room."""
-    streams = [listen("/events") for _ in range(8)]
-    assert client.get("/events").status_code == 503
+    streams = [listen("/events") for _ in range(64)]
+    answer = client.get("/events")
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) > 0
     streams[0].close()
     assert listen("/events").status_code == 200
 
 
 def test_head_takes_no_place_among_the_listeners(client, listen):
     """Its headers are a stream's, and it is answered when no place is left too."""
-    for _ in range(8):
+    for _ in range(64):
         listen("/events")
     head = client.head("/events")
     assert (head.status_code, head.mimetype, head.data) == (200, "text/event-stream", b"")

@@ -1,11 +1,16 @@
 """Many clients at once: nobody gets an error but to come again, and nobody is held up by others."""
 
+import asyncio
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from crowd import Client, Tally, crowd
 from fleet import Fleet, Server
+from local_system import start_system
+from mixed_load import Heard, Mix, thing, thing_id
 from slow_chain import until
 from slow_device import start_slow_device, url_of
 
@@ -49,3 +54,49 @@ def test_slow_calls_hold_up_nobody_else(device: Server) -> None:
         assert not any(call.done() for call in calls)
         device.process.terminate()
     assert {call.result().status_code for call in calls} == {503}
+
+
+@pytest.fixture(scope="module")
+def orchestrator(fleet: Fleet) -> Server:
+    """Return an orchestrator that lets a hundred listen."""
+    options = ("--streams", "100", "--shutdown-seconds", "0")
+    return start_system(fleet, options).server
+
+
+def test_a_hundred_listeners_hear_a_thousand_events(orchestrator: Server) -> None:
+    """Each hears all of them in their order; none is lost and none comes twice."""
+    heard = [Heard() for _ in range(100)]
+
+    async def listen(client: Client) -> None:
+        await client.listen("listen", f"{orchestrator.url}events", heard[client.number].note)
+
+    async def register(client: Client) -> None:
+        url = f"{orchestrator.url}things/{thing_id(client.number)}"
+        for times in range(100):
+            body = json.dumps(thing(client.number, f"lamp {times}")).encode()
+            await client.ask("put", "PUT", url, body, "application/td+json", (201, 204))
+
+    async def listen_and_register() -> Tally:
+        listening = asyncio.create_task(crowd([listen] * 100, 60))
+        await asyncio.sleep(1)
+        done = await crowd([register] * 10, 0.1)
+        while min(len(h.numbers) for h in heard) < 1000 and not listening.done():
+            await asyncio.sleep(0.1)
+        listening.cancel()
+        return done
+
+    tally = asyncio.run(listen_and_register())
+    assert (tally.told, tally.answered["put"]) == ([], 1000)
+    assert [len(h.numbers) for h in heard] == [1000] * 100
+    assert all(h.is_gapless for h in heard)
+
+
+def test_two_hundred_clients_get_no_error(orchestrator: Server, fleet: Fleet) -> None:
+    """Whatever they ask of both servers at once, they get it, or are told to come again."""
+    device = start_slow_device(fleet, "--shutdown-seconds", "0", name="busy")
+    mix = Mix(orchestrator.url, device.url)
+    tally = asyncio.run(crowd(mix.acts(200), 5.0))
+    assert tally.told == []
+    kinds = {"thing", "page", "sparql", "register", "invoke", "begin", "health", "metrics"}
+    assert kinds <= tally.answered.keys()
+    assert all(heard.is_gapless for heard in mix.heard)

@@ -21,6 +21,7 @@ APPLICATION = """
 import contextlib, os, sys, threading, time
 from dataclasses import dataclass
 from pathlib import Path
+from wasmiot_td import slow_readers
 from wasmiot_td.serving import serve, stopping
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ def create_app(settings):
         start_response("200 OK", [("Content-Type", "text/plain")])
         if path == "/stream":
             return stream()
+        if path == "/flood":
+            return flood(ticks)
         if path == "/slow":
             time.sleep(0.5)
         answers = {"/pid": os.getpid(), "/port": settings.port, "/ticks": len(ticks)}
@@ -45,6 +48,18 @@ def create_app(settings):
 def stream():
     while not stopping.wait(0.02):
         yield b"tick\\n"
+
+class Flood:
+    def __init__(self, ticks):
+        self.ticks = ticks
+    def __iter__(self):
+        while True:
+            yield bytes(65536)
+    def close(self):
+        self.ticks.append(2)
+
+flood = Flood
+slow_readers.PATIENCE_SECONDS = 1.0
 
 @contextlib.contextmanager
 def lifespan(app):
@@ -193,6 +208,15 @@ def test_a_stream_ends_when_the_server_stops(start) -> None:
         server.process.terminate()
         assert set(chunks) <= {b"tick\n"}
     assert server.process.wait(timeout=20) == 0
+
+
+def test_a_client_that_never_reads_is_dropped(start) -> None:
+    """Its connection ends after a while, and its thread and its place are free again."""
+    url = start().wait_until_ready()
+    host, port = url.removeprefix("http://").rstrip("/").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /flood HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert eventually(lambda: get(f"{url}ticks") == "2")
 
 
 def test_killing_the_parent_kills_the_child(start) -> None:
