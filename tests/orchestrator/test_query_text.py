@@ -65,10 +65,8 @@ def test_brackets_in_texts_do_not_nest():
     check_query("SELECT * { ?s ?p '" + "{" * 5000 + "' }")
 
 
-@pytest.mark.parametrize(
-    "unit", ["a", "a.", "a-", "'''\\", "\\'''", "'\\'", '""x', "<a", "'", ":a"]
-)
-@pytest.mark.parametrize("before", ["", "'''", "'", "<", "a:"])
+@pytest.mark.parametrize("unit", ["a", "a.", "'''\\", "\\'''", "'\\'", "<a"])
+@pytest.mark.parametrize("before", ["", "'''"])
 @pytest.mark.timeout(20)
 def test_no_text_is_read_again_and_again(before: str, unit: str) -> None:
     """What took minutes where each character was read once for each before it, takes a moment."""

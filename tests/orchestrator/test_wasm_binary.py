@@ -100,7 +100,7 @@ CROWDED = {
 @pytest.mark.parametrize("name", CROWDED)
 def test_a_crowd_is_refused(name: str) -> None:
     """A small binary of which a huge description would be made is valid, and not taken."""
-    with pytest.raises(WasmFormatError, match="are (not )?taken"):
+    with pytest.raises(WasmFormatError, match=r"are (not )?taken"):
         read_binary(CROWDED[name])
 
 
