@@ -10,8 +10,9 @@ from typing import Any
 
 from orchestrator_app.deployment.events import DeploymentEvent
 from orchestrator_app.services import Services
-from wasmiot_td.metrics import Measures, Reading
+from wasmiot_td.metrics import Measures, Reading, certificate_readings
 from wasmiot_td.serving import stopping
+from wasmiot_td.tls import tls_of
 
 KINDS = ("thing", "module", "manifest", "deployment")
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
@@ -22,7 +23,8 @@ _HEALTHY = (
 
 def measures_of(parts: Services) -> Measures:
     """Return the numbers of an orchestrator; executions are counted from now on."""
-    measures = Measures(lambda: readings(parts))
+    certificate = certificate_readings(tls_of(parts.settings))
+    measures = Measures(lambda: (*certificate, *readings(parts)))
     ended = measures.durations(
         "wasmiot_execution_seconds", "Time of an execution from request to end.", "outcome"
     )

@@ -7,15 +7,17 @@ from functools import cache
 from tempfile import TemporaryFile
 
 from supervisor_app.supervisor import Supervisor
-from wasmiot_td.metrics import Measures, Reading
+from wasmiot_td.metrics import Measures, Reading, certificate_readings
 from wasmiot_td.serving import stopping
+from wasmiot_td.tls import tls_of
 
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
 
 
 def measures_of(device: Supervisor) -> Measures:
     """Return the numbers of a device; its wasm calls are counted by how they ended."""
-    measures = Measures(lambda: readings(device))
+    certificate = certificate_readings(tls_of(device.settings))
+    measures = Measures(lambda: (*certificate, *readings(device)))
     calls = measures.counter("wasmiot_wasm_calls", "Calls of functions, by how they ended.", "trap")
     by_trap = cache(calls.labels)
     device.steps.on_call_end(lambda trap: by_trap(trap or "none").inc())

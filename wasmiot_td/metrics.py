@@ -22,6 +22,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
+from wasmiot_td.access.certificates import facts_of, read_certificate
+from wasmiot_td.tls import Tls
+
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -48,6 +51,15 @@ class Reading:
     values: Mapping[str, float]
     label: str = ""
     is_counter: bool = False
+
+
+def certificate_readings(tls: Tls) -> tuple[Reading, ...]:
+    """Return when the certificate ends that a server has begun to serve with, if it has one."""
+    if tls.cert is None:
+        return ()
+    end = facts_of(read_certificate(tls.cert)).ends.timestamp()
+    help = "When the certificate ends that is served."
+    return (Reading("wasmiot_certificate_end_timestamp_seconds", help, {"": end}),)
 
 
 class Measures:

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from supervisor_app.cli import settings_of
 from wasmiot_td.access import authority
 from wasmiot_td.access.tokens import make_token
 from wasmiot_td.errors import ThingUnreachable
 from wasmiot_td.processes import ServerProcesses
-from wasmiot_td.tls import Tls, TlsError, refuse_unusable, tls_of_environment
+from wasmiot_td.tls import Tls, TlsError, refuse_unusable, tls_of, tls_of_environment
 from wasmiot_td.transport import HttpTransport
 
 DAY = timedelta(days=1)
@@ -202,11 +203,15 @@ def test_nothing_is_sent_without_tls_where_that_was_said(folder: Path) -> None:
     transport.close()
 
 
-def test_variables_say_what_the_options_say(folder: Path) -> None:
-    """For commands, which have no options about TLS."""
+def test_variables_say_what_the_options_say(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For commands, which have no options about TLS, and for servers."""
     variables = {"WASMIOT_TLS_CA": str(folder / "ca.pem"), "WASMIOT_TLS_CERT": ""}
     assert tls_of_environment(variables) == Tls(ca=folder / "ca.pem")
     assert tls_of_environment({}).client_context is None
+    for name in ("cert", "key", "client_ca", "ca", "crl"):
+        monkeypatch.setenv(f"WASMIOT_TLS_{name.upper()}", str(folder / name))
+    server = tls_of(settings_of([]))
+    assert server == Tls(*(folder / name for name in ("cert", "key", "client_ca", "ca", "crl")))
     with pytest.raises(TlsError, match="belong together"):
         HttpTransport(tls=Tls(cert=folder / "one.pem")).request("GET", "http://127.0.0.1:9/")
 

@@ -12,6 +12,7 @@ import requests
 from local_system import CAMERA_BYTES, EXAMPLE, IMAGES, MID_BYTES
 from secure_fleet import SecureFleet, authority, certs, eventually, tls_options
 
+from wasmiot_td.access.certificates import facts_of, read_certificate
 from wasmiot_td.errors import ThingUnreachable
 from wasmiot_td.processes import ServerProcesses
 from wasmiot_td.tls import Tls
@@ -159,6 +160,19 @@ def test_a_stream_over_tls_ends_when_its_reader_wants(fleet: SecureFleet) -> Non
         assert not any(b"data:" in chunk for chunk in answer.chunks)
     ender.join()
     transport.close()
+
+
+def test_monitoring_sees_when_a_certificate_ends(fleet: SecureFleet) -> None:
+    """Each server tells the end of what it serves with."""
+    for name in NAMES:
+        ends = facts_of(read_certificate(fleet.certificates / f"{name}.pem")).ends.timestamp()
+        text = fleet.ask("GET", f"{fleet.urls[name]}metrics").text
+        (line,) = (
+            each
+            for each in text.splitlines()
+            if each.startswith("wasmiot_certificate_end_timestamp_seconds")
+        )
+        assert float(line.split()[1]) == ends
 
 
 def test_curl_uses_a_supervisor(fleet: SecureFleet) -> None:
