@@ -31,9 +31,7 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "properties.write_some": Described(takes={JSON: "Object"}, statuses=(204,), faults=_RUN),
     "properties.read": Described({JSON: "Any", FILE: "Bytes"}, faults=_RUN),
-    "properties.write": Described(
-        takes={JSON: "Any", FILE: "Bytes"}, statuses=(204,), faults=_RUN
-    ),
+    "properties.write": Described(takes={JSON: "Any", FILE: "Bytes"}, statuses=(204,), faults=_RUN),
     "properties.observe": _CHANGES,
     "events.subscribe": _CHANGES,
     "events.subscribe_all": _CHANGES,

@@ -7,7 +7,7 @@ import pytest
 from fuzzed_servers import Target, fuzzed_servers
 from http_interface import ask
 
-FEW = ("--phases", "fuzzing", "--max-examples", "8", "--generation-deterministic", "--no-shrink")
+FEW = ("--phases", "fuzzing", "--max-examples", "6", "--generation-deterministic", "--no-shrink")
 
 
 @pytest.fixture(scope="module")
