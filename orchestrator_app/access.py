@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.door import PRINCIPAL, Door, Route, rule_of
 from wasmiot_td.access.guard import Guard, forbidden
-from wasmiot_td.access.roles import EVERYTHING, Principal, Role
+from wasmiot_td.access.roles import ANYBODY, EVERYTHING, Principal, Role
 from wasmiot_td.iri import well_formed
 
 PUBLIC = """
@@ -101,6 +101,14 @@ def principal() -> Principal:
     """Return who asks."""
     found: Principal = request.environ.get(PRINCIPAL, EVERYTHING)
     return found
+
+
+def client_name() -> str:
+    """Return for whom limits of one client are counted: who shows a token, or else an address."""
+    asking = principal()
+    if asking in (EVERYTHING, ANYBODY):
+        return request.remote_addr or ""
+    return f"{asking.role.name}:{asking.name}"
 
 
 def check_owner(thing_id: str) -> None:

@@ -37,7 +37,7 @@ def respond(problem: Problem) -> Response:
     """Return the response of problem details."""
     body = problem.model_dump_json(exclude_none=True)
     response = Response(body, status=problem.status, content_type=PROBLEM_MEDIA_TYPE)
-    if problem.status == 503:
+    if problem.status in (429, 503):
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

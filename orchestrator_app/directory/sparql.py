@@ -84,12 +84,17 @@ class QueryService:
         self.busy_count = 0
         self.lost_count = 0
 
-    def answer(self, query: GraphQuery) -> Answer:
+    def answer(self, query: GraphQuery, client: str = "") -> Answer:
         """Answer a query.
+
+        Args:
+            query: it, and how its answer is wanted.
+            client: who asks; empty for this program.
 
         Raises:
             ProblemError: 400, it is no query; 403, it is refused; 406, no format is accepted;
-                422, its result is too large; 503, it took too long or too many others run.
+                422, its result is too large; 429, the client has too many at once; 503, it took
+                too long or too many others run.
         """
         check_query(query.text)
         query = _with_dataset(query)
@@ -102,17 +107,18 @@ class QueryService:
                     "graph_type": query.graph_type,
                     "default_graphs": list(query.default_graphs),
                     "named_graphs": list(query.named_graphs),
-                }
+                },
+                client,
             )
 
-    def find(self, path: str) -> Answer:
+    def find(self, path: str, client: str = "") -> Answer:
         """Answer a JSONPath query over the array of all descriptions of Things.
 
         Raises:
             ProblemError: as for `answer`.
         """
         with self._things.current() as folder:
-            return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)})
+            return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)}, client)
 
     @property
     def idle_count(self) -> int:
@@ -128,17 +134,18 @@ class QueryService:
         self._checkpoints.close()
         self._things.close()
 
-    def _ask(self, request: dict[str, Any]) -> Answer:
+    def _ask(self, request: dict[str, Any], client: str) -> Answer:
         """Have a process answer, in the lane that the query turns out to need."""
-        if not self._entries.acquire(timeout=ENTRY_SECONDS):
-            raise self._problem({"error": "busy"})
-        try:
-            return self._asked(request)
-        finally:
-            self._entries.release()
+        with self._lanes.presence(client):
+            if not self._entries.acquire(timeout=ENTRY_SECONDS):
+                raise self._problem({"error": "busy"})
+            try:
+                return self._asked(request, client)
+            finally:
+                self._entries.release()
 
-    def _asked(self, request: dict[str, Any]) -> Answer:
-        with self._lanes.turn() as turn:
+    def _asked(self, request: dict[str, Any], client: str) -> Answer:
+        with self._lanes.turn(client) as turn:
             if turn is None:
                 raise self._problem({"error": "busy"})
             limits = TimeLimits(self._slice_seconds, self._timeout_seconds, turn.change_lanes)

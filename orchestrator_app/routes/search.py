@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, request
 
+from orchestrator_app.access import client_name
 from orchestrator_app.routes.representations import JSON, JSON_LD
 from orchestrator_app.routes.sparql import answer_get, answer_post, only_query
 from orchestrator_app.services import services
@@ -32,7 +33,7 @@ def search_by_post() -> Response:
 @blueprint.get("/search/jsonpath")
 def find_by_jsonpath() -> Response:
     """Answer the JSONPath query in the argument `query` with an array of what it selects."""
-    answer = services().queries.find(only_query(request.args.getlist("query")))
+    answer = services().queries.find(only_query(request.args.getlist("query")), client_name())
     return Response(answer.body, content_type=answer.media_type)
 
 

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response, render_template, request
 
+from orchestrator_app.access import client_name
 from orchestrator_app.directory.query_formats import GRAPH_TYPES, RESULT_TYPES
 from orchestrator_app.directory.query_text import refused_update
 from orchestrator_app.directory.sparql import GraphQuery
@@ -56,7 +57,8 @@ def _answer(text: str, result_type: str, graph_type: str) -> Response:
             graph_type=_accepted(GRAPH_TYPES, graph_type),
             default_graphs=request.values.getlist("default-graph-uri"),
             named_graphs=request.values.getlist("named-graph-uri"),
-        )
+        ),
+        client_name(),
     )
     response = Response(answer.body, content_type=answer.media_type)
     response.headers["Vary"] = "Accept"

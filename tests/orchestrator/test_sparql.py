@@ -1,11 +1,12 @@
 """The SPARQL endpoint: protocol, formats, and what it does not let happen."""
 
 import threading
+from contextlib import ExitStack
 
 import pytest
 
 from orchestrator_app.app import create_app
-from orchestrator_app.directory.query_lanes import Lanes
+from orchestrator_app.directory.query_lanes import MOST_A_PLACE, Lanes
 from orchestrator_app.settings import Settings
 
 ALL = "SELECT ?title { ?s <https://www.w3.org/2019/wot/td#title> ?title } ORDER BY ?title"
@@ -178,6 +179,7 @@ def test_a_runaway_query_is_ended_and_others_go_on(hurried):
 def test_queries_that_never_end_starve_nobody(hurried):
     """With more of them than there are places, others are answered, and all are ended."""
     ask, ended = hurried.application.test_client, []
+    quick, other = {"query": "ASK { ?s ?p ?o }"}, {"REMOTE_ADDR": "192.0.2.7"}
     threads = [
         threading.Thread(
             target=lambda: ended.append(ask().get("/sparql", query_string={"query": RUNAWAY}))
@@ -186,9 +188,9 @@ def test_queries_that_never_end_starve_nobody(hurried):
     ]
     for thread in threads:
         thread.start()
-    answered = [hurried.get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"})]
+    answered = [hurried.get("/sparql", query_string=quick, environ_base=other)]
     while any(thread.is_alive() for thread in threads):
-        answered.append(hurried.get("/sparql", query_string={"query": "ASK { ?s ?p ?o }"}))
+        answered.append(hurried.get("/sparql", query_string=quick, environ_base=other))
     for thread in threads:
         thread.join()
     assert {answer.status_code for answer in answered} == {200}
@@ -199,16 +201,46 @@ def test_queries_that_never_end_starve_nobody(hurried):
 def test_a_slow_query_makes_room_until_too_many_are_slow():
     """Who changes lanes gives a quick place back; where the slow lane is full, none changes."""
     lanes = Lanes(1)
-    with lanes.turn(0) as first:
-        with lanes.turn(0) as none:
+    with lanes.turn("", 0) as first:
+        with lanes.turn("", 0) as none:
             assert none is None
         assert first.change_lanes()
-        with lanes.turn(0) as second:
+        with lanes.turn("", 0) as second:
             assert second is not None
             assert not second.change_lanes()
-    with lanes.turn(0) as third:
+    with lanes.turn("", 0) as third:
         assert third.change_lanes()
     assert third.change_lanes()  # its query has ended meanwhile
+
+
+def test_one_client_leaves_a_place_to_the_next():
+    """In both lanes, however many queries it has."""
+    lanes = Lanes(3)
+    with ExitStack() as stack:
+        own = [stack.enter_context(lanes.turn("greedy", 0)) for _ in range(3)]
+        assert [turn is not None for turn in own] == [True, True, False]
+        other = stack.enter_context(lanes.turn("modest", 0))
+        assert [turn.change_lanes() for turn in (*own[:2], other)] == [True, True, True]
+        late = stack.enter_context(lanes.turn("greedy", 0))
+        assert not late.change_lanes()
+    with lanes.turn("greedy", 0) as again:
+        assert again is not None
+
+
+def test_a_client_with_too_many_queries_at_once_is_told_so_at_once(hurried):
+    """The next is a 429 and does not wait; others are answered meanwhile."""
+    environ = {"REMOTE_ADDR": "192.0.2.7"}
+    query = {"query": "ASK { ?s ?p ?o }"}
+    lanes = hurried.application.extensions["wasmiot"].queries._lanes
+    with ExitStack() as stack:
+        for _ in range(MOST_A_PLACE * Settings().query_workers):
+            stack.enter_context(lanes.presence("192.0.2.7"))
+        refused = hurried.get("/sparql", query_string=query, environ_base=environ)
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+        assert refused.json["title"] == "Too many queries at once"
+        assert hurried.get("/sparql", query_string=query).status_code == 200
+    again = hurried.get("/sparql", query_string=query, environ_base=environ)
+    assert again.status_code == 200
 
 
 def test_a_large_result_is_refused(hurried):
