@@ -1,8 +1,10 @@
 """Modules that misbehave: each ends as a failed call with a name, and the supervisor serves on."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import wasmtime
 
 from supervisor_app.call import Call, Limits
 
@@ -98,6 +100,35 @@ def test_cancel(device):
     href = device.client.post("/deployments/bad/actions/f").json["href"]
     assert device.client.delete(href).status_code == 204
     assert device.ended(href)["error"]["trap"] == "cancelled"
+
+
+ENDLESS = """(module (func (export "loop") (loop br 0))
+  (func (export "forward") (result i32) (i32.const 7))
+  (func (export "around") (result i32) (local i32)
+    (loop (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+      (br_if 0 (i32.lt_s (local.get 0) (i32.const 7)))) (local.get 0)))"""
+
+
+@pytest.mark.parametrize("is_kept", [False, True], ids=["fresh", "kept"])
+def test_a_slow_call_holds_up_no_other(make_device, is_kept):
+    """While functions run without end, others answer: of any other module, and fresh ones."""
+    device = make_device(slots=3, call_seconds=120)
+    output = {"synchronous": True, "output": {"type": "integer"}}
+    actions = {"loop": {"wasmiot:entrypoint": "loop"}}
+    actions |= {name: {"wasmiot:entrypoint": name, **output} for name in ("forward", "around")}
+    digest = device.place(wasmtime.wat2wasm(ENDLESS))
+    for slug, stateful in (("slow", is_kept), ("fresh", False), ("kept", True)):
+        module = {"id": f"urn:{slug}", "name": slug, "digest": digest, "stateful": stateful}
+        document = {"title": slug, "wasmiot:module": [module], "actions": actions}
+        assert device.client.put(f"/deployments/{slug}", json=document).status_code == 201
+    hrefs = [device.client.post("/deployments/slow/actions/loop").json["href"] for _ in "ab"]
+    while device.client.get(hrefs[0]).json["status"] != "running":
+        time.sleep(0.01)
+    for slug in ("fresh", "kept") if is_kept else ("fresh", "kept", "slow"):
+        for name in ("forward", "around"):
+            assert device.client.post(f"/deployments/{slug}/actions/{name}").json == 7
+    assert device.client.get(hrefs[0]).json["status"] == "running"
+    assert [device.client.delete(href).status_code for href in hrefs] == [204, 204]
 
 
 def test_bounded_queue(make_device):
