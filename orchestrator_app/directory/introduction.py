@@ -180,7 +180,7 @@ class Introduction(ServiceListener):
         self._zeroconf = zeroconf
         self._sightings: queue.Queue[Sighting | None] = queue.Queue()
         self._is_over = threading.Event()
-        self._unresolved: dict[str, float] = {}
+        self._unresolved: dict[str, tuple[float, int]] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a new instance."""
@@ -215,25 +215,34 @@ class Introduction(ServiceListener):
             sighting = None
         if sighting is not None:
             self._unresolved.pop(sighting.name, None)
-            self._things.forget(sighting.name) if sighting.has_gone else self._introduce(sighting)
-        for name in [n for n, due in self._unresolved.items() if due <= time.monotonic()]:
-            self._introduce(Sighting(name))
+            if sighting.has_gone:
+                self._things.forget(sighting.name)
+            else:
+                self._introduce(sighting.name)
+        now = time.monotonic()
+        for name, (_, tries) in [u for u in self._unresolved.items() if u[1][0] <= now]:
+            self._introduce(name, tries)
         self._things.refresh()
 
-    def _introduce(self, sighting: Sighting) -> None:
-        """Try a few times: a Thing may announce itself before it answers."""
-        for seconds in RETRY_SECONDS:
-            if self._is_over.wait(seconds):
-                return
-            try:
-                self._register(sighting.name)
-            except (WasmiotError, ProblemError, LookupError, ZeroconfError) as error:
-                _log.info("introduction_delayed name=%s error=%r", sighting.name, error)
-            else:
-                self._unresolved.pop(sighting.name, None)
-                return
-        _log.warning("introduction_put_off name=%s", sighting.name)
-        self._unresolved[sighting.name] = time.monotonic() + REFRESH_SECONDS
+    def _introduce(self, name: str, tries: int = 0) -> None:
+        """Try, and a few times more: a Thing may announce itself before it answers.
+
+        Others have their turn meanwhile, so that one that never answers holds up nobody.
+        """
+        try:
+            self._register(name)
+        except (WasmiotError, ProblemError, LookupError, ZeroconfError) as error:
+            self._put_off(name, tries + 1, error)
+        else:
+            self._unresolved.pop(name, None)
+
+    def _put_off(self, name: str, tries: int, error: Exception) -> None:
+        if tries < len(RETRY_SECONDS):
+            _log.info("introduction_delayed name=%s error=%s", name, error)
+            self._unresolved[name] = time.monotonic() + RETRY_SECONDS[tries], tries
+        else:
+            _log.warning("introduction_put_off name=%s error=%s", name, error)
+            self._unresolved[name] = time.monotonic() + REFRESH_SECONDS, 0
 
     def _register(self, name: str) -> None:
         info = self._zeroconf.get_service_info(SERVICE_TYPE, name, RESOLVE_MILLISECONDS)

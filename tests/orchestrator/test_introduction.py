@@ -185,6 +185,31 @@ def test_a_sighting_that_cannot_be_resolved_yet_is_not_lost(lamp_device, monkeyp
     store.close()
 
 
+def test_a_stranger_that_never_answers_holds_up_nobody(lamp_device):
+    """Though it was seen first, and is tried again, the next one is introduced at once."""
+    seen = {"stranger": service("stranger", td="/nowhere"), "lamp": service("lamp")}
+    asked = []
+    store = OxigraphStore()
+    parts = Parts(Directory(store), WsgiTransport(lamp_device))
+
+    class Responder:
+        def get_service_info(self, _, name, __):
+            asked.append(name)
+            return seen[name]
+
+    introducing = Introduction(IntroducedThings(parts, 30), Responder())
+    for name in seen:
+        introducing.add_service(None, SERVICE_TYPE, name)
+    thread = threading.Thread(target=introducing.run)
+    thread.start()
+    wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
+    assert asked[:2] == ["stranger", "lamp"]
+    wait_until(lambda: asked.count("stranger") == 2)
+    introducing.stop()
+    thread.join()
+    store.close()
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # zeroconf leaves its socket open
 def test_closed_multicast_stops_nobody():
     """Without an interface to browse on, the orchestrator runs all the same."""
