@@ -16,7 +16,7 @@ from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.commands import token as token_command
 from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.join_tokens import make_join_token
+from wasmiot_td.access.join_tokens import kept_join_tokens, make_join_token
 from wasmiot_td.access.joining import Host, admit, host_of, request_of
 from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.peers import known_peers, revoke_peers, revoked_keys
@@ -160,6 +160,14 @@ def test_a_token_has_an_end_and_may_be_for_one_device(tmp_path: Path, key: Key, 
     ):
         with pytest.raises(ProblemError, match=why):
             admit(tmp_path, request_of(text, DEVICE, key, BASE), host)
+
+
+def test_tokens_that_are_long_over_are_forgotten(tmp_path: Path) -> None:
+    """What is kept does not grow with each token that there ever was."""
+    for lifetime in (timedelta(days=-2), timedelta(hours=-2), HOUR):
+        made(tmp_path, lifetime)
+    made(tmp_path)
+    assert len(kept_join_tokens(tmp_path)) == 3
 
 
 def test_an_id_stays_with_its_key(tmp_path: Path, key: Key, other: Key, host: Host) -> None:

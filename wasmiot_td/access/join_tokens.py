@@ -18,6 +18,9 @@ from typing import Any
 from wasmiot_td.access.secret_files import changed_object, read_object
 
 JOINS_FILE = "joins.json"
+_REMEMBERED = timedelta(days=1)
+"""For how long after its end it is said of a token that it is over, and not that it is unknown."""
+
 _TOKEN = re.compile(r"wasmiot_join_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 
 
@@ -62,6 +65,8 @@ def make_join_token(
     end = (now + lifetime).timestamp()
     token = JoinToken(id, name, verifier, now.timestamp(), end, device)
     with changed_object(directory / JOINS_FILE) as kept:
+        for old in [t.id for t in join_tokens_of(kept).values() if t.is_over(now - _REMEMBERED)]:
+            del kept[old]
         kept[id] = join_members(token)
     return text, token
 
