@@ -3,9 +3,11 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -13,9 +15,8 @@ from fleet import Fleet, Server
 from local_system import CAMERA_BYTES, EXAMPLE, IMAGES, MANIFEST, MID_BYTES, System, start_system
 from orchestrator_client import RefusedError, execute
 
+from wasmiot_td.access.keys import make_key, read_key
 from wasmiot_td.consumed_thing import ConsumedThing
-
-SLUG = "digit-reader"
 
 
 @dataclass
@@ -51,19 +52,23 @@ class SignedFleet:
     def restart_mid(self, trusted: Path) -> Server:
         """Start the second device again over its data, with other trusted keys."""
         self.mid.end()
-        self.mid = start_device(self.system, "mid", MID_BYTES, trusted)
+        mid = start_device(self.system, "mid", MID_BYTES, trusted)
+        self.mid = register(self.system, mid)
         return self.mid
 
 
 def start_device(
     system: System, name: str, memory_bytes: int, trusted: Path, camera: Path | None = None
 ) -> Server:
-    """Start a device that trusts the keys of a file, and have the orchestrator know it."""
+    """Start a device that trusts the keys of a file."""
     options = ("--trusted-key", str(trusted))
-    server = system.fleet.start_supervisor(name, *options, memory_bytes=memory_bytes, camera=camera)
+    return system.fleet.start_supervisor(name, *options, memory_bytes=memory_bytes, camera=camera)
+
+
+def register(system: System, server: Server) -> Server:
+    """Have the orchestrator know a device, as soon as it is there."""
     server.wait_until_listening()
     td = requests.get(f"{server.url}.well-known/wot", timeout=10)
-    system.devices[name] = td.json()["id"]
     system.orchestrator.register(td.content)
     return server
 
@@ -73,13 +78,13 @@ def strict(tmp_path: Path) -> Iterator[SignedFleet]:
     """Start a fleet that trusts an author and its orchestrator, and nobody else."""
     with Fleet(is_discovered=False) as fleet:
         system = start_system(fleet)
-        found = SignedFleet(system, tmp_path, system.server, system.server, tmp_path / "trusted")
-        author = found.run("key", "make", tmp_path / "author.pem").strip()
-        own = fleet.folder / "orchestrator" / "access" / "key.pem"
-        found.trusted.write_text(f"{author} author\n{found.run('key', 'show', own)}")
-        found.eye = start_device(system, "camera", CAMERA_BYTES, found.trusted, IMAGES)
-        found.mid = start_device(system, "mid", MID_BYTES, found.trusted)
-        yield found
+        trusted = tmp_path / "trusted"
+        author = make_key(tmp_path / "author.pem").public
+        own = read_key(fleet.folder / "orchestrator" / "access" / "key.pem").public
+        trusted.write_text(f"{author} author\n{own} orchestrator\n")
+        eye = start_device(system, "camera", CAMERA_BYTES, trusted, IMAGES)
+        mid = start_device(system, "mid", MID_BYTES, trusted)
+        yield SignedFleet(system, tmp_path, register(system, eye), register(system, mid), trusted)
 
 
 def deployments_on(server: Server) -> list[str]:
@@ -110,5 +115,32 @@ def test_only_what_is_signed_is_deployed_and_executed(strict: SignedFleet) -> No
     assert execute(thing)["status"] == "completed"
 
     nobody = strict.folder / "nobody"
-    nobody.write_text(strict.run("key", "make", strict.folder / "other.pem"))
+    nobody.write_text(make_key(strict.folder / "other.pem").public)
     assert deployments_on(strict.restart_mid(nobody)) == []
+
+
+def test_an_orchestrator_may_get_another_key(strict: SignedFleet) -> None:
+    """What a device no longer trusts is sent to it again, signed by the key that it trusts now."""
+    strict.add_modules("--key", strict.folder / "author.pem")
+    orchestrator = strict.system.orchestrator
+    thing = ConsumedThing.fetch(orchestrator.deploy(orchestrator.submit(MANIFEST)))
+    installed = deployments_on(strict.mid)
+
+    new = make_key(strict.folder / "new.pem").public
+    author = strict.trusted.read_text().splitlines()[0]
+    rotated = strict.folder / "rotated"
+    rotated.write_text(f"{author}\n{new}")
+    port = urlsplit(strict.system.server.url).port or 0
+    strict.system.server.end()
+    options = ("--signing-key", str(strict.folder / "new.pem"))
+    strict.system.server = strict.system.fleet.start_orchestrator(port=port, options=options)
+    strict.system.server.wait_until_listening()
+
+    mid = strict.restart_mid(rotated)
+    deadline = time.monotonic() + 60
+    while deployments_on(mid) != installed and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert deployments_on(mid) == installed != []
+    td = requests.get(f"{mid.url}deployments/{installed[0]}/td", timeout=10).json()
+    assert td["wasmiot:signedBy"] == [new]
+    assert execute(thing)["status"] == "completed"
