@@ -23,7 +23,9 @@ from wasmiot_td.errors import InteractionError, ThingProblem
 
 LOOK_SECONDS = 10.0
 RETRY_SECONDS = 4.0
-_PASSING = frozenset({408, 425, 429})
+_FINAL = frozenset({400, 403, 409})
+"""What an orchestrator refuses with; anything else may be said by who is there in its place."""
+
 _log = logging.getLogger(__name__)
 
 Describe = Callable[[], dict[str, object]]
@@ -79,7 +81,7 @@ def join(tokens: PeerTokens, url: str, base: str, text: str, transport: Transpor
         answer = transport.request("POST", f"{url}join", body=body, headers=headers).checked()
         peer = host_of(text, request, answer.json())
     except ThingProblem as error:
-        if 400 <= error.status < 500 and error.status not in _PASSING:
+        if error.status in _FINAL:
             raise JoinRefused(str(error)) from error
         raise
     except (ValueError, AttributeError) as error:
