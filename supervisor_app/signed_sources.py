@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from supervisor_app.installation import Installation, Operation
 from supervisor_app.modules import write_atomically
@@ -97,14 +96,18 @@ class SignedSources:
         self._file(slug).unlink(missing_ok=True)
 
     def _misplaced(self, slug: str, source: Document) -> Iterator[Finding]:
-        """Yield why what an orchestrator signed is for another device, or another name."""
+        """Yield why what was signed is no installation, or for another device or name."""
+        if "wasmiot:Module" in as_list(source.get("@type")):
+            yield Finding("/@type", "what was signed is a module, and no installation")
+        if "registration" in source:
+            yield Finding("/registration", "is never a part of what was signed")
         device = source.get("wasmiot:device", self._device_id)
         if device != self._device_id:
             message = f"it was signed for {device}, and this device is {self._device_id}"
             yield Finding("/wasmiot:device", message)
-        path = urlsplit(str(source.get("base", ""))).path.rstrip("/")
-        if "wasmiot:deployment" in source and not path.endswith(f"/{slug}"):
-            yield Finding("/base", f"it was signed for {path or 'no name'}, and not for {slug}")
+        base = str(source.get("base", ""))
+        if "wasmiot:deployment" in source and not base.rstrip("/").endswith(f"/{slug}"):
+            yield Finding("/base", f"it was signed for {base or 'no name'}, and not for {slug}")
 
     def _refuse(self, *findings: Finding) -> None:
         if findings and self.trust is not None:

@@ -213,6 +213,20 @@ def test_what_was_signed_for_another_device_is_refused(trusting, keys):
     assert put(trusting, document).status_code == 201
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"@type": ["tm:ThingModel", "wasmiot:Module"], "title": "m"},
+        {"@type": "Thing", "title": "m", "registration": {"created": "2026-01-01T00:00:00Z"}},
+    ],
+)
+def test_a_signature_of_another_kind_is_none_of_an_installation(trusting, keys, members):
+    """Neither the signed model of a module, nor what a directory has added to a description."""
+    response = put(trusting, signed(members, keys[0]))
+    assert response.status_code == 403
+    assert trusting.client.get("/deployments").json == []
+
+
 def test_a_refused_change_leaves_what_runs(trusting, keys):
     """What was installed before goes on."""
     put(trusting, share(trusting, keys[0]))
