@@ -3,6 +3,7 @@
 Source: the wasmiot vocabulary, parts `affordance` and `module`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,6 +16,8 @@ KINDS: tuple[Kind, ...] = ("properties", "actions", "events")
 Stage = Literal["deployment", "execution", "output"]
 DIGEST_PREFIX = "sha256:"
 _HEX_DIGITS = frozenset("0123456789abcdef")
+_TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,127}"
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}( ?; ?[ -~]{{1,200}})?")
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,11 @@ def is_inside(path: str) -> bool:
     """Say whether a relative path stays inside the directory that it is taken from."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and ".." not in parts and "\0" not in path
+
+
+def is_media_type(text: Any) -> bool:
+    """Say whether a text can stand in the header that tells of a body's media type."""
+    return isinstance(text, str) and _MEDIA_TYPE.fullmatch(text) is not None
 
 
 def is_bound(affordance: Any) -> bool:

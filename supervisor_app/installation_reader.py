@@ -20,6 +20,7 @@ from supervisor_app.installation import (
     is_bound,
     is_digest,
     is_inside,
+    is_media_type,
     prefixes_of,
 )
 from supervisor_app.references import (
@@ -134,8 +135,16 @@ def _data_file(entry: Mapping[str, Any]) -> DataFile:
     return DataFile(str(entry.get("path", "")).lstrip("/"), package)
 
 
+_OUTPUT: Mapping[Kind, str] = {"properties": "", "actions": "/output", "events": "/data"}
+
+
 def _faults(operation: Operation, pointer: str) -> Iterator[Finding]:
     yield from _composition_faults(operation, pointer)
+    schema = operation.output_schema or {}
+    media_type = schema.get("contentMediaType", "")
+    if media_type and not is_media_type(media_type):
+        place = f"{pointer}{_OUTPUT[operation.kind]}/contentMediaType"
+        yield Finding(place, f"{media_type!r} is no media type", source="RFC 9110, clause 8.3.1")
     present = {f.path for f in operation.data_files}
     for index, mount in enumerate(operation.mounts):
         yield from _mount_faults(mount, present, f"{pointer}/wasmiot:mount/{index}")
@@ -175,6 +184,8 @@ def _argument_faults(operation: Operation, pointer: str) -> Iterator[Finding]:
 def _mount_faults(mount: Mount, present: Set[str], place: str) -> Iterator[Finding]:
     if not is_inside(mount.path):
         yield Finding(f"{place}/path", f"{mount.path!r} is no path inside the directory")
+    if not is_media_type(mount.media_type):
+        yield Finding(f"{place}/mediaType", f"{mount.media_type!r} is no media type")
     if mount.stage not in ("deployment", "execution", "output"):
         yield Finding(f"{place}/stage", "a stage is deployment, execution or output")
     if mount.stage == "deployment" and mount.is_required and mount.path not in present:

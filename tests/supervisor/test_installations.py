@@ -214,6 +214,18 @@ def test_variables_that_are_no_object(device, value):
     assert device.client.put("/deployments/a", json=document).status_code == 422
 
 
+@pytest.mark.parametrize(
+    "media_type", ["x\r\nset-cookie: a", "text", "日本/x", "a/b; \x00"], ids=ascii
+)
+def test_what_no_header_can_carry_is_no_media_type(device, media_type):
+    """The type of a file is told in a header: what cannot stand there is refused beforehand."""
+    output = {"type": "string", "contentMediaType": media_type}
+    refused = device.put("a", ONE, actions={"f": {"wasmiot:entrypoint": "f", "output": output}})
+    assert refused.status_code == 422
+    fields = [error["field"] for error in refused.json["validationErrors"]]
+    assert "/actions/f/output/contentMediaType" in fields
+
+
 SLOW_TO_COMPILE = "(local i32)" + "(local.set 0 (i32.mul (local.get 0) (i32.const 7)))" * 20000
 
 
