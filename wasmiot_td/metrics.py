@@ -22,7 +22,6 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from wasmiot_td.access.certificates import facts_of, read_certificate
 from wasmiot_td.tls import Tls
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series
@@ -57,6 +56,8 @@ def certificate_readings(tls: Tls) -> tuple[Reading, ...]:
     """Return when the certificate ends that a server has begun to serve with, if it has one."""
     if tls.cert is None:
         return ()
+    from wasmiot_td.access.certificates import facts_of, read_certificate  # with a large library
+
     end = facts_of(read_certificate(tls.cert)).ends.timestamp()
     help = "When the certificate ends that is served."
     return (Reading("wasmiot_certificate_end_timestamp_seconds", help, {"": end}),)

@@ -130,12 +130,12 @@ def test_data_in_use(start, tmp_path):
 
 
 def test_idle_device_is_small():
-    """What serves has neither the checkers of graphs nor a graph library in memory."""
+    """What serves has no checkers of graphs, no graph library and no cryptography in memory."""
     program = "import sys, supervisor_app.process, supervisor_app.lifespan; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "supervisor_app" in loaded
-    assert not loaded & {"rdflib", "pyshacl", "pyshifty", "pyld", "pyoxigraph"}
+    assert not loaded & {"rdflib", "pyshacl", "pyshifty", "pyld", "pyoxigraph", "cryptography"}
 
 
 def test_watching_process_is_small():
