@@ -59,6 +59,8 @@ def parser() -> argparse.ArgumentParser:
     )
     add("--store-url", default="", help="SPARQL query endpoint that keeps the graph")
     add("--store-update-url", default="", help="its update endpoint, where that is another")
+    sync = "wait for the disk at each write"
+    add("--sync-writes", dest="syncs_writes", action="store_true", help=sync)
     add("--oci-registry", default="", metavar="URL", help="OCI registry for modules, besides")
     add("--title", default=default.title, help="title of the orchestrator's own description")
     add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")

@@ -105,6 +105,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         settings.store_url,
         settings.store_update_url,
         tls_of(settings).client_context,
+        is_synced=settings.syncs_writes,
     )
     own_id = _own_id(data_dir)
     guard = open_guard(settings, transport, own_id=own_id)

@@ -17,6 +17,8 @@ class Settings:
         store_url: the query endpoint of a SPARQL 1.1 server that keeps the graph; embedded
             under `data_dir` where empty. Virtuoso needs `DefaultIsolation = 4`.
         store_update_url: its update endpoint, where that is another.
+        syncs_writes: whether a write to the embedded store is acknowledged only when the disk has
+            it, so that it outlives a power cut too; else it outlives the end of the process.
         oci_registry: the URL of an OCI registry that holds the modules besides, perhaps with a
             namespace as its path; none where empty.
         host: the address to listen on.
@@ -72,6 +74,7 @@ class Settings:
     data_dir: Path | None = None
     store_url: str = ""
     store_update_url: str = ""
+    syncs_writes: bool = False
     oci_registry: str = ""
     host: str = "127.0.0.1"
     port: int = 5000

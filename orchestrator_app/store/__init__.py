@@ -48,6 +48,8 @@ def open_store(
     url: str = "",
     update_url: str = "",
     tls_context: SSLContext | None = None,
+    *,
+    is_synced: bool = False,
 ) -> Store:
     """Open the store at a URL, or else the embedded one.
 
@@ -56,7 +58,8 @@ def open_store(
         url: the query endpoint of a SPARQL 1.1 server.
         update_url: its update endpoint, where that is another.
         tls_context: what is shown and believed over TLS, if that is anything of one's own.
+        is_synced: a write to the embedded store waits until the disk has it.
     """
     if url:
         return SparqlStore(url, update_url, tls_context=tls_context)
-    return OxigraphStore(directory)
+    return OxigraphStore(directory, is_synced=is_synced)

@@ -68,8 +68,12 @@ class GraphText:
 class DocumentFile:
     """The documents and the journal; methods may be called from several threads."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, *, is_synced: bool = False) -> None:
         """Open the file in a directory, or make it; None keeps it in memory.
+
+        Args:
+            directory: where the file is.
+            is_synced: a write waits until it is on the disk.
 
         Raises:
             StoreLayoutError: a newer program has laid it out.
@@ -79,7 +83,7 @@ class DocumentFile:
         self._lock = threading.Lock()
         try:
             self._file = sqlite3.connect(place, isolation_level=None, check_same_thread=False)
-            self._lay_out(place)
+            self._lay_out(place, "FULL" if is_synced else "NORMAL")
         except sqlite3.Error as error:
             raise StoreUnavailableError(f"{place} cannot be opened: {error}") from error
 
@@ -165,11 +169,13 @@ class DocumentFile:
         with self._lock:
             self._file.close()
 
-    def _lay_out(self, place: str) -> None:
+    def _lay_out(self, place: str, synchronous: str) -> None:
         found = self._file.execute("PRAGMA user_version").fetchone()[0]
         layout.check_layout(str(found), place, _LAYOUT_VERSION)
-        # One process has the file, and a commit is safe from its end once the system has it.
-        for setting in ("locking_mode = EXCLUSIVE", "journal_mode = WAL", "synchronous = NORMAL"):
+        # One process has the file, and a commit is safe from its end once the system has it; from
+        # a power cut, once the disk has it.
+        own, log = "locking_mode = EXCLUSIVE", "journal_mode = WAL"
+        for setting in (own, log, f"synchronous = {synchronous}"):
             self._file.execute(f"PRAGMA {setting}")
         self._file.executescript(_TABLES)
         self._file.execute(f"PRAGMA user_version = {_LAYOUT_VERSION:d}")

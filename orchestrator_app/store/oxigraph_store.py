@@ -42,8 +42,12 @@ class OxigraphStore:
     costs the same wherever it is.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, *, is_synced: bool = False) -> None:
         """Open the store, or make it.
+
+        Args:
+            directory: where it is kept; in memory if None.
+            is_synced: a write waits until the disk has it.
 
         Raises:
             StoreLayoutError: a newer program has laid it out.
@@ -59,7 +63,7 @@ class OxigraphStore:
         self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
         self._store: ox.Store | None = _opened(directory)
-        self._documents = DocumentFile(directory)
+        self._documents = DocumentFile(directory, is_synced=is_synced)
         move_documents(self._store, self._documents, str(directory))
         self._catch_up()
         self._writer = GraphWriter(self._write_some, self._written_number)

@@ -8,11 +8,13 @@ from pathlib import Path
 import pyoxigraph as ox
 import pytest
 
+from orchestrator_app.cli import settings_of
 from orchestrator_app.store import (
     OxigraphStore,
     SparqlStore,
     StoreLayoutError,
     StoreUnavailableError,
+    open_store,
 )
 from orchestrator_app.store.documents import FILE_NAME
 from orchestrator_app.store.endpoint import advice
@@ -276,6 +278,15 @@ def test_an_operator_of_virtuoso_is_told_what_cannot_be_asked_for(oxigraph_serve
     assert store._endpoint.server.startswith("Oxigraph")
     assert advice(store._endpoint.server) == ""
     assert "DefaultIsolation = 4" in advice("Virtuoso/07.20.3238 (Linux) x86_64-pc-linux-gnu")
+    store.close()
+
+
+@pytest.mark.parametrize(("options", "mode"), [((), 1), (("--sync-writes",), 2)])
+def test_who_asks_for_it_waits_for_the_disk(tmp_path: Path, options, mode):
+    """SQLite then flushes its log at each commit (2, FULL), and else when it is merged (1)."""
+    settings = settings_of(["--data-dir", str(tmp_path), *options])
+    store = open_store(tmp_path / "graph", is_synced=settings.syncs_writes)
+    assert store._documents._file.execute("PRAGMA synchronous").fetchone() == (mode,)
     store.close()
 
 
