@@ -1,13 +1,13 @@
 """An orchestrator and a device as processes, with something under every kind of name."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleet import Fleet
 from local_system import IMAGES, MID_BYTES, upload_module
-from orchestrator_client import OrchestratorClient
+from orchestrator_client import OrchestratorClient, RefusedError
 
 from wasmiot_td.consumed_thing import ConsumedThing
 
@@ -77,7 +77,7 @@ def _known(orchestrator: OrchestratorClient, device: str) -> dict[str, list[str]
         {"weights.bin": (EXAMPLES / "digit-reader" / "weights.bin").read_bytes()},
     )
     manifest = (EXAMPLES / "digit-reader" / "manifest.jsonld").read_bytes()
-    deployed = orchestrator.deploy(orchestrator.submit(manifest))
+    deployed = _deployed(orchestrator, orchestrator.submit(manifest))
     execution = ConsumedThing.fetch(deployed).invoke_action("execute", None)
     turtle = {"Content-Type": "text/turtle"}
     orchestrator.request("PUT", "policies/fuzzed", data=POLICY, headers=turtle)
@@ -98,6 +98,14 @@ def _known(orchestrator: OrchestratorClient, device: str) -> dict[str, list[str]
             "$[?@.id]",
         ],
     }
+
+
+def _deployed(orchestrator: OrchestratorClient, manifest: str) -> str:
+    """Deploy a manifest; where the machine is busy a device may need more than one try."""
+    for _ in range(5):
+        with suppress(RefusedError):
+            return orchestrator.deploy(manifest)
+    return orchestrator.deploy(manifest)
 
 
 def _on_device() -> dict[str, list[str]]:

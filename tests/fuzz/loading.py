@@ -1,6 +1,5 @@
 """What must hold of the loader for any bytes: a documented error, or the same document again."""
 
-from pathlib import Path
 from typing import Any
 
 from bounds import bounded
@@ -38,8 +37,3 @@ def check_again(first: LoadedDocument) -> None:
     assert sorted(second.n_triples.splitlines()) == sorted(first.n_triples.splitlines())
     graph_of(first.n_triples, first.id)
     assert n_quads(first.n_triples, first.id).count(b"\n") == first.n_triples.count(b"\n")
-
-
-def seeds_of(folder: Path) -> list[bytes]:
-    """Return every JSON document below a folder."""
-    return [path.read_bytes() for path in sorted(folder.rglob("*.json"))]

@@ -163,6 +163,7 @@ PARTS: Mapping[str, tuple[Callable[[str, float], Result], str]] = {
     "documents": (properties, "documents and contexts"),
     "binaries": (properties, "modules"),
     "requests": (properties, "requests with documents, queries and patches"),
+    "headers": (properties, "headers, credentials and calls"),
     "loader": (guided, "documents, guided by what is covered"),
     "wasm": (guided, "modules, guided by what is covered"),
 }
