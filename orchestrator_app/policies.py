@@ -11,6 +11,8 @@ from rdflib import RDF, SH, Graph
 
 from orchestrator_app.policy_check import Policy
 from orchestrator_app.store import Store, StoredDocument
+from wasmiot_td.data_value import compiled_pattern
+from wasmiot_td.linear_expressions import UNSUPPORTED
 from wasmiot_td.namespaces import WASMIOT
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.turtle import TurtleError, read_turtle
@@ -102,6 +104,9 @@ def _shapes(turtle: bytes) -> Graph:
     found = next((term for term in _CODE if (None, term, None) in graph), None)
     if found is not None:
         raise ProblemError(422, "Policy refused", f"a policy has no code in it, such as {found}")
+    if bad := [p for p in graph.objects(None, SH.pattern) if compiled_pattern(str(p)) is None]:
+        detail = f"the pattern {str(bad[0])[:100]!r} is not taken: {UNSUPPORTED}"
+        raise ProblemError(422, "Policy refused", detail)
     if not list(graph.subjects(RDF.type, SH.NodeShape)):
         detail = f"a policy is one sh:NodeShape or more, in at most {MOST_TRIPLES} triples"
         raise ProblemError(422, "Policy refused", detail)

@@ -33,7 +33,9 @@ from supervisor_app.references import (
     use_faults,
 )
 from wasmiot_td.data_schema import check_value
+from wasmiot_td.data_value import compiled_pattern
 from wasmiot_td.errors import ValidationError
+from wasmiot_td.linear_expressions import UNSUPPORTED
 from wasmiot_td.report import Finding, Report
 
 
@@ -55,7 +57,7 @@ def read_installation(slug: str, document: Mapping[str, Any]) -> Installation:
                 module = _module_of(affordance, by_id, pointer, findings)
                 operation = _operation(slug, kind, name, affordance, module)
                 operation = replace(operation, depends_on=_expanded(operation, prefixes))
-                findings += _faults(operation, pointer)
+                findings += [*_faults(operation, pointer), *_pattern_faults(affordance, pointer)]
                 operations[kind, name] = operation
     trigger = read_trigger(document)
     findings += trigger_faults(trigger) if trigger else ()
@@ -154,6 +156,20 @@ def _faults(operation: Operation, pointer: str) -> Iterator[Finding]:
             yield Finding(f"{place}/path", f"{data_file.path!r} is no path inside the directory")
         if not is_digest(data_file.package.digest):
             yield Finding(f"{place}/digest", "a digest is sha256: and 64 hexadecimal digits")
+
+
+def _pattern_faults(schema: Any, pointer: str) -> Iterator[Finding]:
+    """Yield the patterns of schemas that this device could not hold its values to."""
+    if isinstance(schema, Mapping):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str) and compiled_pattern(pattern) is None:
+            message = f"the pattern {pattern[:100]!r} is not taken: {UNSUPPORTED}"
+            yield Finding(f"{pointer}/pattern", message)
+        for name, member in schema.items():
+            yield from _pattern_faults(member, f"{pointer}/{_escape(name)}")
+    elif isinstance(schema, list):
+        for index, item in enumerate(schema):
+            yield from _pattern_faults(item, f"{pointer}/{index}")
 
 
 def _composition_faults(operation: Operation, pointer: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from wasmiot_td.json_text import escape_pointer
-from wasmiot_td.members import PLACEHOLDER, Kind, Place
+from wasmiot_td.members import PLACEHOLDER, WHOLE_PLACEHOLDER, Kind, Place
 from wasmiot_td.report import Finding, Severity
 from wasmiot_td.schema_checks import check_data_schema
 from wasmiot_td.vocabulary import SECURITY_SCHEMES, kind_of
@@ -348,7 +348,7 @@ def _placeholders(
     What another vocabulary says by double braces is its own affair, and a warning.
     """
     if isinstance(value, str):
-        if PLACEHOLDER.fullmatch(value):
+        if WHOLE_PLACEHOLDER.fullmatch(value):
             message = f"the placeholder {value} is unresolved"
             source = f"{TD_CLAUSE}thing-model-td-placeholder"
             yield Finding(pointer, message, severity, value, source)

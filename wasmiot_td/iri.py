@@ -23,7 +23,10 @@ _STEP = re.compile(r"/[^/]*~(?![01]).*", re.DOTALL)
 _KEPT_IN_POINTER = "/~!$&'()*+,;=:@?-._"
 
 
-@lru_cache(maxsize=8192)
+MOST_REMEMBERED = 1000
+"""Longer IRIs are worked out each time: those of strangers would fill the memory."""
+
+
 def well_formed(iri: str) -> str | None:
     """Return an IRI as it may stand in RDF, or None if it is not one.
 
@@ -31,6 +34,10 @@ def well_formed(iri: str) -> str | None:
     Thing Models have placeholders in their IRIs. Delimiters of N-Triples, blanks and control
     characters are not repaired.
     """
+    return _well_formed(iri) if len(iri) > MOST_REMEMBERED else _remembered(iri)
+
+
+def _well_formed(iri: str) -> str | None:
     if not _SCHEME.match(iri) or _DANGEROUS.search(iri):
         return None
     head, hash_mark, fragment = iri.partition("#")
@@ -42,6 +49,9 @@ def well_formed(iri: str) -> str | None:
     path = _without_brackets(head[end:])
     fragment = _without_brackets(_TO_ENCODE.sub(_percent_encoded, fragment)).replace("#", "%23")
     return head[:end] + path + hash_mark + fragment
+
+
+_remembered = lru_cache(maxsize=8192)(_well_formed)
 
 
 def absolute(name: str, prefixes: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ def _mend_definition(definition: Any) -> Any:
 
 MOST_CONTEXTS = 100
 MOST_DEFINITIONS = 1000
+MOST_CHARACTERS = 100_000
 """What a document may define by itself: each further context is worked through with all before."""
 
 MOST_CHARACTERS_OF_IRI = 2000
@@ -60,6 +61,7 @@ class LocatedCopy:
         self._context_count = 0
         self._definition_count = 0
         self._has_long_iri = False
+        self._character_count = 0
 
     def of(self, value: Any, pointer: str) -> Any:
         """Return the copy of a value that stands at a JSON pointer."""
@@ -91,6 +93,9 @@ class LocatedCopy:
         if mended != context:
             self.findings.append(_mended(pointer))
         text = json.dumps(mended)
+        self._character_count += len(text)
+        if self._character_count > MOST_CHARACTERS:
+            raise _too_much(pointer, f"{MOST_CHARACTERS} characters")
         self.has_base = self.has_base or '"@base"' in text
         return json.loads(text)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wasmiot_td.data_schema import check_value
+from wasmiot_td.data_value import compiled_pattern
+from wasmiot_td.linear_expressions import UNSUPPORTED
 from wasmiot_td.members import PLACEHOLDER, Place
 from wasmiot_td.report import Finding, Severity
 
@@ -34,6 +36,15 @@ def check_data_schema(place: Place, *, is_model: bool) -> Iterator[Finding]:
             yield Finding(f"{place.pointer}/{low}", message, value=schema[low], source=CLAUSE)
     if not (is_model and _is_open(schema)):
         yield from _own_values(place.pointer, schema)
+        yield from _unchecked_pattern(place.pointer, schema)
+
+
+def _unchecked_pattern(pointer: str, schema: Mapping[str, Any]) -> Iterator[Finding]:
+    """Warn of a pattern that values are not checked against: who serves it may have a way."""
+    pattern = schema.get("pattern")
+    if isinstance(pattern, str) and compiled_pattern(pattern) is None:
+        message = f"the pattern {pattern[:100]!r} is not checked here: {UNSUPPORTED}"
+        yield Finding(f"{pointer}/pattern", message, Severity.WARNING, pattern[:1000], CLAUSE)
 
 
 def _own_values(pointer: str, schema: Mapping[str, Any]) -> Iterator[Finding]:

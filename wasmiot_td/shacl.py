@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 import pyshacl
+from pyshacl.constraints.core import string_based_constraints
 from pyshacl.graph_abstraction import DataGraph
 from pyshacl.pytypes import SHACLExecutor
 from pyshacl.shape import Shape
@@ -22,6 +23,7 @@ from pyshacl.shapes_graph import ShapesGraph
 from rdflib import RDF, RDFS, SH, Graph, Literal
 from rdflib.term import Node
 
+from wasmiot_td import linear_expressions
 from wasmiot_td.document_kind import is_model, kind_of_types
 from wasmiot_td.iri import pointer_of
 from wasmiot_td.namespaces import TD, TM
@@ -52,6 +54,10 @@ SHAPES_OF_KIND: dict[str, tuple[str, ...]] = {
 _ROOT_CLASS = {"Thing": TD.Thing, "ThingModel": TM.ThingModel}
 _LOGGER = logging.getLogger(__name__)
 _LOCK = threading.RLock()
+
+vars(string_based_constraints)["re"] = (
+    linear_expressions  # shapes of others may have a `sh:pattern`
+)
 
 
 def validate(n_triples: bytes, document_id: str, types: Collection[str]) -> list[Finding]:
@@ -141,6 +147,7 @@ def shapes_graph(names: Iterable[str]) -> Graph:
     graph = Graph()
     for name in names:
         graph.parse(resource_directory("shapes") / f"{name}.ttl", format="turtle")
+    linear_expressions.trust(str(pattern) for pattern in graph.objects(None, SH.pattern))
     return graph
 
 

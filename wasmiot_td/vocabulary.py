@@ -255,7 +255,7 @@ _KINDS = (
             "type": _TEXT,
             "rel": _TEXT,
             "anchor": _TEXT,
-            "sizes": Text(r"\d*x\d+", "a size such as 16x16"),
+            "sizes": Text(r"(?<!\d)\d*x\d", "a size such as 16x16"),
             "hreflang": Texts(Text(_BCP47, "a language tag of BCP 47")),
             "instanceName": _TEXT,
         },
