@@ -21,6 +21,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from orchestrator_app.store import OxigraphStore
+
 ROUNDS = int(os.environ.get("WASMIOT_CRASH_ROUNDS", "5"))
 N_WRITERS = 3
 THINGS_A_WRITER = 4
@@ -32,6 +34,29 @@ SELECT ?thing ?title ?property {
 }
 """
 
+
+FLOOD = """
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from orchestrator_app.store import OxigraphStore
+
+@dataclass
+class Document:
+    id: str
+    document: dict
+    n_triples: bytes
+
+store, number = OxigraphStore(Path(sys.argv[1])), int(sys.argv[2])
+while True:
+    for number in range(number, number + 100):
+        name = f"urn:ex:{number}"
+        lines = [f'<{name}> <urn:ex:p{i}> "{number}" .' for i in range(3)]
+        store.put(Document(name, {"id": name}, "\\n".join(lines).encode()), kind="thing")
+        print(number, flush=True)
+    number += 1
+    store.ask("ASK { ?s ?p ?o }")
+"""
 
 _log = logging.getLogger(__name__)
 
@@ -171,3 +196,34 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path):
     with orchestrator(tmp_path / "data") as port:
         check(port, written)
     assert written.acknowledged
+
+
+@pytest.mark.timeout(60 + 20 * ROUNDS)
+def test_new_documents_that_are_written_together_survive_kill_9(tmp_path: Path):
+    """However far a hundred graphs had come: each is whole after it, in its graph and the merge."""
+    n_kept = 0
+    for _ in range(max(2, ROUNDS // 2)):
+        last = flooded(tmp_path / "graph", n_kept)
+        store = OxigraphStore(tmp_path / "graph")
+        n_kept = store.count("thing")
+        assert n_kept > last
+        sizes = store.select_texts("SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g")
+        merged = store.select_texts("SELECT (COUNT(*) AS ?n) { ?s ?p ?o }")
+        assert (sizes, merged) == ([("3",)] * n_kept, [(str(3 * n_kept),)])
+        store.close()
+
+
+def flooded(folder: Path, first: int) -> int:
+    """Kill a process that stores new documents; return the last number that it said it kept."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FLOOD, str(folder), str(first)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    for _ in range(random.randrange(50, 350)):
+        last = process.stdout.readline()
+    time.sleep(random.uniform(0, 0.03))
+    process.kill()
+    rest = process.stdout.read().splitlines()
+    process.wait()
+    process.stdout.close()
+    return int(rest[-1] if rest else last)
