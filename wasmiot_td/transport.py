@@ -7,8 +7,6 @@ systems run in one process without sockets. Both bound what they take in.
 import io
 import json
 import re
-import socket
-import ssl
 import sys
 import threading
 import time
@@ -23,9 +21,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
-from wasmiot_td.checked_connections import pool_classes
+from wasmiot_td.connections import Connections, NothingPlain
 from wasmiot_td.errors import AddressRefused, ThingProblem, ThingUnreachable
 from wasmiot_td.reach import Reach
 from wasmiot_td.tls import Tls, tls_of_environment, told
@@ -33,8 +30,6 @@ from wasmiot_td.tls import Tls, tls_of_environment, told
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 5
 CONNECT_SECONDS = 3.0
-DEAD_LINK_SECONDS = 4.0
-"""How long what was sent may stay unacknowledged; a Thing may think longer, its link may not."""
 
 DOCUMENT_TYPES = "application/td+json, application/tm+json, application/json, application/ld+json"
 
@@ -352,8 +347,10 @@ class HttpTransport(Transport):
             session = requests.Session()
             session.trust_env = False
             session.max_redirects = MAX_REDIRECTS
-            session.mount("http://", _NoTls() if self._tls.is_only else _Adapter(self._reach))
-            session.mount("https://", _Adapter(self._reach, self._tls.client_context))
+            session.mount(
+                "http://", NothingPlain() if self._tls.is_only else Connections(self._reach)
+            )
+            session.mount("https://", Connections(self._reach, self._tls.client_context))
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
         return session
@@ -368,46 +365,6 @@ def _plain_target(url: str) -> urllib3.util.Url | None:
 def _stop(response: urllib3.HTTPResponse) -> None:
     with suppress(ValueError, RuntimeError, OSError):  # it has ended by itself
         response.shutdown()
-
-
-class _Adapter(HTTPAdapter):
-    """Connections that notice when their link is dead, long before the answer is overdue."""
-
-    def __init__(self, reach: Reach | None, context: ssl.SSLContext | None = None) -> None:
-        self._reach = reach
-        self.tls_context = context
-        super().__init__()
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pool; see `HTTPAdapter.init_poolmanager`."""
-        if self.tls_context is not None:
-            options["ssl_context"] = self.tls_context
-        super().init_poolmanager(*arguments, socket_options=_socket_options(), **options)
-        if self._reach is not None:
-            self.poolmanager.pool_classes_by_scheme = pool_classes(self._reach)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Keep the authorities that requests brings from being added to those of a context."""
-        if self.tls_context is None:
-            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
-
-
-class _NoTls(HTTPAdapter):
-    """No connections at all."""
-
-    def send(self, request: Any, *_: Any, **__: Any) -> Any:
-        """Refuse a request, or what it was led to."""
-        message = f"nothing is sent to {request.url} without TLS (--tls-only)"
-        raise requests.exceptions.InvalidSchema(message)
-
-
-def _socket_options() -> list[tuple[int, int, int]]:
-    options = [*urllib3.connection.HTTPConnection.default_socket_options]
-    options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
-    wanted = {"TCP_KEEPIDLE": 1, "TCP_KEEPINTVL": 1, "TCP_KEEPCNT": 3}
-    wanted["TCP_USER_TIMEOUT"] = int(DEAD_LINK_SECONDS * 1000)
-    known = {name: value for name, value in wanted.items() if hasattr(socket, name)}
-    return options + [(socket.IPPROTO_TCP, getattr(socket, n), v) for n, v in known.items()]
 
 
 def _reason(error: Exception) -> str:

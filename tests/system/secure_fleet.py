@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from wasmiot_td.command_line import main
 from wasmiot_td.processes import ServerProcess, ServerProcesses
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 90.0
 WASMIOT = (sys.executable, "-c", "from wasmiot_td.command_line import main; main()")
 
 

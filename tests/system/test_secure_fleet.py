@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -87,6 +89,17 @@ def test_who_shows_no_certificate_is_refused_by_every_server(fleet: SecureFleet)
             requests.get(f"{url}healthz", verify=str(fleet.certificates / "ca.pem"), timeout=10)
         with pytest.raises(requests.ConnectionError):
             requests.get(f"{url.replace('https', 'http')}healthz", timeout=10)
+
+
+def test_who_connects_and_says_nothing_holds_up_nobody(fleet: SecureFleet) -> None:
+    """More of them than a server has threads, some with half a greeting."""
+    parts = urlsplit(fleet.urls["mid"])
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            silent = socket.create_connection((parts.hostname, parts.port))
+            stack.enter_context(silent)
+            silent.sendall(b"\x16\x03\x01\x02"[: number % 5])
+        assert fleet.ask("GET", f"{fleet.urls['mid']}healthz").status_code == 200
 
 
 def test_the_command_says_what_is_missing(fleet: SecureFleet, tmp_path: Path) -> None:
