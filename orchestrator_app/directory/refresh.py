@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
-from orchestrator_app.directory.registration import INTRODUCED_BY
+from orchestrator_app.directory.registration import DNS_SD, INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
 from wasmiot_td.access.credentials import origin_of
 from wasmiot_td.consumed_thing import Transport
@@ -20,7 +20,6 @@ from wasmiot_td.errors import ThingProblem, WasmiotError
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.transport import DOCUMENT_TYPES, Response
 
-DNS_SD = "dns-sd"
 LEASE_INTERVALS = 3
 FORBIDDEN = 403
 MOST_LINKS = 100

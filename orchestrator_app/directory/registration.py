@@ -13,6 +13,9 @@ from wasmiot_td.errors import ValidationError
 from wasmiot_td.report import Finding, Report
 
 INTRODUCED_BY = "wasmiot:introducedBy"
+HTTP, DNS_SD, BY_KEY = "http", "dns-sd", "key"
+"""How a description came: somebody sent it, mDNS led to it, or the device did with its key."""
+
 MAX_TTL_SECONDS = 100 * 365 * 86_400
 
 
@@ -25,7 +28,7 @@ def registered(
         given: the member `registration` of the description, if it has one.
         known: the registration so far, if the Thing is known.
         now: the time.
-        introduced_by: how the description came: `http` or `dns-sd`.
+        introduced_by: how the description came: `http`, `dns-sd` or `key`.
 
     Raises:
         ValidationError: `ttl` or `expires` cannot be used.

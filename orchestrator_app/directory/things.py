@@ -14,7 +14,12 @@ from orchestrator_app.directory.capability_profiles import memory_of, profile_of
 from orchestrator_app.directory.claims import foreign_claims
 from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
-from orchestrator_app.directory.registration import INTRODUCED_BY, is_expired, registered
+from orchestrator_app.directory.registration import (
+    DNS_SD,
+    INTRODUCED_BY,
+    is_expired,
+    registered,
+)
 from orchestrator_app.directory.seen_texts import SeenTexts
 from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
@@ -87,7 +92,7 @@ class Directory:
             source: the description; an anonymous one gets an id.
             expected_id: the id that it must have, or gets.
             must_be_anonymous: it may have no id of its own.
-            introduced_by: how it came: `http` or `dns-sd`.
+            introduced_by: how it came: `http`, `dns-sd` or `key`.
 
         Returns:
             The Thing as it is kept, and whether it is new.
@@ -109,7 +114,7 @@ class Directory:
             raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
         if must_be_anonymous and loaded.id != new_id:
             raise _refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
-        if introduced_by != "http":
+        if introduced_by == DNS_SD:
             self._check_introduced(loaded.id, loaded.document)
         self._check_every(loaded.id, _as_sent(loaded.document, new_id))
         kept = self._put(loaded, given, introduced_by)

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, request
 
 from orchestrator_app.access import check_owner, principal
 from orchestrator_app.devices_by_key import check_described, note_address
+from orchestrator_app.directory.registration import BY_KEY
 from orchestrator_app.directory.things import enriched
 from orchestrator_app.problems import respond
 from orchestrator_app.routes.representations import (
@@ -104,7 +105,7 @@ def _registered(thing_id: str, source: bytes) -> tuple[StoredDocument, bool]:
     if principal().peer != thing_id:
         return directory.register(source, expected_id=thing_id)
     base = check_described(services(), thing_id, json_text.parse(source).value)
-    kept = directory.register(source, expected_id=thing_id)
+    kept = directory.register(source, expected_id=thing_id, introduced_by=BY_KEY)
     note_address(services(), thing_id, base)
     return kept
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 from orchestrator_app.app import create_app as orchestrator_of
-from orchestrator_app.directory.refresh import DNS_SD
+from orchestrator_app.directory.registration import DNS_SD
 from orchestrator_app.settings import Settings as OrchestratorSettings
 from supervisor_app.app import create_app as supervisor_of
 from supervisor_app.settings import Settings as SupervisorSettings
@@ -93,6 +93,8 @@ def test_a_device_says_where_it_is(fleet: Fleet) -> None:
     fleet.at[NEW] = fleet.at.pop(OLD)
     assert fleet.put(id, fleet.described(id, NEW))[0] == 201
     assert fleet.bases(id) == (NEW,)
+    registration = fleet.services.directory.get(id).registration
+    assert registration["wasmiot:introducedBy"] == "key"
     assert (
         fleet.services.devices.health(fleet.services.directory.get(id).document)["deployments"] == 0
     )
