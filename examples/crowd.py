@@ -1,7 +1,8 @@
 """Many clients at once, each with a connection of its own, for the soak and its short test.
 
-A client may be told to come again (503 with `Retry-After`), and does. Everything else that is no
-answer is an error: another status than expected, a connection that is reset or ends in the middle.
+A client may be told to come again (503 or 429 with `Retry-After`), and does. Everything else that
+is no answer is an error: another status than expected, a connection that is reset or ends in the
+middle.
 """
 
 import asyncio
@@ -103,7 +104,7 @@ class Client:
         if answer.status in expected:
             self.tally.note_answer(kind, time.monotonic() - begin)
             return answer
-        if answer.status == 503 and "retry-after" in answer.headers:
+        if answer.status in (429, 503) and "retry-after" in answer.headers:
             self.tally.busy[kind] += 1
             await asyncio.sleep(int(answer.headers["retry-after"]) * random.uniform(0.5, 1.0))
             return None

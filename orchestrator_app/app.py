@@ -51,6 +51,7 @@ from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
 from wasmiot_td.slow_bodies import SlowBodies
 from wasmiot_td.stopping import following, wait_until
+from wasmiot_td.turns import Turns
 
 BLUEPRINTS = (
     cordons.blueprint,
@@ -96,7 +97,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     register_problem_answers(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    bounded = SlowBodies(app.wsgi_app, settings.threads)
+    bounded = Turns(SlowBodies(app.wsgi_app, settings.threads), settings.threads)
     observed = ObservedRequests(bounded, measures)
     app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
     put_door(app, settings, app.extensions["wasmiot"].guard)

@@ -37,6 +37,7 @@ from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.request_id import current_request_id
 from wasmiot_td.telemetry import NoSpans, Span, Spans
+from wasmiot_td.turns import resting
 
 MOST_PARALLEL_EXECUTIONS = 32
 MOST_PARALLEL_GATHERINGS = 8
@@ -186,7 +187,7 @@ class Executions:
         return status
 
     def _wait(self, key: tuple[str, str], seconds: float) -> None:
-        with self._changed:
+        with resting(), self._changed:
             self._changed.wait_for(lambda: key not in self._live, seconds)
 
     def statuses(self, slug: str) -> list[tuple[str, Status]]:

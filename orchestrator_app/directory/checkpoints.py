@@ -31,9 +31,10 @@ class Checkpoints:
 
     @contextmanager
     def current(self) -> Iterator[Path]:
-        """Lend a copy of the store as it is now."""
+        """Lend a copy of the store as it is now; those who wait for one share what is made."""
+        wanted = self._current_version()
         with self._lock:
-            path = self._fresh()
+            path = self._fresh(wanted)
             self._users[path] = self._users.get(path, 0) + 1
         try:
             yield path
@@ -46,9 +47,10 @@ class Checkpoints:
         """Remove all copies."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _fresh(self) -> Path:
-        version = self._current_version()
-        if version != self._version:
+    def _fresh(self, wanted: int) -> Path:
+        """Return a copy that has all that a version has."""
+        if self._version < wanted:
+            version = self._current_version()
             self._directory.mkdir(parents=True, exist_ok=True)
             path = self._directory / str(version)
             self._make(path)

@@ -23,6 +23,7 @@ from orchestrator_app.directory.things import enriched
 from orchestrator_app.directory.worker_process import TimeLimits, WorkerProcess
 from orchestrator_app.store import Store
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.turns import resting
 
 ENTRIES_PER_WORKER = 3
 """How many may ask or wait for a place, for each process; each holds a thread of the server."""
@@ -98,18 +99,15 @@ class QueryService:
         """
         check_query(query.text)
         query = _with_dataset(query)
-        with self._checkpoints.current() as checkpoint:
-            return self._ask(
-                {
-                    "checkpoint": str(checkpoint),
-                    "query": query.text,
-                    "result_type": query.result_type,
-                    "graph_type": query.graph_type,
-                    "default_graphs": list(query.default_graphs),
-                    "named_graphs": list(query.named_graphs),
-                },
-                client,
-            )
+        request = {
+            "query": query.text,
+            "result_type": query.result_type,
+            "graph_type": query.graph_type,
+            "default_graphs": list(query.default_graphs),
+            "named_graphs": list(query.named_graphs),
+        }
+        with self._entered(client), self._checkpoints.current() as checkpoint:
+            return self._ask({"checkpoint": str(checkpoint), **request}, client)
 
     def find(self, path: str, client: str = "") -> Answer:
         """Answer a JSONPath query over the array of all descriptions of Things.
@@ -117,7 +115,7 @@ class QueryService:
         Raises:
             ProblemError: as for `answer`.
         """
-        with self._things.current() as folder:
+        with self._entered(client), self._things.current() as folder:
             return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)}, client)
 
     @property
@@ -134,17 +132,19 @@ class QueryService:
         self._checkpoints.close()
         self._things.close()
 
-    def _ask(self, request: dict[str, Any], client: str) -> Answer:
-        """Have a process answer, in the lane that the query turns out to need."""
-        with self._lanes.presence(client):
+    @contextmanager
+    def _entered(self, client: str) -> Iterator[None]:
+        """Let a client in, who rests until there is an answer."""
+        with self._lanes.presence(client), resting():
             if not self._entries.acquire(timeout=ENTRY_SECONDS):
                 raise self._problem({"error": "busy"})
             try:
-                return self._asked(request, client)
+                yield
             finally:
                 self._entries.release()
 
-    def _asked(self, request: dict[str, Any], client: str) -> Answer:
+    def _ask(self, request: dict[str, Any], client: str) -> Answer:
+        """Have a process answer, in the lane that the query turns out to need."""
         with self._lanes.turn(client) as turn:
             if turn is None:
                 raise self._problem({"error": "busy"})
