@@ -1,5 +1,6 @@
 """The questions in `docs/queries.md`, asked of a running system."""
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -12,13 +13,18 @@ import requests
 from fleet import Fleet
 from local_system import (
     CAMERA_BYTES,
+    EXAMPLE,
     IMAGES,
     MID_BYTES,
+    WEIGHTS,
     System,
     add_three_supervisors,
     start_system,
 )
 from orchestrator_client import execute
+
+from orchestrator_app.packages.authoring import signed_model
+from wasmiot_td.access.keys import make_key
 
 PAGE = (Path(__file__).parents[2] / "docs" / "queries.md").read_text()
 PREFIXES = re.findall(r"```sparql\n(PREFIX.+?)```", PAGE, re.DOTALL)[0]
@@ -50,6 +56,7 @@ class Asked:
         idle: the title of the other device with a camera.
         reading: the title of the device that classifies.
         result: the result of the one execution.
+        signer: the key that signed the module that classifies.
     """
 
     system: System
@@ -57,6 +64,7 @@ class Asked:
     idle: str
     reading: str
     result: int
+    signer: str
 
     def ask(self, question: str) -> list[dict[str, str]]:
         """Return the solutions to a question of the page."""
@@ -68,7 +76,7 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[Asked]:
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """A digit reader that has run once, a device with a camera to spare, and a foreign Thing."""
     with Fleet(is_discovered=False) as fleet:
         system = start_system(fleet)
@@ -77,13 +85,24 @@ def asked() -> Iterator[Asked]:
         url = f"{system.server.url}things/{THERMOMETER['id']}"
         requests.put(url, json=THERMOMETER, timeout=10).raise_for_status()
         system.upload()
+        signer = sign_digits(system, tmp_path_factory.mktemp("signed"))
         status = execute(system.deploy())
         titles = {iri: title for title, iri in system.devices.items()}
         seeing, reading = (titles[entry["device"]] for entry in status["trace"])
         (idle,) = {"camera", "spare"} - {seeing}
-        asked = Asked(system, seeing, idle, reading, status["output"])
+        asked = Asked(system, seeing, idle, reading, status["output"], signer)
         wait_until_all_are_seen(asked)
         yield asked
+
+
+def sign_digits(system: System, folder: Path) -> str:
+    """Sign the module that classifies, and return the key."""
+    key, signed = make_key(folder / "key.pem"), folder / "digits.signed.json"
+    binary, files = EXAMPLE / "digits" / "digits.wasm", [("weights.bin", EXAMPLE / "weights.bin")]
+    model = signed_model(key, binary, (EXAMPLE / "digits.tm.json").read_bytes(), files)
+    signed.write_text(json.dumps(model))
+    system.orchestrator.upload_module(binary, signed, {"weights.bin": WEIGHTS})
+    return key.public
 
 
 def wait_until_all_are_seen(asked: Asked) -> None:
@@ -130,6 +149,11 @@ def is_decided(asked: Asked, rows: list[Row]) -> None:
     wanted = ("digit-reader", "deploy", "somebody asked for it")
     assert found == sorted([(*wanted, asked.seeing), (*wanted, asked.reading)])
     assert all(0 < float(points) <= 100 for (points,) in column(rows, "points"))
+
+
+def is_signed(asked: Asked, rows: list[Row]) -> None:
+    """One of the two modules."""
+    assert column(rows, "device", "module", "key") == [(asked.reading, "digits", asked.signer)]
 
 
 def is_explained(asked: Asked, rows: list[Row]) -> None:
@@ -193,6 +217,7 @@ ANSWERS: dict[str, Callable[[Asked, list[Row]], None]] = {
     "Why was a device rejected?": is_rejected,
     "Why did something move?": is_decided,
     "Which module version produced this result?": is_explained,
+    "Who signed what runs where?": is_signed,
     "Which devices could run which module?": is_possible,
     "When was each device last seen, and how busy is it?": is_seen,
     "How much memory does each device have left?": is_left,
