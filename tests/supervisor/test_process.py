@@ -94,6 +94,44 @@ def until_more_than(count, base):
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_what_waits_for_another_part_waits_on(start, tmp_path, number):
+    """Half of an input that was taken before the device went down is there for the other half."""
+    members = {name: {"type": "integer"} for name in ("left", "right")}
+    sent = [{"id": f"urn:{name}", "step": name, "input": name} for name in members]
+    document = {
+        "@context": [json.loads(TD)["@context"], "https://wetware.fi/2023/wasmiot/v1.0"],
+        "title": "Join",
+        "actions": {
+            "sum": {
+                "wasmiot:entrypoint": "sum",
+                "input": {"type": "object", "properties": members},
+                "output": {"type": "integer"},
+                "wasmiot:dependsOn": sent,
+            }
+        },
+    }
+    wat = """(module (func (export "sum") (param i32 i32) (result i32)
+      (i32.add (local.get 0) (local.get 1))))"""
+    (tmp_path / "td.json").write_text(json.dumps(document))
+    (tmp_path / "m.wasm").write_bytes(wasmtime.wat2wasm(wat))
+    process, base = start("--td", tmp_path / "td.json", "--module", tmp_path / "m.wasm")
+    taken = send_part(base, "left", 40)
+    assert taken["status"] == "pending"
+    process.send_signal(number)
+    process.wait(timeout=20)
+    _, base = start()
+    ended = send_part(base, "right", 2, Prefer="wait=20")
+    assert (ended["output"], ended["timeRequested"]) == (42, taken["timeRequested"])
+
+
+def send_part(base, name, value, **headers):
+    """Send one member of the input, and return the status of the invocation."""
+    headers |= {"Wasmiot-Input": name, "Idempotency-Key": '"one"'}
+    url = f"{base}deployments/join/actions/sum"
+    return requests.post(url, json=value, headers=headers, timeout=30).json()
+
+
 def test_stops_when_asked(start):
     """SIGTERM ends it with the exit code 0."""
     process, _ = start()
