@@ -2,7 +2,9 @@
 
 Strangers' queries are answered from it and not by the server: whether a server ends a query that
 was begun is its own affair, and what it limits is not the protocol's. Each document has a
-revision, so one list of them tells which graphs to read again.
+revision, so one list of them tells which graphs to read again. The server's version tells whether
+somebody wrote meanwhile: then what has changed is read once more, so that the copy is of one
+moment, as long as there is one between two writes.
 """
 
 import shutil
@@ -18,6 +20,7 @@ from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
 from orchestrator_app.store.oxigraph_terms import ground_text
 
 _GRAPHS_AT_ONCE = 200
+_MOST_PASSES = 5
 
 #: Sends a query for rows `?g ?s ?p ?o`, or `?g ?revision`, and writes its results to a file.
 Download = Callable[[str, Path], None]
@@ -26,15 +29,18 @@ Download = Callable[[str, Path], None]
 class RemoteCopy:
     """The copy, made when it is asked for first."""
 
-    def __init__(self, download: Download, revisions: str, shared: str) -> None:
+    def __init__(
+        self, download: Download, version: Callable[[], int], revisions: str, shared: str
+    ) -> None:
         """Say how to read the server.
 
         Args:
             download: as above.
+            version: tells a number that grows with every change on the server.
             revisions: the query for the graphs of documents with their revisions.
             shared: the query for the triples of the graphs that documents share.
         """
-        self._download = download
+        self._download, self._version = download, version
         self._revisions_query, self._shared_query = revisions, shared
         self._known: dict[str, str] = {}
         self._copy: ox.Store | None = None
@@ -46,7 +52,11 @@ class RemoteCopy:
             self._place = directory.parent.with_name(f"{directory.parent.name}-copy")
             shutil.rmtree(self._place, ignore_errors=True)
             self._copy = ox.Store(str(self._place))
-        self._catch_up(self._copy)
+        for _ in range(_MOST_PASSES):
+            version = self._version()
+            self._catch_up(self._copy)
+            if self._version() == version:
+                break
         self._copy.backup(str(directory))
 
     def close(self) -> None:

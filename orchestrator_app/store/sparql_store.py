@@ -84,7 +84,7 @@ class SparqlStore:
         """
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._write_lock = threading.Lock()
-        self._copy = RemoteCopy(self._endpoint.download, _REVISIONS, _SHARED_TRIPLES)
+        self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
         self._is_closed = False
         self._lay_out(query_url)

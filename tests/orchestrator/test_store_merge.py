@@ -1,5 +1,7 @@
 """The merge of all graphs: a set of triples, whoever states them."""
 
+import itertools
+
 import pyoxigraph as ox
 import pytest
 
@@ -86,3 +88,28 @@ def test_only_graphs_that_changed_are_read_again(oxigraph_server, make_document,
     store.close()
     assert [A in query for query in asked] == [False, True, False]
     assert not any(B in query for query in asked)
+
+
+def test_a_copy_of_a_server_is_of_one_moment(oxigraph_server, make_document, tmp_path):
+    """Two documents that are changed one after the other while it is made are both new in it."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+
+    def put(name, text):
+        store.put(make_document(name, f'<{name}> <urn:ex:p> "{text}" .'.encode()), kind="thing")
+
+    put(A, "old")
+    put(B, "old")
+    download, meanwhile = store._copy._download, iter([(A, "new"), (B, "new")])
+
+    def slow_download(query, path):
+        download(query, path)
+        for name, text in itertools.islice(meanwhile, 1):
+            put(name, text)
+
+    store._copy._download = slow_download
+    (tmp_path / "copies").mkdir()
+    store.checkpoint(tmp_path / "copies" / "first")
+    store.close()
+    copy = ox.Store.read_only(str(tmp_path / "copies" / "first"))
+    assert [quad.object.value for quad in copy] == ["new"] * 4
