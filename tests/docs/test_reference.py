@@ -19,9 +19,10 @@ def test_a_reference_page_is_up_to_date(name: str) -> None:
 
 
 def test_the_site_builds(tmp_path: Path) -> None:
-    """Every page is in the navigation, and every link leads somewhere."""
+    """Every page is in the navigation, every link leads somewhere, and blocks are seen as such."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert [str(p) for p in tmp_path.rglob("index.html") if "```" in p.read_text()] == []
     page = (tmp_path / "tutorial" / "index.html").read_text()
     assert "fonts.googleapis" not in page
