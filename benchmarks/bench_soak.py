@@ -6,7 +6,8 @@ executions, synchronous and asynchronous calls, health, numbers, and one client 
 
 It tells requests a second, p50 and p99 by kind, and at the start, in the middle and at the end the
 memory, threads and open files of each process. The exit code is 1 if a request got anything but
-its answer or 503 (or 429) with `Retry-After`, if a listener lacked an event, or if a process grew steadily:
+its answer or 503 (or 429) with `Retry-After`, if a listener lacked an event, or if a process grew
+steadily:
 by more than `GROWTH_SHARE` of itself in the second half, and in each of its quarters.
 """
 

@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/x-tar"
 MOST_MANIFEST_BYTES = 256 * 1024 * 1024
 
 _NAME = re.compile(
-    r"id|graph/[A-Za-z0-9_][A-Za-z0-9._-]*|packages/[0-9a-f]{64}"
+    r"id|version|executions|graph/[A-Za-z0-9_][A-Za-z0-9._-]*|packages/[0-9a-f]{64}"
     r"|access(/[A-Za-z0-9_][A-Za-z0-9._-]*){1,4}"
 )
 _REQUIRED = {"id", "graph/documents.sqlite"}

@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_app.backup_archive import Member, byte_length, is_member_name, written
+from orchestrator_app.deployment.execution_journal import EXECUTIONS
 from orchestrator_app.services import Services
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.access.opening import ACCESS
 from wasmiot_td.problem import ProblemError
 
+WHOLE_FILES = ("id", "version", EXECUTIONS)
 _FOLDER = "backups"
 _taking = threading.Lock()
 
@@ -86,8 +88,13 @@ def _elsewhere(parts: Services) -> str:
 
 
 def _copy(data_dir: Path, store: OxigraphStore, target: Path, *, with_secrets: bool) -> None:
-    store.copy(target / "graph", lambda: _link_all(data_dir / "packages", target, "packages"))
-    shutil.copy(data_dir / "id", target / "id")
+    def copy_files() -> None:
+        _link_all(data_dir / "packages", target, "packages")
+        for name in WHOLE_FILES:
+            if (data_dir / name).exists():
+                shutil.copy(data_dir / name, target / name)
+
+    store.copy(target / "graph", copy_files)
     if with_secrets:
         for path in sorted((data_dir / ACCESS).rglob("*")):
             name = path.relative_to(data_dir).as_posix()

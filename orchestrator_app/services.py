@@ -12,6 +12,7 @@ from flask import current_app
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.events import DeploymentEvents
 from orchestrator_app.deployment.execution import Executions
+from orchestrator_app.deployment.execution_journal import EXECUTIONS
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.devices_by_key import grant_shares, refuse_impersonation
 from orchestrator_app.directory.events import DirectoryChange, EventLog
@@ -36,6 +37,7 @@ from wasmiot_td.access.opening import ACCESS, open_guard, with_credentials
 from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.access.trust import trust_of
 from wasmiot_td.consumed_thing import HttpTransport, Transport
+from wasmiot_td.data_version import keep_version
 from wasmiot_td.telemetry import open_spans
 from wasmiot_td.tls import tls_of
 
@@ -100,6 +102,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         transport: how other Things are reached; over HTTP where not given.
     """
     data_dir = settings.data_dir
+    if data_dir is not None:
+        keep_version(data_dir)
     store = open_store(
         data_dir / "graph" if data_dir else None,
         settings.store_url,
@@ -176,7 +180,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
             store,
             deployments,
             devices,
-            data_dir / "executions" if data_dir else None,
+            data_dir / EXECUTIONS if data_dir else None,
             spans,
             settings.waits,
         ),

@@ -42,6 +42,7 @@ from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.opening import open_guard, with_credentials
 from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.consumed_thing import HttpTransport, Transport
+from wasmiot_td.data_version import keep_version
 from wasmiot_td.own_address import WILDCARDS, outward_address
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
@@ -203,6 +204,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         ValueError: a driver or a document that the settings name cannot be used.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    keep_version(settings.data_dir)
     settings = replace(settings, device_id=settings.device_id or _device_id(settings.data_dir))
     reach, seconds = reach_of(settings), settings.remote_seconds
     tls = tls_of(settings)

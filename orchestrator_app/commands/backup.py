@@ -24,8 +24,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def backup(orchestrator: "Orchestrator", is_json: bool, file: Path, with_secrets: bool) -> None:
     """Write all that an orchestrator keeps into FILE, while it goes on.
 
-    Documents, graph, modules and its id, as tar. FILE is replaced when the copy is complete and
-    was found whole. Executions and their results are not in it.
+    Documents, graph, modules, executions and its id, as tar. FILE is replaced when the copy is
+    complete and was found whole. A result that is a file stays with the device that made it.
     """
     from orchestrator_app.backup_archive import verified
 

@@ -11,6 +11,9 @@ import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+EXECUTIONS = "executions"
+"""The name of the file in a data directory."""
+
 MOST_BYTES = 1_000_000
 """Beyond this size it is written anew, with what has not ended."""
 

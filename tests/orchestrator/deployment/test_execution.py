@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from orchestrator_app.backup_archive import restored
 from wasmiot_td.consumed_thing import ConsumedThing
 
 
@@ -174,3 +175,40 @@ def test_a_function_may_stand_twice_in_a_sequence(yard):
     (installation,) = yard.devices["large"].installed.values()
     assert sorted(installation["actions"]) == ["double-1", "double-2"]
     assert yard.execute()["output"] == 84
+
+
+def test_executions_come_back_from_a_backup(deployed, tmp_path):
+    """One that had ended has its result; one that was under way says that it was interrupted."""
+    first = deployed.execute()
+    gate = threading.Event()
+    deployed.devices["sensor"].results["read"] = lambda _: gate.wait(30) and 21
+    begun = deployed.client.post("/deployments/thermo/actions/execute").get_json()
+    with deployed.client.post("/backup") as answer:
+        (tmp_path / "all.tar").write_bytes(answer.data)
+    gate.set()
+    deployed.parts.close()
+    restored(tmp_path / "all.tar", tmp_path / "second")
+    deployed.data_dir = tmp_path / "second"
+    deployed.start()
+    paths = [status["href"].removeprefix("http://orchestrator") for status in (first, begun)]
+    ended, interrupted = (deployed.client.get(path).get_json() for path in paths)
+    assert ended == first
+    assert (interrupted["status"], interrupted["error"]["title"]) == ("failed", "Interrupted")
+    assert [
+        i["href"] for i in deployed.client.get("/deployments/thermo/actions").get_json()["execute"]
+    ]
+
+
+def test_the_data_of_before_there_were_numbers_is_served(deployed):
+    """Deployments, executions and the journal of an older program are there."""
+    first = deployed.execute()
+    deployed.parts.close()
+    (deployed.data_dir / "version").unlink()
+    (deployed.data_dir / "executions").write_text('["thermo", "0002", "2026-01-01T00:00:00Z"]\n')
+    deployed.start()
+    path = first["href"].removeprefix("http://orchestrator")
+    assert deployed.client.get(path).get_json() == first
+    old = deployed.client.get("/deployments/thermo/actions/execute/0002").get_json()
+    assert old["error"]["title"] == "Interrupted"
+    assert deployed.client.get("/deployments/thermo/properties/state").get_json() == "deployed"
+    assert (deployed.data_dir / "version").read_text() == "1\n"
