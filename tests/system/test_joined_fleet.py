@@ -33,8 +33,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JoinedFleet]:
             binary, model = EXAMPLE / name / f"{name}.wasm", EXAMPLE / f"{name}.tm.json"
             done = found.command("module", "add", str(binary), "--description", str(model), *more)
             assert done.returncode == 0, done.stderr
-        done = found.command("deploy", str(EXAMPLE / "manifest.jsonld"))
-        assert done.returncode == 0, done.stderr
+        found.deploy(EXAMPLE / "manifest.jsonld")
         yield found
     finally:
         found.processes.stop()
@@ -168,8 +167,7 @@ def test_keys_outlast_restarts(fleet: JoinedFleet) -> None:
         fleet.start_supervisor(name, "--no-announce")
     for name in MEMORY:
         wait_until(partial(is_registered_where_it_is, fleet, name))
-    done = fleet.command("deploy", str(EXAMPLE / "manifest.jsonld"))
-    assert done.returncode == 0, done.stderr
+    fleet.deploy(EXAMPLE / "manifest.jsonld")
     assert fleet.execute() in range(10)
 
 
@@ -191,8 +189,7 @@ def test_grants_need_no_orchestrator(fleet: JoinedFleet) -> None:
     manifest |= {"name": "by-itself", "trigger": {"every": "PT1S"}}
     file = fleet.directory / "by-itself.jsonld"
     file.write_text(json.dumps(manifest))
-    done = fleet.command("deploy", str(file))
-    assert done.returncode == 0, done.stderr
+    fleet.deploy(file)
     fleet.servers["orchestrator"].end()
     before = classified(fleet)
     wait_until(lambda: len(classified(fleet)) >= len(before) + 2)
