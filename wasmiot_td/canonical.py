@@ -212,10 +212,12 @@ def _keeps_meaning(document: Mapping[str, Any]) -> bool:
     wasmiot context would now define. A document that binds the wasmiot namespace asks for it.
     """
     own: dict[str, Any] = {}
-    for index, context in enumerate(contexts := _contexts(document["@context"])):
+    contexts, has_own = _contexts(document["@context"]), False
+    for context in contexts:
         if isinstance(context, dict):
             own.update(context)
-        elif context not in _REPLACED or any(isinstance(c, dict) for c in contexts[:index]):
+            has_own = True
+        elif context not in _REPLACED or has_own:
             return False
     if not all(isinstance(each, str) for each in own.values()):
         return False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from bounds import bounded, fuzzed
 from fuzzed_contexts import json_ld, things_with_contexts
-from fuzzed_documents import EVERY, mutated
+from fuzzed_documents import EVERY, SENSOR, TD, mutated
 from hypothesis import given, note
 from hypothesis import strategies as st
 from loading import loaded
@@ -69,3 +69,9 @@ def _expanded(document: Any) -> Any:
             return expand(document, base=document_base("urn:x")).nodes
         except DocumentError as error:
             return type(error).__name__
+
+
+def test_very_many_contexts() -> None:
+    """The time that one context takes many times over grows with their number alone."""
+    thing = {name: SENSOR[name] for name in ("id", "title", "security", "securityDefinitions")}
+    assert loaded(json.dumps({**thing, "@context": [TD] * 20_000}).encode())
