@@ -158,8 +158,8 @@ def _responses(described: Described) -> dict[str, Any]:
         if described.gives and status not in (204, 304):
             responses[str(status)]["content"] = _content(described.gives)
     problem = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{REF}Problem"}}}
-    for status in ("4XX", *sorted({*described.faults, 503})):
-        responses[str(status)] = {"description": _MEANINGS[status], "content": problem}
+    for fault in ("4XX", *sorted({*described.faults, 503})):
+        responses[str(fault)] = {"description": _MEANINGS[fault], "content": problem}
     return responses
 
 
