@@ -158,7 +158,8 @@ def _responses(described: Described) -> dict[str, Any]:
         if described.gives and status not in (204, 304):
             responses[str(status)]["content"] = _content(described.gives)
     problem = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{REF}Problem"}}}
-    for fault in ("4XX", *sorted({*described.faults, 503})):
+    faults: list[int | str] = ["4XX", *sorted({*described.faults, 503})]
+    for fault in faults:
         responses[str(fault)] = {"description": _MEANINGS[fault], "content": problem}
     return responses
 
