@@ -16,6 +16,9 @@ from wasmiot_td.tls import tls_of
 
 KINDS = ("thing", "module", "manifest", "deployment")
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
+_WATCHED = (
+    "SELECT (COUNT(*) AS ?n) { ?device <https://wetware.fi/2023/wasmiot/v1.0#isHealthy> ?is }"
+)
 _HEALTHY = (
     "SELECT (COUNT(*) AS ?n) { ?device <https://wetware.fi/2023/wasmiot/v1.0#isHealthy> true }"
 )
@@ -44,6 +47,8 @@ def readings(parts: Services) -> Iterator[Reading]:
     yield Reading("wasmiot_documents", "Documents in the store.", counts, "kind")
     healthy = float(parts.store.select_texts(_HEALTHY)[0][0] or 0)
     yield Reading("wasmiot_healthy_devices", "Devices that answered last.", {"": healthy})
+    watched = float(parts.store.select_texts(_WATCHED)[0][0] or 0)
+    yield Reading("wasmiot_watched_devices", "Devices that were asked how they are.", {"": watched})
     states = Counter(deployed.state for deployed in parts.deployments.records.list())
     yield Reading("wasmiot_deployments", "Deployments.", dict(states), "state")
     live = float(parts.executions.live_count)
@@ -53,6 +58,8 @@ def readings(parts: Services) -> Iterator[Reading]:
         yield Reading("wasmiot_store_bytes", "Bytes on disk.", sizes, "part")
     workers = {"busy": float(parts.queries.busy_count), "idle": float(parts.queries.idle_count)}
     yield Reading("wasmiot_query_workers", "Processes for strangers' queries.", workers, "state")
+    present = {"": float(parts.queries.present_count)}
+    yield Reading("wasmiot_queries_under_way", "Strangers' queries that run or wait.", present)
     killed = {"": float(parts.queries.lost_count)}
     help = "Query processes that were killed or died."
     yield Reading("wasmiot_query_workers_lost", help, killed, is_counter=True)

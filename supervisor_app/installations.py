@@ -54,6 +54,7 @@ class Installations:
         self._signed = SignedSources(directory / "signed", trust, device_id)
         self._lock = threading.Lock()
         self._installed: dict[str, Installation] = {}
+        self.on_compiled = packages.on_compiled
 
     def all(self) -> list[Installation]:
         """Return every installation, by name."""

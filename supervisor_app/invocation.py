@@ -75,6 +75,7 @@ class Invocations:
         self._steps = steps
         self._statuses = statuses
         self._feed = feed
+        self._ended_as: Callable[[str], None] = lambda status: None
         self._worker_limit = workers
         self._queue: queue.Queue[Invocation | None] = queue.Queue()
         self._length = length
@@ -327,8 +328,13 @@ class Invocations:
             return {**fed, "error": problem_of(call.failure).to_document()}
         return fed
 
+    def on_end(self, note: Callable[[str], None]) -> None:
+        """Have it noted how each invocation ended: `completed` or `failed`."""
+        self._ended_as = note
+
     def _end(self, invocation: Invocation, status: Status) -> None:
         invocation.status = status
+        self._ended_as(str(status.members["status"]))
         self._statuses.save(status)
         with self._lock:
             self._active.pop(status.id, None)

@@ -15,12 +15,16 @@ _LEAST_FREE_BYTES = 16 * 1024 * 1024
 
 
 def measures_of(device: Supervisor) -> Measures:
-    """Return the numbers of a device; its wasm calls are counted by how they ended."""
+    """Return the numbers of a device; what has an end is counted by how it ended."""
     certificate = certificate_readings(tls_of(device.settings))
     measures = Measures(lambda: (*certificate, *readings(device)))
     calls = measures.counter("wasmiot_wasm_calls", "Calls of functions, by how they ended.", "trap")
     by_trap = cache(calls.labels)
     device.steps.on_call_end(lambda trap: by_trap(trap or "none").inc())
+    ended = measures.counter("wasmiot_invocations", "Asynchronous calls that ended.", "status")
+    device.invocations.on_end(lambda status: ended.labels(status).inc())
+    compiled = measures.durations("wasmiot_compile_seconds", "Time to compile a module.", "outcome")
+    device.installations.on_compiled(lambda how, seconds: compiled.labels(how).observe(seconds))
     return measures
 
 
@@ -32,6 +36,8 @@ def readings(device: Supervisor) -> Iterator[Reading]:
         yield Reading(f"wasmiot_supervisor_{snake}", help, {"": float(value)})
     waiting = {"": float(device.steps.places.taken)}
     yield Reading("wasmiot_supervisor_waiting_calls", "Clients that wait for a result.", waiting)
+    listening = {"": float(device.observations.listening)}
+    yield Reading("wasmiot_supervisor_listeners", "Affordances that clients follow.", listening)
 
 
 def not_ready(device: Supervisor) -> dict[str, str]:

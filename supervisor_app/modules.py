@@ -7,6 +7,7 @@ this device only: what comes over the network is never loaded as machine code.
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -42,6 +43,7 @@ class Packages:
         self._max_bytes = max_bytes
         self._compile_seconds = compile_seconds
         self._compile_memory_bytes = compile_memory_bytes
+        self._compiled_in: Callable[[str, float], None] = lambda outcome, seconds: None
         self._interfaces: dict[str, ModuleInterface] = {}
         self._compiled_paths: dict[str, Path] = {}
         for path in (self._packages, self._compiled):
@@ -131,7 +133,12 @@ class Packages:
                 if path.name.split(".")[0] not in kept:
                     path.unlink(missing_ok=True)
 
+    def on_compiled(self, note: Callable[[str, float], None]) -> None:
+        """Have it noted how each compilation ended, `completed` or `failed`, and its seconds."""
+        self._compiled_in = note
+
     def _compile(self, source: Path, target: Path, digest: str) -> None:
+        begin, outcome = time.monotonic(), "failed"
         try:
             compile_apart(
                 source,
@@ -139,8 +146,11 @@ class Packages:
                 seconds=self._compile_seconds,
                 memory_bytes=self._compile_memory_bytes,
             )
+            outcome = "completed"
         except CompileError as error:
             raise CompileError(str(error), digest) from None
+        finally:
+            self._compiled_in(outcome, time.monotonic() - begin)
 
     def _check_size(self, size: int, digest: str) -> None:
         if size > self._max_bytes:

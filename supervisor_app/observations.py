@@ -135,6 +135,11 @@ class Observations:
             self._leave(joined, subscription)
             self._places.release()
 
+    @property
+    def listening(self) -> int:
+        """How many affordances are followed, each counted for every client that follows it."""
+        return sum(len(watched.subscriptions) for watched in list(self._watched.values()))
+
     def newest(self, operations: Sequence[Operation]) -> int:
         """Return the number of the last change that is known of some operations; 0 without any."""
         keys = {(o.slug, o.kind, o.name) for o in operations}

@@ -83,6 +83,11 @@ class Lanes:
         self._most_present = MOST_A_PLACE * places
         self._present = Counter[str]()
 
+    @property
+    def present_count(self) -> int:
+        """How many queries run or wait."""
+        return sum(list(self._present.values()))
+
     @contextmanager
     def presence(self, client: str) -> Iterator[None]:
         """Let a client in with one more query.

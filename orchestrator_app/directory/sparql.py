@@ -119,6 +119,11 @@ class QueryService:
             return self._ask({"jsonpath": path, "documents": str(folder / _THINGS)}, client)
 
     @property
+    def present_count(self) -> int:
+        """How many queries run or wait."""
+        return self._lanes.present_count
+
+    @property
     def idle_count(self) -> int:
         """How many processes wait for a query."""
         return len(self._idle)

@@ -38,6 +38,10 @@ def test_the_numbers_of_the_store(client, thing):
     client.get("/sparql?query=ASK%7B%7D")
     found = numbers(client)
     assert found['wasmiot_documents{kind="thing"}'] == 1
+    assert found["wasmiot_watched_devices"] == 0
+    assert found["wasmiot_queries_under_way"] == 0
+    assert found["wasmiot_http_requests_under_way"] == 1
+    assert found["process_resident_memory_bytes"] > 0
     assert found['wasmiot_store_bytes{part="graph"}'] > 0
     assert found['wasmiot_query_workers{state="idle"}'] == 1
     assert found["process_resident_memory_bytes"] > 1e7

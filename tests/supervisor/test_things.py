@@ -129,3 +129,15 @@ def test_calls_are_counted_by_how_they_ended(device):
     device.put("a", '(module (func (export "f") unreachable))', actions=failing)
     assert device.client.post("/deployments/a/actions/f").status_code == 500
     assert 'wasmiot_wasm_calls_total{trap="unreachable"} 1.0' in device.client.get("/metrics").text
+
+
+def test_what_ended_is_counted_by_how(device):
+    """Compilations with their time, asynchronous calls by status, and this process's memory."""
+    device.put("one", '(module (func (export "f")))', actions={"f": {"wasmiot:entrypoint": "f"}})
+    assert device.invoke("one", "f")["status"] == "completed"
+    told = device.client.get("/metrics").text
+    assert 'wasmiot_compile_seconds_count{outcome="completed"} 1.0' in told
+    assert 'wasmiot_invocations_total{status="completed"} 1.0' in told
+    assert "wasmiot_supervisor_waiting_calls 0.0" in told
+    assert "wasmiot_supervisor_listeners 0.0" in told
+    assert "\nprocess_resident_memory_bytes " in told
