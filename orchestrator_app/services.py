@@ -15,7 +15,7 @@ from orchestrator_app.deployment.execution import Executions
 from orchestrator_app.deployment.execution_journal import EXECUTIONS
 from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.devices_by_key import grant_shares, refuse_impersonation
-from orchestrator_app.directory.events import DirectoryChange, EventLog
+from orchestrator_app.directory.events import DirectoryChange, EventLog, bytes_of
 from orchestrator_app.directory.own_description import own_description
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
@@ -126,7 +126,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     modules.rebase()
     Ontologies(store).put_own()
     reach = reach_of(settings)
-    directory, events = Directory(store, reach=reach), EventLog[DirectoryChange]()
+    directory, events = Directory(store, reach=reach), EventLog(weigh=bytes_of)
     directory.on_change(events.note)
     directory.check_introduced(partial(refuse_impersonation, guard))
     _check_signatures(settings, directory, guard)

@@ -21,6 +21,7 @@ MAX_DEPTH = 64
 MAX_VALUES = 30_000
 """The largest description found in the wild has about 600."""
 
+MAX_NAME_CHARACTERS = 2000
 _INDEX = "00000"
 """As long as the index of an item at most is in a pointer."""
 
@@ -93,6 +94,8 @@ def refuse_crowds(value: Any) -> None:
     while stack:
         item, length = stack.pop()
         count, weight = count + len(item), weight + length
+        if isinstance(item, dict) and item and max(map(len, item)) > MAX_NAME_CHARACTERS:
+            weight = MAX_BYTES + 1
         pairs = item.items() if isinstance(item, dict) else ((_INDEX, part) for part in item)
         stack += [(v, length + len(n)) for n, v in pairs if isinstance(v, (dict, list))]
         if count > MAX_VALUES or weight > MAX_BYTES:

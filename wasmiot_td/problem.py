@@ -9,6 +9,9 @@ from wasmiot_td.errors import DocumentError, JsonSyntaxError
 MOST_ERRORS = 100
 """How many faults of a document are told at once."""
 
+MOST_CHARACTERS = 2000
+"""How much of each is told: a document's own words may be in it."""
+
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
 
@@ -46,6 +49,9 @@ def problem_of_document(error: DocumentError) -> Problem:
     return Problem(
         title=title,
         status=status,
-        detail=str(error)[:2000],
-        validationErrors=error.report.to_validation_errors()[:MOST_ERRORS],
+        detail=str(error)[:MOST_CHARACTERS],
+        validationErrors=[
+            {name: text[:MOST_CHARACTERS] for name, text in fault.items()}
+            for fault in error.report.to_validation_errors()[:MOST_ERRORS]
+        ],
     )

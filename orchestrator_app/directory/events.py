@@ -6,15 +6,18 @@ Source: W3C WoT Discovery, clause 7.3.2.2 (notification).
 import secrets
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Generic, TypeVar
 
+from orchestrator_app import fast_json
 from orchestrator_app.directory.merge_patch import difference
 
 EVENT_TYPES = ("thing_created", "thing_updated", "thing_deleted")
 CAPACITY = 1000
+MOST_BYTES = 64 * 1024 * 1024
+"""What the events that are kept may come to: each has two descriptions."""
 
 Change = TypeVar("Change")
 
@@ -49,6 +52,11 @@ class DirectoryChange:
         return {"id": self.id, **difference(self.before, self.after)}
 
 
+def bytes_of(change: DirectoryChange) -> int:
+    """Return about how much memory a change takes."""
+    return len(fast_json.dumps([change.before, change.after]))
+
+
 @dataclass(frozen=True)
 class Event(Generic[Change]):
     """A change with its place in the order of changes."""
@@ -64,8 +72,19 @@ class MissedError(Exception):
 class EventLog(Generic[Change]):
     """The latest changes, and a way to wait for the next."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, capacity: int = CAPACITY, weigh: Callable[[Change], int] = lambda _: 0
+    ) -> None:
+        """Make an empty log.
+
+        Args:
+            capacity: how many events are kept.
+            weigh: returns how many bytes a change takes; the oldest go first when all of them
+                come to more than `MOST_BYTES`.
+        """
         self._events: deque[Event[Change]] = deque(maxlen=capacity)
+        self._weigh = weigh
+        self._weights: deque[int] = deque(maxlen=capacity)
         self._arrived = threading.Condition()
         self._last = 0
         self._prefix = secrets.token_hex(4)
@@ -73,9 +92,14 @@ class EventLog(Generic[Change]):
 
     def note(self, change: Change) -> None:
         """Keep a change and wake those who wait."""
+        weight = self._weigh(change)
         with self._arrived:
             self._last += 1
             self._events.append(Event(self._last, change))
+            self._weights.append(weight)
+            while sum(self._weights) > MOST_BYTES and len(self._events) > 1:
+                self._events.popleft()
+                self._weights.popleft()
             self._arrived.notify_all()
 
     def close(self) -> None:

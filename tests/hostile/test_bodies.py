@@ -55,11 +55,12 @@ DOCUMENTS = {
         thing(**{"@context": [TD, {"x": "urn:" + "x" * 100_000}]}),
         "2000 characters in an IRI",
     ),
-    "a long id": (thing(id="urn:" + "x" * 1_000_000), "an id has at most"),
+    "a long id": (thing(id="urn:" + "x" * 1_000_000), "/id: "),
     "a long name over much": (
         thing(properties={"k" * 1_000_000: {"forms": FORMS * 1000}}),
         "names of a usual length",
     ),
+    "a long name": (thing(**{"%" * 1_000_000: 1}), "names of a usual length"),
     "the same member twice": (b'{"title": "a", "title": "b"}', "more than once"),
     "no UTF-8": (b'{"title": "\xff"}', "not UTF-8"),
 }

@@ -5,7 +5,14 @@ from itertools import islice
 
 import pytest
 
-from orchestrator_app.directory.events import CAPACITY, DirectoryChange
+from orchestrator_app.directory.events import (
+    CAPACITY,
+    MOST_BYTES,
+    DirectoryChange,
+    EventLog,
+    MissedError,
+    bytes_of,
+)
 from orchestrator_app.directory.merge_patch import difference, merged
 
 LAMP = "/things/urn:ex:lamp"
@@ -108,6 +115,17 @@ def test_a_listener_that_is_too_slow_is_dropped(client, listen):
     for number in range(CAPACITY + 1):
         log.note(DirectoryChange("thing_created", f"urn:ex:{number}"))
     assert list(stream.response) == []
+
+
+def test_large_descriptions_are_kept_for_a_shorter_while():
+    """What is kept comes to a bounded size; who missed something is told so, as ever."""
+    log = EventLog(weigh=bytes_of)
+    large = {"title": "x" * (MOST_BYTES // 8 - 100)}
+    for number in range(20):
+        log.note(DirectoryChange("thing_updated", f"urn:ex:{number}", large, large))
+    assert len(log.after(16, 0)) == 4
+    with pytest.raises(MissedError):
+        log.after(3, 0)
 
 
 def test_there_are_only_so_many_streams(client, listen):
