@@ -15,8 +15,9 @@ from wasmiot_td.iri import part_iri
 
 _XSD_STRING = str(XSD.string)
 
-#: What N-Triples may hold, and this program does not write.
-_UNUSUAL = re.compile(rb"_:|\\[uU]|\r|#[^>]*$|^[ \t]+", re.MULTILINE)
+#: What N-Triples may hold, and this program does not write. A comment is looked for behind each
+#: `>` and not from each `#` on: a literal may be nothing else.
+_UNUSUAL = re.compile(rb"_:|\\[uU]|\r|(?:^|>)[^>#\n]*+#[^>\n]*+$|^[ \t]+", re.MULTILINE)
 
 #: Literals of fewer characters come again: numbers, names.
 _SHORT = 64

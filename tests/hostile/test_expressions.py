@@ -92,6 +92,15 @@ def test_long_texts_where_forms_are_expected(orchestrator: Any, link: dict[str, 
         assert orchestrator.ask("DELETE", f"/things/{kept['id']}").status == 204
 
 
+@pytest.mark.parametrize("unit", ["#", "_:", "<urn:", "\\u"])
+def test_long_literals(orchestrator: Any, unit: str) -> None:
+    """What could be a comment, a blank node or an escape is looked for once."""
+    literal = {"@type": "urn:ex:type", "@value": unit * (1_000_000 // len(unit))}
+    text = json.dumps(thing(id="urn:ex:long", **{"urn:ex:p": literal})).encode()
+    assert orchestrator.ask("PUT", "/things/urn:ex:long", text, JSON_LD).status == 201
+    assert orchestrator.ask("DELETE", "/things/urn:ex:long").status == 204
+
+
 def test_json_path(orchestrator: Any) -> None:
     """A filter that never ends is ended, in a process of its own."""
     text = json.dumps(thing(id="urn:ex:victim", title="a" * 60 + "!")).encode()
