@@ -1,6 +1,5 @@
 """Oxigraph's terms and quads: to and from rdflib's, out of N-Triples, into SPARQL."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -15,9 +14,10 @@ from wasmiot_td.iri import part_iri
 
 _XSD_STRING = str(XSD.string)
 
-#: What N-Triples may hold, and this program does not write. A comment is looked for behind each
-#: `>` and not from each `#` on: a literal may be nothing else.
-_UNUSUAL = re.compile(rb"_:|\\[uU]|\r|(?:^|>)[^>#\n]*+#[^>\n]*+$|^[ \t]+", re.MULTILINE)
+#: What N-Triples may hold, and this program does not write: labels, escapes of characters, lines
+#: that end otherwise or begin with a blank. (One search a mark: a pattern of all takes ten times
+#: as long.)
+_UNUSUAL = (b"_:", b"\\u", b"\\U", b"\r", b"\n ", b"\n\t")
 
 #: Literals of fewer characters come again: numbers, names.
 _SHORT = 64
@@ -93,7 +93,7 @@ def ground_text(n_triples: bytes, graph: ox.NamedNode) -> bytes:
         UnstorableDocumentError: they are malformed.
     """
     triples = parsed_triples(n_triples, graph)
-    if not _UNUSUAL.search(n_triples):
+    if not n_triples.startswith((b" ", b"\t")) and not any(m in n_triples for m in _UNUSUAL):
         return n_triples
     return "".join(f"{quad.triple} .\n" for quad in triples).encode()
 
