@@ -36,7 +36,7 @@ DOCUMENTS = {
     "a long number": (b'{"a":' + b"9" * 3_000_000 + b"}", "too large"),
     "a wide array": (thing(**{"x:y": list(range(300_000))}), "more than 30000 values"),
     "many affordances": (
-        thing(properties={f"p{i}": {"forms": FORMS} for i in range(50_000)}),
+        thing(properties={f"p{i}": {"forms": FORMS} for i in range(12_000)}),
         "more than 30000 values",
     ),
     "many contexts": (
@@ -77,7 +77,9 @@ def test_documents_that_grow(orchestrator: Any, name: str) -> None:
     assert orchestrator.things() == []
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "name", ["deep objects", "many affordances", "many contexts", "a long name over much"]
+)
 def test_installations_that_grow(supervisor: Any, name: str) -> None:
     """A device refuses the same, and has nothing of it."""
     text, reason = DOCUMENTS[name]
