@@ -49,6 +49,7 @@ from wasmiot_td.tls import Tls
 __all__ = ["Address", "PortInUseError", "die_with_parent", "reserve_address", "serve", "stopping"]
 
 _PR_SET_PDEATHSIG = 1
+_M_ARENA_MAX, _ARENAS = -8, 2
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
 _LEAVE_SECONDS = 5.0  # for the lifespan, before the child is killed
@@ -228,6 +229,7 @@ def _load(
     """Become the serving process: called by Granian in the child, before it listens."""
     die_with_parent(parent_pid)
     _forget_signal_handlers()
+    _share_arenas()
     configure_logging(log_format)
     try:
         factory = _named(target)
@@ -239,6 +241,13 @@ def _load(
     watch_for_stop(shutdown_seconds)
     threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
     return app
+
+
+def _share_arenas() -> None:
+    """Have the C library keep few heaps: one for each of many threads holds what all have freed."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _named(path: str) -> Any:
