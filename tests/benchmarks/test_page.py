@@ -1,6 +1,5 @@
 """The page of the benchmarks says what was found, beside what it was compared with."""
 
-import json
 import runpy
 import sys
 from datetime import UTC, datetime
