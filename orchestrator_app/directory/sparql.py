@@ -29,6 +29,7 @@ ENTRIES_PER_WORKER = 3
 """How many may ask or wait for a place, for each process; each holds a thread of the server."""
 
 ENTRY_SECONDS = 0.5
+_TRIES = 2  # a process may die of something else than its query
 _THINGS = "things.json"
 
 
@@ -154,8 +155,12 @@ class QueryService:
             if turn is None:
                 raise self._problem({"error": "busy"})
             limits = TimeLimits(self._slice_seconds, self._timeout_seconds, turn.change_lanes)
-            with self._worker() as worker:
-                header, body = worker.ask({**request, "max_bytes": self._max_result_bytes}, limits)
+            for _ in range(_TRIES):
+                with self._worker() as worker:
+                    request = {**request, "max_bytes": self._max_result_bytes}
+                    header, body = worker.ask(request, limits)
+                if header.get("error") != "died":
+                    break
         if "error" in header:
             raise self._problem(header)
         return Answer(header["media_type"], body)
