@@ -148,7 +148,8 @@ class _Writer:
 
     def types(self, subject: str | None, types: Iterable[str], path: str) -> None:
         for each in types:
-            self.write(subject, _TYPE, self.name(each, path))
+            if each is not None:  # as pyld makes of a `type` of null beside an `@type`
+                self.write(subject, _TYPE, self.name(each, path))
 
     def property(self, subject: str | None, key: str, values: Any, path: str) -> None:
         predicate = None if key.startswith("_:") else self.term(key, path)

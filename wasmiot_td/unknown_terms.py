@@ -30,7 +30,7 @@ def _prune(node: dict[str, Any]) -> None:
         del node[key]
     types = node.get("@type")
     if isinstance(types, list):
-        node["@type"] = [each for each in types if is_known(each)]
+        node["@type"] = [each for each in types if isinstance(each, str) and is_known(each)]
         if not node["@type"]:
             del node["@type"]
     for value in node.values():

@@ -427,6 +427,18 @@ def test_missing_context_is_left_out_with_what_it_defines() -> None:
     assert finding.severity is Severity.WARNING
 
 
+@pytest.mark.parametrize("more", [[], ["https://missing.example/context"]], ids=["", "missing"])
+def test_a_type_of_null_beside_a_class_is_none(more: list[str]) -> None:
+    """A schema that says `"type": null` has its class alone, whatever contexts are missing."""
+    schema = {"type": None, "@type": "saref:Sensor", "title": "t"}
+    document = {"@context": [TD_CONTEXT, WASMIOT_CONTEXT, *more], "properties": {"p": schema}}
+    graph = triples(expand(document, base=document_base(ID)), ID).n_triples.decode()
+    assert [line for line in graph.splitlines() if "rdf-syntax-ns#type" in line] == [
+        f"<{ID}#/properties/p> <http://www.w3.org/1999/02/22-rdf-syntax-ns#type>"
+        " <https://w3id.org/saref#Sensor> ."
+    ]
+
+
 def test_missing_context_is_an_error_in_strict_mode() -> None:
     """The error carries the IRI and where it stands."""
     iri = "https://missing.example/context"
