@@ -30,6 +30,8 @@ MOST_THINGS = 200
 Named = dict[str, dict[tuple[str, str], bool]]
 """By Thing, the kinds and names of affordances, and whether they are of a type themselves."""
 
+_TRUE = ("true", "1")
+"""What engines make of `true`: Virtuoso knows no booleans."""
 _KINDS = {
     str(TD.hasPropertyAffordance): "properties",
     str(TD.hasActionAffordance): "actions",
@@ -120,7 +122,7 @@ class ThingFinder:
         for type in sorted(wanted):
             for row in self.store.select(query("things_of_type"), wanted=URIRef(type)):
                 thing, key = str(row["thing"]), (_KINDS[str(row["has"])], str(row["name"]))
-                named[thing][key] = named[thing].get(key, False) or str(row["meant"]) == "true"
+                named[thing][key] = named[thing].get(key, False) or str(row["meant"]) in _TRUE
                 zones[thing] = str(row.get("zone", ""))
         return named, zones
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.report import Finding
 
-PLACEHOLDER = re.compile(r"(?<![ -~])(?:(?!\{\{)[ -~])*+\{\{[ -~]+?\}\}")
+PLACEHOLDER = re.compile(r"(?<![ -~])(?:(?!\{\{)[ -~])*\{\{[ -~]+?\}\}")
 """A text up to its first placeholder; begun where blanks and letters begin, so in linear time."""
 WHOLE_PLACEHOLDER = re.compile(r"\{\{[ -~]+\}\}")
 

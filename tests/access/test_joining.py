@@ -14,12 +14,12 @@ from flask import Flask
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
-from wasmiot_td.access.commands import token as token_command
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.join_tokens import kept_join_tokens, make_join_token
 from wasmiot_td.access.joining import Host, admit, host_of, request_of
 from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.peers import known_peers, revoke_peers, revoked_keys
+from wasmiot_td.command_line import main
 from wasmiot_td.problem import ProblemError
 
 DEVICE, BASE = "urn:ex:device", "http://10.0.0.7:5001/"
@@ -265,7 +265,7 @@ def test_the_command_makes_lists_and_revokes(tmp_path: Path, key: Key, host: Hos
     """A join token is listed until it is used, the device afterwards, until it is revoked."""
 
     def run(*arguments: str) -> str:
-        done = CliRunner().invoke(token_command, [*arguments, "--data-dir", str(tmp_path)])
+        done = CliRunner().invoke(main, ["token", *arguments, "--data-dir", str(tmp_path)])
         assert done.exit_code == 0, done.output
         return done.output.strip()
 
@@ -287,7 +287,7 @@ def test_revoking_nothing_guards_nothing(tmp_path: Path) -> None:
     """A server that asks nobody does not begin to because somebody revoked what is not there."""
     (tmp_path / "access").mkdir()
     arguments = ["revoke", "nobody", "--data-dir", str(tmp_path)]
-    assert CliRunner().invoke(token_command, arguments).exit_code != 0
+    assert CliRunner().invoke(main, ["token", *arguments]).exit_code != 0
     assert Guard(tmp_path / "access").is_open
 
 
