@@ -150,6 +150,28 @@ def test_served_again_after_a_restart(device):
     app.extensions["supervisor"].close()
 
 
+def test_the_same_bytes_are_compiled_once(device):
+    """Another deployment of them waits for no compiler, nor does the next start of the device."""
+
+    def compiled(client):
+        lines = client.get("/metrics").text.splitlines()
+        counts = [line for line in lines if line.startswith("wasmiot_compile_seconds_count")]
+        return sum(float(line.rpartition(" ")[2]) for line in counts)
+
+    for name in ("one", "again"):
+        assert device.put(name, ONE, actions=F).status_code == 201
+    assert compiled(device.client) == 1
+    device.put("other", TWO, actions=F)
+    assert compiled(device.client) == 2
+    device.app.extensions["supervisor"].close()
+    app = create_app(device.settings)
+    client = app.test_client()
+    assert client.post("/deployments/again/actions/f").json == 1
+    assert client.post("/deployments/other/actions/f").json == 2
+    assert compiled(client) == 0
+    app.extensions["supervisor"].close()
+
+
 def test_interrupted_by_a_restart(device):
     """A call that had not ended when the supervisor died is failed, not lost."""
     endless = '(module (func (export "f") (loop br 0)))'
