@@ -23,6 +23,7 @@ import json
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -32,7 +33,7 @@ from pyld import context_resolver, jsonld
 
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.errors import ContextNotAvailable, JsonLdError
-from wasmiot_td.located_copy import LocatedCopy, mend_context
+from wasmiot_td.located_copy import LocatedCopy, mend_context, named_contexts, stands_alone
 from wasmiot_td.quick_expansion import QuickExpansion, Unusual
 from wasmiot_td.report import Finding, Report, Severity
 from wasmiot_td.unknown_terms import without_unknown_terms
@@ -118,11 +119,10 @@ def expand(
         missing = _missing_contexts(copied.contexts, registry, strict)
         with _LOCK:
             state = _state(registry)
-            options = state.options(base, strict, fresh=copied.has_base)
-            expander = _Expander(
-                copied.pointers, state if not copied.has_base else _State(registry)
-            )
-            nodes = expander.run(source, options)
+            is_alone = copied.stands_alone or any(map(state.is_importing, copied.names))
+            state = _State(registry) if is_alone else state
+            expander = _Expander(copied.pointers, state)
+            nodes = expander.run(source, state.options(base, strict, is_alone=is_alone))
     except jsonld.JsonLdError as error:
         raise _translate(error, copied.contexts) from error
     except (RecursionError, *_FAULTS_OF_INPUT) as error:
@@ -156,7 +156,9 @@ def compact(
     registry = registry or default_registry()
     try:
         with _LOCK:
-            options = _state(registry).options(base, strict=True, fresh=False)
+            state, named = _state(registry), {iri for iri, _ in named_contexts(context, "")}
+            is_alone = stands_alone(json.dumps(context)) or any(map(state.is_importing, named))
+            options = state.options(base, strict=True, is_alone=is_alone)
             options["skipExpansion"] = True
             result: dict[str, Any] = _Processor().compact(nodes, context, options)
     except jsonld.JsonLdError as error:
@@ -346,17 +348,29 @@ class _State:
         self.processed = _BoundedCache()
         self.rules = _BoundedCache(_CACHED_RULES)
         self.terms = _BoundedCache(_CACHED_RULES)
+        self.importing = _BoundedCache()
 
-    def options(self, base: str, strict: bool, fresh: bool) -> dict[str, Any]:
+    def is_importing(self, iri: str) -> bool:
+        """Say whether a context imports another."""
+        known: bool | None = self.importing.get(iri)
+        if known is None:
+            try:
+                document = self.registry.document(iri)
+            except ContextNotAvailable:
+                return False
+            known = self.importing[iri] = stands_alone(json.dumps(document))
+        return known
+
+    def options(self, base: str, strict: bool, is_alone: bool) -> dict[str, Any]:
         """Return the options of one call.
 
         Args:
             base: the base IRI.
             strict: a context that is not available is an error.
-            fresh: share no processed contexts; one that sets `@base` depends on the caller's.
+            is_alone: share no contexts with other calls (`located_copy.stands_alone`).
         """
-        load = _Loader(self.registry, strict)
-        cache = _BoundedCache() if fresh else self.cache
+        load = _Loader(self.registry, strict, is_alone)
+        cache = _BoundedCache() if is_alone else self.cache
         return {
             "base": base,
             "documentLoader": load,
@@ -374,6 +388,7 @@ class _Loader:
 
     registry: ContextRegistry
     strict: bool
+    is_alone: bool
 
     def __call__(self, iri: str, _options: Any) -> dict[str, Any]:
         tag: str | None = "static"
@@ -383,7 +398,8 @@ class _Loader:
             if self.strict:
                 raise
             document, tag = {"@context": {}}, None
-        return {"contextUrl": None, "documentUrl": iri, "document": document, "tag": tag}
+        own = deepcopy(document) if self.is_alone else document
+        return {"contextUrl": None, "documentUrl": iri, "document": own, "tag": tag}
 
 
 _STATES: WeakKeyDictionary[ContextRegistry, _State] = WeakKeyDictionary()

@@ -50,18 +50,23 @@ class LocatedCopy:
         pointers: the JSON pointer of each object of the copy, by its `id()`.
         contexts: the IRI and the JSON pointer of each reference to a context.
         findings: what was mended on the way.
-        has_base: whether a context sets `@base`.
+        stands_alone: whether a context would leave something behind for other documents.
     """
 
     def __init__(self) -> None:
         self.pointers: dict[int, str] = {}
         self.contexts: list[tuple[str, str]] = []
         self.findings: list[Finding] = []
-        self.has_base = False
+        self.stands_alone = False
         self._context_count = 0
         self._definition_count = 0
         self._has_long_iri = False
         self._character_count = 0
+
+    @property
+    def names(self) -> set[str]:
+        """The IRIs of the contexts that it names."""
+        return {iri for iri, _ in self.contexts}
 
     def of(self, value: Any, pointer: str) -> Any:
         """Return the copy of a value that stands at a JSON pointer."""
@@ -87,7 +92,7 @@ class LocatedCopy:
         return self._context(member, place) if key == "@context" else self.of(member, place)
 
     def _context(self, context: Any, pointer: str) -> Any:
-        self.contexts += _named_contexts(context, pointer)
+        self.contexts += named_contexts(context, pointer)
         self._count(context, pointer)
         mended = mend_context(context)
         if mended != context:
@@ -96,7 +101,7 @@ class LocatedCopy:
         self._character_count += len(text)
         if self._character_count > MOST_CHARACTERS:
             raise _too_much(pointer, f"{MOST_CHARACTERS} characters")
-        self.has_base = self.has_base or '"@base"' in text
+        self.stands_alone = self.stands_alone or stands_alone(text)
         return json.loads(text)
 
     def _count(self, context: Any, pointer: str) -> None:
@@ -122,6 +127,15 @@ class LocatedCopy:
             raise _too_much(pointer, f"{MOST_CHARACTERS_OF_IRI} characters in an IRI")
 
 
+def stands_alone(context_text: str) -> bool:
+    """Say whether what is made of a context, given as JSON, is of no use for other documents.
+
+    One that sets `@base` depends on where it stands. `@import` changes, in pyld, the very context
+    that is imported, and what is remembered of it.
+    """
+    return '"@base"' in context_text or '"@import"' in context_text
+
+
 def _too_much(pointer: str, what: str) -> ValidationError:
     return ValidationError(Report((Finding(pointer, f"the context has more than {what}"),)))
 
@@ -135,12 +149,13 @@ def _has_context(definition: Any) -> bool:
     return isinstance(definition, dict) and "@context" in definition
 
 
-def _named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:
+def named_contexts(context: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Yield the IRI and the JSON pointer of each context that a context refers to."""
     if isinstance(context, str):
         yield context, pointer
     elif isinstance(context, list):
         for index, part in enumerate(context):
-            yield from _named_contexts(part, f"{pointer}/{index}")
+            yield from named_contexts(part, f"{pointer}/{index}")
 
 
 def _mended(pointer: str) -> Finding:

@@ -649,3 +649,45 @@ def test_contexts_are_not_read_again_for_each_document(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ContextRegistry, "document", read_again)
     graph_of(CAMERA, registry=default_registry())
+
+
+BASE = document_base("x")
+OWN = "urn:ex:own"
+IMPORTING = {"@import": OWN, "title": "urn:ex:stolen"}
+
+
+@pytest.fixture
+def registry() -> ContextRegistry:
+    """Contexts that others use, and one that imports another."""
+    known = default_registry().with_document(OWN, {"@context": {"title": "urn:ex:title"}})
+    return known.with_document("urn:ex:importing", {"@context": IMPORTING})
+
+
+@pytest.mark.parametrize("context", [IMPORTING, [IMPORTING], [OWN, IMPORTING], "urn:ex:importing"])
+def test_an_import_changes_a_context_for_nobody_else(
+    registry: ContextRegistry, context: Any
+) -> None:
+    """What a document, or a context, adds to a context by `@import` counts there alone."""
+    lamp = {"@context": OWN, "title": "lamp"}
+    before = expand(lamp, registry, base=BASE).nodes
+    theirs = expand({"@context": context, "title": "theirs"}, registry, base=BASE).nodes
+    assert theirs == [{"urn:ex:stolen": [{"@value": "theirs"}]}]
+    compact(theirs, context, registry, base=BASE)
+    assert expand(lamp, registry, base=BASE).nodes == before
+    assert expand({**lamp, "@context": [OWN]}, registry, base=BASE).nodes == before
+    mine = {"@context": {"@import": OWN}, "title": "lamp"}
+    assert expand(mine, registry, base=BASE).nodes == before
+
+
+def test_an_import_that_fails_leaves_nothing_behind() -> None:
+    """The context of Thing Descriptions, which pyld cannot import, is afterwards as it was."""
+    lamp = {"@context": TD_CONTEXT, "id": "urn:ex:lamp", "title": "lamp"}
+    before = expand(lamp, base=BASE).nodes
+    importing = {"@import": TD_CONTEXT, "ex:p": {"@id": "ex:q"}, "title": "urn:ex:stolen"}
+    with suppress(JsonLdError):
+        expand({"@context": importing, "title": "theirs"}, base=BASE)
+    with suppress(JsonLdError):
+        compact(before, importing, base=BASE)
+    assert expand(lamp, base=BASE).nodes == before
+    again = {**lamp, "@context": [TD_CONTEXT, {"@language": "en"}]}
+    assert "urn:ex:stolen" not in json.dumps(expand(again, base=BASE).nodes)
