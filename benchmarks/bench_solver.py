@@ -24,9 +24,10 @@ import rdflib
 from rows import Row, record
 
 from orchestrator_app.directory.capability_profiles import profile_of
-from orchestrator_app.fleet_reader import FleetReader, lacking_profiles
+from orchestrator_app.fleet_reader import FleetReader
 from orchestrator_app.monitoring.observation import Observation
 from orchestrator_app.placement import find_modules
+from orchestrator_app.profile_reader import lacking_profiles
 from orchestrator_app.solver.explanation import rejections_of
 from orchestrator_app.solver.optimum import best_rows
 from orchestrator_app.solver.problem import problem_of
