@@ -41,6 +41,7 @@ HEADLINES = (
     Headline("bench_load", "load of a description", "load a Thing Description, shapes checked"),
     Headline("bench_directory", "ingest", "take a new Thing into the directory", 10_000),
     Headline("bench_directory", "page of 100", "a page of 100 Things", 10_000),
+    Headline("bench_directory", "match, rare", "the devices that can run a module, of", 10_000),
     Headline("bench_directory", "new Things, clients at once", "new Things, clients at once", 8),
     Headline(
         "bench_solver", "solve 5 steps", "solve five steps over devices, with reasons", 10_000
@@ -81,8 +82,14 @@ def _row(figures: Mapping[str, Any], headline: Headline) -> Row | None:
 def _line(headline: Headline, row: Row) -> str:
     size = "" if row.size is None else f" ({row.size:,})"
     beside = f"{_amount(row.peer, row.unit)}: {row.peer_name}" if row.peer is not None else ""
-    times = f", {row.ratio:.2g} times as good" if row.ratio is not None else ""
-    return f"| {headline.says}{size} | {_amount(row.ours, row.unit)} | {beside}{times} |"
+    return f"| {headline.says}{size} | {_amount(row.ours, row.unit)} | {beside}{_compared(row)} |"
+
+
+def _compared(row: Row) -> str:
+    """Return how a figure stands to the one beside it, where that says something."""
+    if row.ratio is None or (row.ratio < 1 and not row.is_more_better):
+        return ""
+    return f", {row.ratio:.2g} times as good" if row.ratio >= 1 else f", {row.ratio:.0%} of it"
 
 
 def _amount(value: float, unit: str) -> str:

@@ -1,5 +1,6 @@
 """The page of the benchmarks says what was found, beside what it was compared with."""
 
+import json
 import runpy
 import sys
 from datetime import UTC, datetime
@@ -52,6 +53,17 @@ def test_the_table_has_both_figures_and_their_ratio(made: str) -> None:
 def test_growth_and_comparison_are_drawn(made: str) -> None:
     """One curve over the sizes, and one drawing of ratios."""
     assert made.count("<svg") == 2
+
+
+def test_the_readme_quotes_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every figure of the README is one of the last published run, and most headlines are there."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    monkeypatch.delitem(sys.modules, "rows", raising=False)
+    figures = runpy.run_path(str(BENCHMARKS / "figures.py"))
+    section = figures["section"](json.loads((BENCHMARKS / "figures.json").read_text()))
+    assert section in (ROOT / "README.md").read_text()
+    for headline in figures["HEADLINES"]:
+        assert f"| {headline.says}" in section, headline
 
 
 def test_a_figure_that_was_not_measured_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
