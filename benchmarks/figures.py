@@ -67,7 +67,7 @@ def section(figures: Mapping[str, Any]) -> str:
     """Return the figures as the README quotes them."""
     found = [(h, row) for h in HEADLINES if (row := _row(figures, h)) is not None]
     lines = [_line(headline, row) for headline, row in found]
-    about = f"`make bench` measured this on {figures['at']} ({figures['machine']}):"
+    about = f"Measured on {figures['at']} ({figures['machine']}):"
     table = ["| what | | beside it, in the same run |", "|---|---|---|", *lines]
     return "\n".join([BEGIN, about, "", *table, END])
 
