@@ -21,11 +21,11 @@ IMPORTERS = {
     "pyld": {"wasmiot_td/jsonld.py"},
     "pyshacl": {"wasmiot_td/shacl.py"},
     "shifty": {"wasmiot_td/shacl_compiled.py"},
-    "requests": {"wasmiot_td/connections.py", "wasmiot_td/transport.py"},
+    "requests": {"wasmiot_td/connections.py", "wasmiot_td/http_transport.py"},
     "urllib3": {
         "wasmiot_td/checked_connections.py",
         "wasmiot_td/connections.py",
-        "wasmiot_td/transport.py",
+        "wasmiot_td/http_transport.py",
         "orchestrator_app/store/endpoint.py",
         "orchestrator_app/packages/oci_registry.py",
     },

@@ -22,13 +22,13 @@ from wasmiot_td.command_line import PLUGINS, main
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
 from wasmiot_td.errors import DocumentError, InteractionError, WasmiotError
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.json_places import lines_of
 from wasmiot_td.namespaces import HCTL, HTV, JSONSCHEMA, PROV, TD, TM, WASMIOT, WOTSEC
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.report_formats import Verdict, as_json, as_sarif, as_text
 from wasmiot_td.thing_description import LoadedDocument, load
 from wasmiot_td.thing_model import Instance, derive_thing
-from wasmiot_td.transport import HttpTransport
 
 __all__ = ["PLUGINS", "main", "td"]
 

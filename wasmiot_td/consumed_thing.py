@@ -15,14 +15,10 @@ from pydantic import ValidationError
 
 from wasmiot_td import defaults, uri_template
 from wasmiot_td.errors import AffordanceNotFound, ThingProblem, ThingUnreachable
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.models.action_status import PENDING, ActionStatus
-from wasmiot_td.transport import (
-    HttpTransport,
-    Response,
-    Transport,
-    WsgiTransport,
-    is_json_type,
-)
+from wasmiot_td.transport import Response, Transport, is_json_type
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 __all__ = ["ConsumedThing", "HttpTransport", "Transport", "WsgiTransport"]
 

@@ -10,7 +10,8 @@ from urllib.request import url2pathname
 
 from wasmiot_td import json_text
 from wasmiot_td.errors import WasmiotError
-from wasmiot_td.transport import HttpTransport, Transport
+from wasmiot_td.http_transport import HttpTransport
+from wasmiot_td.transport import Transport
 
 SUFFIXES = (".json", ".jsonld")
 _STANDARD_INPUT = "-"

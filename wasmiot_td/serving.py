@@ -1,16 +1,14 @@
-"""Serve a WSGI application with Granian: one parent that watches, one child that serves.
+"""Serve a WSGI application with Granian, in one process.
 
-Granian serves from a child process. What an application needs there happens there:
-the factory is called in the child with the settings, and background work lives in the
-`lifespan`, which is entered once the server accepts connections and left after the last
-request when the server stops.
+Granian serves from a child process that a parent watches. That parent would cost a small board a
+third of what it has to spare, and left the child behind when it was killed: so what the child
+would run is run here. Background work lives in the `lifespan`, which is entered once the server
+accepts connections and left after the last request when the server stops.
 
 At SIGTERM or SIGINT nobody listens any more, and `stopping` is set: a long response (a stream of
 events) ends, and what has not begun is refused. What runs has a set time to end; then `overdue`
 is set, for whoever can cut it short, and soon after the lifespan is left, whatever still runs. A
-second signal ends both processes at once.
-
-The child never outlives its parent, however that one dies.
+process that does not come to its end is ended, and so is one that gets a second signal.
 """
 
 import contextlib
@@ -52,8 +50,7 @@ _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX, _ARENAS = -8, 2
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
-_LEAVE_SECONDS = 5.0  # for the lifespan, before the child is killed
-_ONE_SIGNAL_SECONDS = 0.3  # some send a signal to the process and to its group
+_LEAVE_SECONDS = 5.0  # for the lifespan, before the process is ended
 _LOG_CONFIG = {
     "formatters": {},
     "handlers": {},
@@ -101,21 +98,20 @@ def serve(
     """Serve until SIGTERM or SIGINT, and say `listening on URL` on stderr when ready.
 
     Args:
-        target: `package.module:factory`; called in the child as `factory(settings)`, or
-            `factory()` without settings, it returns the WSGI application.
-        settings: a picklable frozen dataclass; a field `port` becomes the real port.
+        target: `package.module:factory`; called as `factory(settings)`, or `factory()` without
+            settings, it returns the WSGI application.
+        settings: a frozen dataclass; a field `port` becomes the real port.
         host: the address to bind.
         port: 0 chooses a free one.
         threads: how many requests run at once; each stream of events holds one.
-        lifespan: `package.module:function`; called in the child as `function(app)`, it returns
-            a context manager.
+        lifespan: `package.module:function`; called as `function(app)`, it returns a context
+            manager.
         log_format: one of `logs.FORMATS`.
         shutdown_seconds: how long what runs may take to end after a signal.
         tls: serves https where it has a certificate, and asks for one where it says of whom.
 
     Raises:
-        SystemExit: the address is taken, the child could not start or ended by itself, or there
-            was a second signal.
+        SystemExit: the address is taken, or the application could not start or be kept up.
     """
     try:
         with reserve_address(host, port) as (ip_address, real_port):
@@ -124,34 +120,23 @@ def serve(
                 settings=_with_port(settings, real_port),
                 address=Address(host, ip_address, real_port, tls.scheme),
                 lifespan=lifespan,
-                parent_pid=os.getpid(),
                 log_format=log_format,
                 shutdown_seconds=shutdown_seconds,
             )
-            server = _granian(target, ip_address, real_port, threads, shutdown_seconds, tls)
-            server.serve(target_loader=load)
+            _granian(target, ip_address, real_port, threads, tls).serve(target_loader=load)
     except (PortInUseError, socket.gaierror) as error:
         raise SystemExit(f"error: {host}:{port}: {error.strerror}") from error
 
 
 class _Server(Granian):  # type: ignore[misc, valid-type]
-    """The parent, which a second signal ends at once."""
+    """Granian without the parent: its worker's activity, here."""
 
-    _asked_at = 0.0
-
-    def signal_handler_interrupt(self, number: int, *_: Any) -> None:
-        """Ask the child to end in good order; the second time, kill it."""
-        first, self._asked_at = self._asked_at, time.monotonic()
-        if self.interrupt_signal and self._asked_at - first > _ONE_SIGNAL_SECONDS:
-            for worker in self.wrks:
-                worker.kill()
-            os._exit(128 + number)
-        super().signal_handler_interrupt()
+    def _serve(self, spawn_target: Any, target_loader: Any) -> None:
+        self._init_shared_socket()
+        self._spawn_worker(0, spawn_target, target_loader).inner.run()
 
 
-def _granian(
-    target: str, host: str, port: int, threads: int, shutdown_seconds: float, tls: Tls
-) -> _Server:
+def _granian(target: str, host: str, port: int, threads: int, tls: Tls) -> _Server:
     return _Server(
         target,
         address=host,
@@ -160,7 +145,6 @@ def _granian(
         http=HTTPModes.http1,
         workers=1,
         blocking_threads=threads,
-        workers_kill_timeout=shutdown_seconds + CUT_SECONDS + _LEAVE_SECONDS,
         log_level=LogLevels.error,
         log_dictconfig=_LOG_CONFIG,
         ssl_cert=tls.cert,
@@ -222,12 +206,10 @@ def _load(
     settings: Any,
     address: Address,
     lifespan: str | None,
-    parent_pid: int,
     log_format: str,
     shutdown_seconds: float,
 ) -> Any:
-    """Become the serving process: called by Granian in the child, before it listens."""
-    die_with_parent(parent_pid)
+    """Become the serving process: called by Granian before it listens."""
     _forget_signal_handlers()
     _share_arenas()
     configure_logging(log_format)
@@ -238,7 +220,7 @@ def _load(
     except Exception:  # noqa: BLE001 - whatever it is, a person gets one log entry and an exit code
         _log.exception("application_not_started target=%s", target)
         raise SystemExit(1) from None
-    watch_for_stop(shutdown_seconds)
+    watch_for_stop(shutdown_seconds, _LEAVE_SECONDS)
     threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
     return app
 
@@ -277,7 +259,7 @@ def _poll_parent(parent_pid: int) -> None:
 
 
 def _forget_signal_handlers() -> None:
-    """Until Granian sets its own, the parent's handlers would swallow a signal here."""
+    """Until Granian sets its own, a signal ends the process, and Ctrl-C shows no traceback."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -293,7 +275,7 @@ def _live(app: Any, enter: Lifespan, address: Address) -> None:
             wait_for_the_last_request()
     except Exception:  # noqa: BLE001 - a thread's error would be lost, and half a server left
         _log.exception("lifespan_failed")
-        os.kill(os.getpid(), signal.SIGTERM)
+        end(1)
     else:
         end()
 

@@ -5,6 +5,7 @@ First `stopping` is set, and what would begin by itself does so no more; what ru
 """
 
 import contextlib
+import faulthandler
 import logging
 import os
 import signal
@@ -13,6 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 
 SHUTDOWN_SECONDS = 8.0
@@ -29,6 +32,7 @@ overdue = threading.Event()
 
 _NUDGE = signal.SIGURG  # ignored where nobody asked for it
 _NUDGE_SECONDS = 0.05
+_ONE_SIGNAL_SECONDS = 0.3  # some send a signal to the process and to its group
 _LOOK_SECONDS = 0.1
 
 _told: list[tuple[Callable[[], object], Callable[[], object]]] = []
@@ -64,22 +68,45 @@ def wait_until(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
-def watch_for_stop(shutdown_seconds: float) -> None:
-    """Set `stopping` at a signal, whoever handles it, and see that it is handled."""
+def watch_for_stop(shutdown_seconds: float, leave_seconds: float) -> None:
+    """Set `stopping` at a signal, whoever handles it, and see that it is handled.
+
+    Args:
+        shutdown_seconds: how long what runs may take to end.
+        leave_seconds: how long everything else may take after that, before the process is ended.
+    """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
     signal.signal(_NUDGE, lambda _number, _frame: None)
-    arguments = (reader, shutdown_seconds)
+    arguments = (reader, shutdown_seconds, leave_seconds)
     threading.Thread(target=_read_signals, args=arguments, name="signals", daemon=True).start()
 
 
-def _read_signals(reader: socket.socket, shutdown_seconds: float) -> None:
-    asked = {signal.SIGTERM, signal.SIGINT}
-    while asked.isdisjoint(reader.recv(64)):
-        pass
-    threading.Thread(target=_stop, args=(shutdown_seconds,), name="stop", daemon=True).start()
-    _nudge_main_thread()
+def _read_signals(reader: socket.socket, shutdown_seconds: float, leave_seconds: float) -> None:
+    _next_request(reader)
+    asked_at = time.monotonic()
+    _end_after(shutdown_seconds + CUT_SECONDS + leave_seconds)
+    for work in (partial(_stop, shutdown_seconds), _nudge_main_thread):
+        threading.Thread(target=work, name="stop", daemon=True).start()
+    while True:
+        number = _next_request(reader)
+        if time.monotonic() - asked_at > _ONE_SIGNAL_SECONDS:
+            os._exit(128 + number)
+
+
+def _next_request(reader: socket.socket) -> int:
+    """Return the number of the next signal that asks to stop."""
+    while True:
+        number = reader.recv(1)[0]
+        if number in (signal.SIGTERM, signal.SIGINT):
+            return number
+
+
+def _end_after(seconds: float) -> None:
+    """End this process then, whatever holds it up: that clock needs no lock of the interpreter."""
+    nowhere = Path(os.devnull).open("wb")  # noqa: SIM115 - open until the end
+    faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
 
 
 def _stop(shutdown_seconds: float) -> None:
@@ -125,10 +152,10 @@ def wait_for_the_last_request() -> None:
         _log.warning("requests_cut_off")
 
 
-def end() -> NoReturn:
+def end(code: int = 0) -> NoReturn:
     """End the process now: no thread that waits for another machine holds it up."""
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(0)
+    os._exit(code)

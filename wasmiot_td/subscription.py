@@ -20,10 +20,11 @@ from urllib.parse import urljoin, urlsplit
 from wasmiot_td import defaults, uri_template
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import AffordanceNotFound, InteractionError, ThingProblem, ThingUnreachable
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.reach import Reach
 from wasmiot_td.server_sent_events import MISSED, events
 from wasmiot_td.tls import Tls
-from wasmiot_td.transport import Answer, HttpTransport, Response, is_json_type
+from wasmiot_td.transport import Answer, Response, is_json_type
 
 EVENT_STREAM = "text/event-stream"
 FIRST_PAUSE_SECONDS = 0.25

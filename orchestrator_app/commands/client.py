@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from wasmiot_td.command_line import NOT_FOUND, UNREACHABLE, CommandFailed
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable
-from wasmiot_td.transport import Answer, Body, HttpTransport, Response, Transport
+from wasmiot_td.http_transport import HttpTransport
+from wasmiot_td.transport import Answer, Body, Response, Transport
 
 if TYPE_CHECKING:
     from wasmiot_td.consumed_thing import ConsumedThing

@@ -118,7 +118,7 @@ def _documents(url: str, path: str) -> list[dict[str, Any]]:
     """Return what there is; nothing where nobody answers: a completion has no place for errors."""
     from orchestrator_app.commands.client import PAGE_LENGTH, Orchestrator
     from wasmiot_td.errors import WasmiotError
-    from wasmiot_td.transport import HttpTransport
+    from wasmiot_td.http_transport import HttpTransport
 
     try:
         orchestrator = Orchestrator(url, HttpTransport(COMPLETION_SECONDS, COMPLETION_SECONDS))

@@ -18,7 +18,7 @@ from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.peers import DEVICE, ORCHESTRATOR, Peer, known_peers, put_peer
 from wasmiot_td.access.tokens import make_token
 from wasmiot_td.problem import ProblemError
-from wasmiot_td.transport import WsgiTransport
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 OLD, NEW = "http://old.test/", "http://new.test/"
 DEPLOYER, ADMINISTRATOR = "deploy", "administer"

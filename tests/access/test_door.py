@@ -26,7 +26,7 @@ from wasmiot_td.access.tokens import make_token, revoke_token
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.thing_description import load
-from wasmiot_td.transport import WsgiTransport
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 DEVICE = "http://device.test/"
 PLACE = "/things/urn:example:thing"

@@ -22,9 +22,9 @@ from supervisor_app.cli import settings_of
 from wasmiot_td.access import authority
 from wasmiot_td.access.tokens import make_token
 from wasmiot_td.errors import ThingUnreachable
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.processes import ServerProcesses
 from wasmiot_td.tls import Tls, TlsError, refuse_unusable, tls_of, tls_of_environment
-from wasmiot_td.transport import HttpTransport
 
 DAY = timedelta(days=1)
 HOSTS = authority.LOOPBACK

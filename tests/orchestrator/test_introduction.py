@@ -31,7 +31,7 @@ from orchestrator_app.directory.refresh import IntroducedThings
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
-from wasmiot_td.transport import WsgiTransport
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 20.0

@@ -13,7 +13,7 @@ from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
-from wasmiot_td.transport import WsgiTransport
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 URL = "http://lamp.example/td"
 INTERVAL_SECONDS = 10.0

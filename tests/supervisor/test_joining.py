@@ -28,7 +28,7 @@ from wasmiot_td.access.join_tokens import make_join_token
 from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
 from wasmiot_td.access.peers import known_peers, revoke_peers, revoked_keys
 from wasmiot_td.errors import ThingProblem
-from wasmiot_td.transport import WsgiTransport
+from wasmiot_td.wsgi_transport import WsgiTransport
 
 URL, BASE, DEVICE = "http://o.test/", "http://d.test/", "urn:ex:device"
 PATIENCE_SECONDS = 20.0

@@ -16,9 +16,9 @@ from secure_fleet import SecureFleet, authority, certs, eventually, tls_options
 
 from wasmiot_td.access.certificates import facts_of, read_certificate
 from wasmiot_td.errors import ThingUnreachable
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.processes import ServerProcesses
 from wasmiot_td.tls import Tls
-from wasmiot_td.transport import HttpTransport
 
 NAMES = ("orchestrator", "camera", "mid")
 

@@ -10,9 +10,9 @@ import pytest
 
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.errors import AddressRefused, ValidationError
+from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.named_addresses import refuse_addresses
 from wasmiot_td.reach import LOCAL, Reach, literal_address, network
-from wasmiot_td.transport import HttpTransport
 
 OUTSIDE = Reach()
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from wasmiot_td.errors import ThingUnreachable
-from wasmiot_td.transport import HttpTransport
+from wasmiot_td.http_transport import HttpTransport
 
 ANY_URL = pytest.mark.parametrize("query", ["", "?q=%C3%A9"], ids=["plain", "with escapes"])
 

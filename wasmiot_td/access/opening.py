@@ -60,7 +60,7 @@ def open_guard(
     if not settings.oauth_audience:
         raise ValueError("--oauth-issuer needs --oauth-audience: tokens for others are not for us")
     from wasmiot_td.access.oauth import Issuer
-    from wasmiot_td.transport import HttpTransport
+    from wasmiot_td.http_transport import HttpTransport
 
     way = transport or HttpTransport(timeout_seconds=5, tls=tls_of(settings))
     issuer = Issuer(settings.oauth_issuer, settings.oauth_audience, way)
