@@ -136,8 +136,8 @@ def _paced(act: Act, options: argparse.Namespace) -> Act:
 
 
 def _serving(server: Server) -> psutil.Process:
-    """Return the child that serves."""
-    return min(psutil.Process(server.process.pid).children(), key=lambda child: child.pid)
+    """Return the process that serves."""
+    return psutil.Process(server.process.pid)
 
 
 def _run(acts: Sequence[Act], seconds: float, watched: Sequence[Watched]) -> Tally:

@@ -10,7 +10,6 @@ nobody asked for `IDLE_SECONDS`, and at once, whatever it does, when its parent 
 import contextlib
 import os
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -103,7 +102,11 @@ class _Worker:
 
     def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(
-            command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # a terminal's Ctrl-C lets it answer: this process's end is its own
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -144,7 +147,6 @@ class _Worker:
 
 def serve(work: Callable[[bytes], bytes]) -> None:
     """Answer requests as a worker, until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's end is this one's, too
     output = os.dup(_OUTPUT)
     os.dup2(_ERRORS, _OUTPUT)  # whatever prints must not answer
     poll = select.poll()

@@ -35,7 +35,6 @@ from granian.log import LogLevels
 from wasmiot_td.logs import configure_logging
 from wasmiot_td.slow_readers import drop_slow_readers
 from wasmiot_td.stopping import (
-    CUT_SECONDS,
     SHUTDOWN_SECONDS,
     end,
     stopping,

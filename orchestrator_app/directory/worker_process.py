@@ -45,6 +45,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            process_group=0,  # a terminal's Ctrl-C lets it answer
         )
 
     @property
