@@ -15,7 +15,7 @@ from orchestrator_app.deployment.installation import Deployment
 from orchestrator_app.directory.things import RESERVED_PREFIXES, Directory
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.assertions import granted
-from wasmiot_td.access.credentials import origin_of
+from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.joining import Host, admit
 from wasmiot_td.access.peer_tokens import PeerTokens

@@ -30,11 +30,12 @@ from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.signed_things import refuse_unsigned
 from orchestrator_app.store import Store, open_store
+from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.keys import KEY_FILE, Key, own_key, read_key
 from wasmiot_td.access.opening import ACCESS, open_guard, with_credentials
-from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
+from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.access.trust import trust_of
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.data_version import keep_version
@@ -135,10 +136,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach, tls=tls)
     issuers = transport or HttpTransport(settings.http_timeout_seconds, tls=tls)
     look = with_credentials(look, settings.credentials, issuers)
-    looks = Devices(PeerTransport(look, peer_tokens))
+    looks = Devices(AuthorizedTransport(look, peer_tokens))
     transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach, tls=tls)
     transport = with_credentials(transport, settings.credentials, issuers)
-    transport = PeerTransport(transport, peer_tokens)
+    transport = AuthorizedTransport(transport, peer_tokens)
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     devices.key = key = _signing_key(settings)
     sign_as(store, key.public if key else "")

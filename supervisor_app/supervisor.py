@@ -36,11 +36,12 @@ from supervisor_app.statuses import Status, Statuses
 from supervisor_app.steps import Steps
 from supervisor_app.thing_steps import ThingSteps
 from supervisor_app.triggers import Triggers
+from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.opening import open_guard, with_credentials
-from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
+from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.data_version import keep_version
 from wasmiot_td.own_address import WILDCARDS, outward_address
@@ -216,7 +217,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     guard = open_guard(settings, own_id=settings.device_id, is_guarded=will_join)
     peer_tokens = PeerTokens(guard)
     lasting, quick, transport, operators = (
-        PeerTransport(with_credentials(way, settings.credentials, named), peer_tokens)
+        AuthorizedTransport(with_credentials(way, settings.credentials, named), peer_tokens)
         for way in (lasting, quick, transport, named)
     )
     directory = Directory(settings.directory, operators) if settings.directory else None

@@ -9,12 +9,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from wasmiot_td.request_id import REQUEST_ID, accepted, as_trace_id
-from wasmiot_td.transport import Answer, Body, Transport
+from wasmiot_td.transport import HeadedTransport, Transport
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 TRACEPARENT = "traceparent"
@@ -99,22 +98,13 @@ def invocation_id(slug: str, action: str, key: str) -> str:
     return hashlib.sha256("\0".join((slug, action, key)).encode()).hexdigest()[:32]
 
 
-class CarryingTransport(Transport):
-    """A transport that adds headers to each request."""
+class CarryingTransport(HeadedTransport):
+    """A transport that adds the same headers to each request."""
 
     def __init__(self, transport: Transport, headers: Mapping[str, str]) -> None:
-        self._transport = transport
+        super().__init__(transport)
         self._headers = headers
 
-    def open(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AbstractContextManager[Answer]:
-        """Send a request; see `Transport.open`."""
-        return self._transport.open(
-            method, url, body=body, headers={**(headers or {}), **self._headers}
-        )
+    def headed(self, url: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the headers with those that go along."""
+        return {**headers, **self._headers}

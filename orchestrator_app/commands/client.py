@@ -156,7 +156,8 @@ def _authorized(transport: Transport, url: str, token: str) -> Transport:
     file = os.environ.get("WASMIOT_CREDENTIALS", "")
     if not token and not file:
         return transport
-    from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+    from wasmiot_td.access.authorization import AuthorizedTransport
+    from wasmiot_td.access.credentials import Credentials, read_credentials
 
     credentials = Credentials()
     if file:

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from orchestrator_app.directory.registration import DNS_SD, INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
-from wasmiot_td.access.credentials import origin_of
+from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem, WasmiotError
 from wasmiot_td.problem import ProblemError

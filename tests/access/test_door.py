@@ -16,7 +16,8 @@ from orchestrator_app.app import create_app as orchestrator_of
 from orchestrator_app.settings import Settings as OrchestratorSettings
 from supervisor_app.app import create_app as supervisor_of
 from supervisor_app.settings import Settings as SupervisorSettings
-from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+from wasmiot_td.access.authorization import AuthorizedTransport
+from wasmiot_td.access.credentials import Credentials, read_credentials
 from wasmiot_td.access.declared import declared_security
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.oauth import Issuer

@@ -23,9 +23,10 @@ from supervisor_app.joining import (
     know_address,
     stay_registered,
 )
+from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.join_tokens import make_join_token
-from wasmiot_td.access.peer_tokens import PeerTokens, PeerTransport
+from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.access.peers import known_peers, revoke_peers, revoked_keys
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.wsgi_transport import WsgiTransport
@@ -53,7 +54,7 @@ class World:
         self.access = directory / "o" / "access"
         self.at: dict[str, Callable[..., Any]] = {}
         self.tokens = PeerTokens(Guard(directory / "d", own_id=DEVICE, is_guarded=True))
-        self.way = PeerTransport(WsgiTransport(self.at), self.tokens)
+        self.way = AuthorizedTransport(WsgiTransport(self.at), self.tokens)
         self.text = make_join_token(self.access, "device", timedelta(hours=1))[0]
         self.joining = partial(join, self.tokens, URL, BASE, self.text, self.way)
 

@@ -1,32 +1,16 @@
-"""What is shown to whom: credentials by the origin that is asked, never to another.
+"""What a person has given to be shown: credentials by the origin that is asked."""
 
-Source: RFC 6454 (origin).
-"""
-
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.access.oauth import Client, ClientTokens
 from wasmiot_td.access.secret_files import SecretFileError, read_object, read_private
-from wasmiot_td.transport import Answer, Body, Transport
+from wasmiot_td.transport import Transport
 
 Source = Callable[[], str]
 """Returns the token to show now."""
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def origin_of(url: str) -> str:
-    """Return the origin of a URL; empty if it has none."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port or _PORTS.get(parts.scheme)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname and port else ""
 
 
 class Credentials:
@@ -48,28 +32,6 @@ class Credentials:
         """
         source = self._by_origin.get(origin_of(url)) if self._by_origin else None
         return source() if source else ""
-
-
-class AuthorizedTransport(Transport):
-    """A transport that shows at each URL what belongs there; redirects get nothing of it."""
-
-    def __init__(self, transport: Transport, credentials: Credentials) -> None:
-        self._transport = transport
-        self._credentials = credentials
-
-    def open(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AbstractContextManager[Answer]:
-        """Send a request; see `Transport.open`."""
-        token = self._credentials.token(url)
-        if token and "Authorization" not in (headers or {}):
-            headers = {**(headers or {}), "Authorization": f"Bearer {token}"}
-        return self._transport.open(method, url, body=body, headers=headers)
 
 
 def read_credentials(path: Path, credentials: Credentials, transport: Transport) -> None:

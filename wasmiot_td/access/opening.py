@@ -82,7 +82,8 @@ def with_credentials(
     """
     if file is None:
         return transport
-    from wasmiot_td.access.credentials import AuthorizedTransport, Credentials, read_credentials
+    from wasmiot_td.access.authorization import AuthorizedTransport
+    from wasmiot_td.access.credentials import Credentials, read_credentials
 
     credentials = Credentials()
     read_credentials(file, credentials, issuers or transport)

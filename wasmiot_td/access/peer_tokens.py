@@ -1,20 +1,15 @@
-"""What a server shows to those that it is joined with: a statement made for whoever is asked.
-
-Source: RFC 6454 (origin).
-"""
+"""What a server shows to those that it is joined with: a statement made for whoever is asked."""
 
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wasmiot_td.access.credentials import origin_of
+from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.access.guard import Guard, Known
 from wasmiot_td.access.peers import Peer
-from wasmiot_td.transport import Answer, Body, Transport
 
 if TYPE_CHECKING:  # what is not joined does without the library
     from wasmiot_td.access.keys import Key
@@ -105,28 +100,6 @@ class PeerTokens:
             self._made = {k: m for k, m in self._made.items() if m[1] > now}
             self._made[audience, grant] = made
         return made[0]
-
-
-class PeerTransport(Transport):
-    """A transport that shows to each peer what is made for it; redirects get nothing of it."""
-
-    def __init__(self, transport: Transport, tokens: PeerTokens) -> None:
-        self._transport = transport
-        self._tokens = tokens
-
-    def open(
-        self,
-        method: str,
-        url: str,
-        *,
-        body: Body | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AbstractContextManager[Answer]:
-        """Send a request; see `Transport.open`."""
-        token = self._tokens.token(url)
-        if token and "Authorization" not in (headers or {}):
-            headers = {**(headers or {}), "Authorization": f"Bearer {token}"}
-        return self._transport.open(method, url, body=body, headers=headers)
 
 
 def _prefixes(texts: Iterable[str]) -> Iterator[tuple[str, str, str]]:
