@@ -16,6 +16,8 @@ from orchestrator_app.store.errors import (
 )
 from orchestrator_app.store.interface import (
     Documents,
+    Outcomes,
+    Put,
     Rows,
     Storable,
     Store,
@@ -28,7 +30,9 @@ from orchestrator_app.store.sparql_store import SparqlStore
 __all__ = [
     "Documents",
     "KindConflictError",
+    "Outcomes",
     "OxigraphStore",
+    "Put",
     "Rows",
     "SparqlStore",
     "Storable",

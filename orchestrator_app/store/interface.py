@@ -1,11 +1,13 @@
 """What a store is asked to do: one named graph per document, and its JSON text beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from rdflib.term import Identifier
+
+from orchestrator_app.store.errors import StoreError
 
 
 class Storable(Protocol):
@@ -34,10 +36,22 @@ class StoredDocument:
     registration: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Put:
+    """A document that is to be written, as `Store.put` takes it."""
+
+    document: Storable
+    kind: str
+    registration: Mapping[str, Any] | None = None
+    extra_triples: bytes = b""
+    shared_graphs: Mapping[str, bytes] | None = None
+
+
 # A store's method `list` hides the builtin inside its class, so the types are named here.
 Documents = list[StoredDocument]
 Rows = list[dict[str, Identifier]]
 TextRows = list[tuple[str | None, ...]]
+Outcomes = list[bool | StoreError]
 
 
 class Store(Protocol):
@@ -74,6 +88,16 @@ class Store(Protocol):
         Raises:
             UnstorableDocumentError: an IRI or a triple is malformed, or the id is reserved.
             KindConflictError: the id belongs to a document of another kind.
+        """
+
+    def put_many(self, puts: Sequence[Put]) -> Outcomes:
+        """Write documents as `put` does, at the cost of few writes; each is there or is not.
+
+        Returns:
+            For each in its order whether the id is new, or why it is not kept.
+
+        Raises:
+            StoreUnavailableError: the store cannot be written; some may be kept, or none.
         """
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:

@@ -2,9 +2,11 @@
 
 import bisect
 import hashlib
+import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,20 @@ from orchestrator_app.store.changes import ChangeLog
 from orchestrator_app.store.documents import FILE_NAME, DocumentFile, GraphText, Row
 from orchestrator_app.store.errors import (
     KindConflictError,
+    StoreError,
     StoreUnavailableError,
     UnstorableDocumentError,
 )
 from orchestrator_app.store.graph_writer import GraphWriter
-from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
+from orchestrator_app.store.interface import (
+    Documents,
+    Outcomes,
+    Put,
+    Rows,
+    Storable,
+    StoredDocument,
+    TextRows,
+)
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
 from orchestrator_app.store.older_layout import move_documents
 from orchestrator_app.store.oxigraph_terms import ground_text, to_oxigraph, to_rdflib
@@ -31,6 +42,21 @@ _FLUSH_AFTER_QUADS = 25_000
 _FLUSH_AFTER_GRAPHS = 2_000
 _GRAPHS_AT_ONCE = 500
 _NO_GRAPH = hashlib.sha256(b"\n").digest()
+
+
+@dataclass
+class _Batch:
+    """What one transaction writes.
+
+    Attributes:
+        rows: by id.
+        texts: graphs, in the order of the journal.
+        shared: names and digests of the shared graphs among them.
+    """
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    texts: list[GraphText] = field(default_factory=list)
+    shared: set[tuple[str, bytes]] = field(default_factory=set)
 
 
 class OxigraphStore:
@@ -68,8 +94,10 @@ class OxigraphStore:
         self._catch_up()
         self._writer = GraphWriter(self._write_some, self._written_number)
         self._ids = defaultdict[str, list[str]](list)
+        self._kinds: dict[str, str] = {}
         for kind, document_id in self._documents.ids():
             self._ids[kind].append(document_id)
+            self._kinds[document_id] = sys.intern(kind)
 
     def put(
         self,
@@ -81,21 +109,23 @@ class OxigraphStore:
         shared_graphs: Mapping[str, bytes] | None = None,
     ) -> bool:
         """See `Store.put`."""
-        graph = _named(document.id)
-        text = document.n_triples + b"\n" + extra_triples
-        noted = layout.bookkeeping(kind, document.document, registration)
-        row = Row(document.id, noted, hashlib.sha256(text).digest())
+        put = Put(document, kind, registration, extra_triples, shared_graphs)
+        outcome = self.put_many([put])[0]
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    def put_many(self, puts: Sequence[Put]) -> Outcomes:
+        """See `Store.put_many`; all is one transaction."""
         with self._write_lock:
-            known = self._known(document.id)
-            if known is not None and known.noted[layout.KIND] != kind:
-                raise KindConflictError(document.id, known.noted[layout.KIND], kind)
-            shared = self._unknown_shared(shared_graphs or {})
-            own = [] if row.digest == (known.digest if known else _NO_GRAPH) else [(graph, text)]
-            if row != known or shared:
-                self._keep([row], own, shared)
-            if known is None:
-                bisect.insort(self._ids[kind], document.id)
-        return known is None
+            batch = _Batch()
+            outcomes = [self._outcome(put, batch) for put in puts]
+            if batch.rows:
+                self._keep(batch.rows.values(), batch.texts)
+            self._shared_graphs |= batch.shared
+            for document_id, row in batch.rows.items():
+                self._note_id(document_id, row.noted[layout.KIND])
+        return outcomes
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
@@ -132,7 +162,7 @@ class OxigraphStore:
             number = self._documents.delete(document_id, [GraphText(document_id, b"")])
             self._take(number)
             ids = self._ids[known.noted[layout.KIND]]
-            del ids[bisect.bisect_left(ids, document_id)]
+            del ids[bisect.bisect_left(ids, document_id)], self._kinds[document_id]
         return True
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
@@ -222,38 +252,59 @@ class OxigraphStore:
 
     def _known(self, document_id: str) -> Row | None:
         self._require_open()
-        return self._documents.read(document_id)
+        return self._documents.read(document_id) if document_id in self._kinds else None
 
-    def _unknown_shared(self, graphs: Mapping[str, bytes]) -> dict[str, bytes]:
+    def _outcome(self, put: Put, batch: "_Batch") -> bool | StoreError:
+        """Add a document to a batch; return whether it is new, or why it cannot be kept."""
+        try:
+            return self._add(put, batch)
+        except (UnstorableDocumentError, KindConflictError) as error:
+            return error.with_traceback(None)
+
+    def _add(self, put: Put, batch: "_Batch") -> bool:
+        document_id = put.document.id
+        graph = _named(document_id)
+        text = put.document.n_triples + b"\n" + put.extra_triples
+        noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+        row = Row(document_id, noted, hashlib.sha256(text).digest())
+        known = batch.rows.get(document_id) or self._known(document_id)
+        if known is not None and known.noted[layout.KIND] != put.kind:
+            raise KindConflictError(document_id, known.noted[layout.KIND], put.kind)
+        shared = self._unknown_shared(put.shared_graphs or {}, batch)
+        graphs = [(_named(name), triples, True) for (name, _), triples in shared.items()]
+        if row.digest != (known.digest if known else _NO_GRAPH):
+            graphs.append((graph, text, False))  # after what it refers to
+        texts = [GraphText(g.value, ground_text(text, g), is_sh) for g, text, is_sh in graphs]
+        if row != known or texts:
+            batch.rows[document_id] = row
+            batch.texts += texts
+            batch.shared.update(shared)
+        return known is None
+
+    def _unknown_shared(
+        self, graphs: Mapping[str, bytes], batch: "_Batch"
+    ) -> dict[tuple[str, bytes], bytes]:
         """Return the shared graphs that were not kept since the store was opened."""
+        keys = {(name, hashlib.sha256(text).digest()): text for name, text in graphs.items()}
         return {
-            name: text
-            for name, text in graphs.items()
-            if (layout.graph_name(name), hashlib.sha256(text).digest()) not in self._shared_graphs
+            key: text
+            for key, text in keys.items()
+            if key not in self._shared_graphs and key not in batch.shared
         }
 
-    def _keep(
-        self,
-        rows: Sequence[Row],
-        own: Sequence[tuple[ox.NamedNode, bytes]] = (),
-        shared: Mapping[str, bytes] | None = None,
-    ) -> None:
-        """Commit documents and graphs, and have the graphs written.
+    def _note_id(self, document_id: str, kind: str) -> None:
+        """Keep the ids of a kind in order."""
+        if document_id not in self._kinds:
+            self._kinds[document_id] = kind
+            bisect.insort(self._ids[kind], document_id)
 
-        Raises:
-            UnstorableDocumentError: a triple is malformed; nothing is kept.
-        """
-        graphs = [(_named(name), text, True) for name, text in (shared or {}).items()]
-        graphs += [(graph, text, False) for graph, text in own]  # after what it refers to
-        texts = [GraphText(g.value, ground_text(text, g), is_sh) for g, text, is_sh in graphs]
+    def _keep(self, rows: Iterable[Row], texts: Sequence[GraphText] = ()) -> None:
+        """Commit documents and graphs, and have the graphs written."""
         last = self._documents.write(rows, texts)
         if texts:
             self._take(last)
         else:
             self._version += 1
-        self._shared_graphs |= {
-            (name, hashlib.sha256(text).digest()) for name, text in (shared or {}).items()
-        }
 
     def _take(self, number: int) -> None:
         """Have graphs written that are in the journal up to a number."""

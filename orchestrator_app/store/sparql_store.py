@@ -8,7 +8,7 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from ssl import SSLContext
@@ -20,8 +20,10 @@ from orchestrator_app.store import layout
 from orchestrator_app.store.endpoint import Endpoint, advice
 from orchestrator_app.store.errors import (
     KindConflictError,
+    StoreError,
     StoreLayoutError,
     StoreUnavailableError,
+    UnstorableDocumentError,
 )
 from orchestrator_app.store.ground_triples import (
     Triple,
@@ -30,7 +32,15 @@ from orchestrator_app.store.ground_triples import (
     result_term,
     string_term,
 )
-from orchestrator_app.store.interface import Documents, Rows, Storable, StoredDocument, TextRows
+from orchestrator_app.store.interface import (
+    Documents,
+    Outcomes,
+    Put,
+    Rows,
+    Storable,
+    StoredDocument,
+    TextRows,
+)
 from orchestrator_app.store.remote_copy import RemoteCopy
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
@@ -109,6 +119,22 @@ class SparqlStore:
             shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
         with self._write_lock:
             return self._replace(document.id, _State(wanted, frozenset(quads)), shared)
+
+    def put_many(self, puts: Sequence[Put]) -> Outcomes:
+        """See `Store.put_many`; each is an operation of its own."""
+        return [self._outcome(put) for put in puts]
+
+    def _outcome(self, put: Put) -> bool | StoreError:
+        try:
+            return self.put(
+                put.document,
+                kind=put.kind,
+                registration=put.registration,
+                extra_triples=put.extra_triples,
+                shared_graphs=put.shared_graphs,
+            )
+        except (UnstorableDocumentError, KindConflictError) as error:
+            return error.with_traceback(None)
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from rdflib import Literal, URIRef
 
-from orchestrator_app.store import KindConflictError, OxigraphStore, UnstorableDocumentError
+from orchestrator_app.store import (
+    KindConflictError,
+    OxigraphStore,
+    Put,
+    UnstorableDocumentError,
+)
 
 A = "urn:ex:a"
 TRIPLE = b'<urn:ex:a> <urn:ex:p> "1" .\n'
@@ -74,6 +79,43 @@ def test_an_id_that_cannot_name_a_graph_is_refused(store, make_document, name):
     with pytest.raises(UnstorableDocumentError):
         store.put(make_document(name, b""), kind="thing")
     assert store.get(name) is None
+
+
+def test_of_many_documents_each_is_kept_or_refused(store, make_document):
+    """A malformed one and one of another kind leave the others as they are."""
+    store.put(make_document("urn:ex:m", b""), kind="module")
+    good = [make_document(f"urn:ex:{i}", b'<urn:ex:%d> <urn:ex:p> "1" .' % i) for i in range(3)]
+    bad = [make_document("urn:ex:bad", b"nonsense"), make_document("urn:ex:m", b"")]
+    documents = [good[0], bad[0], good[1], bad[1], good[2]]
+    outcomes = store.put_many([Put(document, "thing") for document in documents])
+    assert [type(o) for o in outcomes] == [
+        bool,
+        UnstorableDocumentError,
+        bool,
+        KindConflictError,
+        bool,
+    ]
+    assert [d.id for d in store.list("thing")] == ["urn:ex:0", "urn:ex:1", "urn:ex:2"]
+    assert len(store.select("SELECT ?s { ?s <urn:ex:p> ?o }")) == 3
+
+
+def test_of_many_documents_of_one_id_the_last_is_kept(store, make_document):
+    """Of the first, neither text nor triples are left; only it was new."""
+    versions = [
+        make_document(A, b'<urn:ex:a> <urn:ex:p> "%d" .' % i, {"id": A, "n": i}) for i in range(3)
+    ]
+    assert store.put_many([Put(version, "thing") for version in versions]) == [True, False, False]
+    assert store.get(A).document["n"] == 2
+    assert store.select("SELECT ?o { <urn:ex:a> <urn:ex:p> ?o }") == [{"o": Literal("2")}]
+
+
+def test_many_documents_share_a_graph(store, make_document):
+    """What several documents bring along is there once, and counted once."""
+    shared = {"urn:ex:shared": b'<urn:ex:shared> <urn:ex:p> "1" .'}
+    names = ["urn:ex:a", "urn:ex:b"]
+    puts = [Put(make_document(name, b""), "thing", shared_graphs=shared) for name in names]
+    assert store.put_many(puts) == [True, True]
+    assert len(store.select("SELECT ?o { <urn:ex:shared> <urn:ex:p> ?o }")) == 1
 
 
 def test_an_id_keeps_its_kind(store, make_document):
