@@ -1,7 +1,7 @@
 # make demo     run the digit reader across one orchestrator and three supervisors
 # make web      fetch what the web page uses in the browser (npm); part of demo and test
 # make bench    run all benchmarks and write build/benchmarks/index.html
-# make figures put what make bench found into the README
+# make figures quote what make bench found in the README and in docs/
 # make docs     the documentation as pages, in build/site
 # make fuzz     try inputs of every kind for FUZZ_SECONDS (600); PARTS=wasm for one kind
 # make test     lint, types, import contracts and all tests

@@ -4,6 +4,7 @@ Usage: `python benchmarks/bench_bulk.py [NUMBER]`; 10,000 Things of a supervisor
 given. Times are those of the clock: what is shown is how much of a second core arrives.
 """
 
+import argparse
 import json
 import platform
 import sys
@@ -39,7 +40,9 @@ def seconds(number: int, jobs: int) -> float:
 
 def main() -> None:
     """Print the times and the gain."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else NUMBER
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("number", nargs="?", type=int, default=NUMBER)
+    number = parser.parse_args().number
     cores = available_cores()
     print(f"{number} documents, {cores} cores, {platform.platform()}")
     alone = seconds(number, 1)

@@ -77,10 +77,12 @@ def measure_sizes(data_dir: Path, sizes: list[int]) -> None:
         store.close()
         on_disk = measured.disk_bytes(data_dir / "graph") / MEBIBYTE
         print(f"  disk                {on_disk:.0f} MiB")
+        record(Row("disk", on_disk, "MiB", size=size))
         with measured.orchestrator(data_dir) as (process, client):
             print_requests(client, size)
             resident = measured.resident_bytes(process) / MEBIBYTE
             print(f"  resident memory     {resident:.0f} MiB, all processes of the orchestrator")
+            record(Row("memory of all processes", resident, "MiB", size=size))
 
 
 def fill(store: Store, begin: int, end: int) -> None:
@@ -95,6 +97,7 @@ def fill(store: Store, begin: int, end: int) -> None:
         directory.register(document)
     seconds, worked = time.perf_counter() - parsed_at, time.process_time() - worked_at
     record(Row("ingest", seconds * 1000 / len(documents), size=end))
+    record(Row("ingest, processor time", worked * 1000 / len(documents), size=end))
     print(f"  ingest              {seconds * 1000 / len(documents):.2f} ms a Thing, ", end="")
     print(f"{worked * 1000 / len(documents):.2f} of CPU; {len(documents) / seconds:.0f} a second")
 
@@ -132,17 +135,24 @@ def print_requests(client: measured.Client, n_things: int) -> None:
     dice = random.Random(1)
     names = [fleet.thing_id(dice.randrange(n_things)) for _ in range(300)]
     pages = [dice.randrange(max(1, n_things - 100)) for _ in range(40)]
-    print(f"  GET by id           {times_of(lambda name: client.get(f'/things/{name}'), names)}")
+    get = times_of(lambda name: client.get(f"/things/{name}"), names)
+    print(f"  GET by id           {get}")
+    record(Row("GET by id", get.median_ms, size=n_things))
     page = times_of(lambda offset: client.get(f"/things?limit=100&offset={offset}"), pages)
     print(f"  page of 100         {page}")
     record(Row("page of 100", page.median_ms, size=n_things))
     path = f"/sparql?{urlencode({'query': SEARCH})}"
     first = times_of(client.get, [path])
-    print(f"  SPARQL query        {times_of(client.get, [path] * 20)}, first {first.median_ms:.0f}")
+    asked = times_of(client.get, [path] * 20)
+    print(f"  SPARQL query        {asked}, first {first.median_ms:.0f}")
+    record(Row("SPARQL query", asked.median_ms, size=n_things))
     numbers = [dice.randrange(n_things) for _ in range(40)]
     put = times_of(lambda number: _put(client, number, "renamed"), numbers)
     print(f"  PUT of a change     {put}")
-    print(f"  SPARQL after a PUT  {times_of(client.get, [path]).median_ms:.1f} ms")
+    record(Row("PUT of a change", put.median_ms, size=n_things))
+    after = times_of(client.get, [path]).median_ms
+    print(f"  SPARQL after a PUT  {after:.1f} ms")
+    record(Row("SPARQL after a change", after, size=n_things))
 
 
 def measure_again(data_dir: Path, n_times: int) -> None:
@@ -160,6 +170,7 @@ def measure_again(data_dir: Path, n_times: int) -> None:
         times.append(puts.median_ms)
     store.close()
     print(f"  store, first tenth  {times[0]:.3f} ms; last tenth {times[-1]:.3f} ms")
+    record(Row("one Thing again and again", times[-1], peer=times[0], peer_name="at the start"))
 
 
 def measure_beside(folder: Path, n_documents: int) -> None:
@@ -181,7 +192,7 @@ def measure_beside(folder: Path, n_documents: int) -> None:
     for name, (domus_ms, *ours) in rows.items():
         compared = [f"{own_ms:>10.2f}{domus_ms / own_ms:>8.0f}" for own_ms in ours]
         print(f"  {name:10}{domus_ms:>10.1f}{''.join(compared)}")
-        record(Row(name, ours[-1], peer=domus_ms, peer_name="domus-tdd-api"))
+        record(Row(f"{name}, in turn", ours[-1], peer=domus_ms, peer_name="domus-tdd-api"))
     for n_clients, (theirs, own) in rates.items():
         print(
             f"  {n_clients} clients at once, new Things a second: domus {theirs.a_second:.2f}, ",

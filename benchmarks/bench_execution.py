@@ -180,9 +180,11 @@ def bench_throughput(chain: Chain, count: int) -> None:
     seconds = time.perf_counter() - begin
     after = cpu_seconds(chain.fleet.servers)
     completed = sum(s["status"] == "completed" for s in ended)
-    costs = {n: f"{(after[n] - before[n]) * 1000 / count:.1f}" for n in before}
+    used = {n: (after[n] - before[n]) * 1000 / count for n in before}
+    costs = {n: f"{each:.1f}" for n, each in used.items()}
     print(f"{count / seconds:.0f} executions/s with {CLIENTS} clients, {completed} completed")
     record(Row("executions", count / seconds, "a second", is_more_better=True))
+    record(Row("processor time of one, orchestrator", used["orchestrator"]))
     print(f"processor time of one, in ms: {costs}; load of the machine {os.getloadavg()[0]:.1f}")
 
 
@@ -205,6 +207,16 @@ def bench_kill(chain: Chain, count: int) -> None:
         f"{count} executions with one supervisor killed: {states.count('completed')} completed, "
         f"{states.count('failed')} failed with a reason, "
         f"{count - states.count('completed') - states.count('failed')} without an answer"
+    )
+    record(
+        Row(
+            "completed with a supervisor killed",
+            states.count("completed"),
+            "executions",
+            count,
+            "asked for",
+            is_more_better=True,
+        )
     )
     for status in [s for _, s in ended if s["status"] == "failed"][:3]:
         print("  ", status["error"]["detail"][:160])

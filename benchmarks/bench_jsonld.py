@@ -4,10 +4,10 @@ Usage: `python benchmarks/bench_jsonld.py [FOLDER]`; without a folder of Thing D
 of a supervisor is taken. Times are CPU milliseconds a document, the best of five rounds.
 """
 
+import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time
@@ -47,7 +47,12 @@ SUPERVISOR = {
 
 def main() -> None:
     """Measure each stage and print a table."""
-    documents = _documents(Path(sys.argv[1])) if len(sys.argv) > 1 else [SUPERVISOR] * 20
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="of Thing Descriptions")
+    folder = parser.parse_args().folder
+    documents = [SUPERVISOR] * 20 if folder is None else _documents(folder)
+    if not documents:
+        parser.error("no Thing Description in that folder can be expanded")
     size = sum(len(json.dumps(document)) for document in documents) / len(documents)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{len(documents)} documents of {size:.0f} bytes on average; ms of CPU a document\n")

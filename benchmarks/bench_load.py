@@ -7,9 +7,9 @@ Naive is what the libraries' own READMEs show: `json.loads`, `pyld.compact`, `py
 rdflib graph of that, and `pyshacl.validate` with the path of the shapes.
 """
 
+import argparse
 import json
 import platform
-import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -157,7 +157,11 @@ def _judge_by(engine: Callable[..., Any]) -> Callable[[LoadedDocument], Any]:
 
 def main() -> None:
     """Print the times and what they are compared with."""
-    documents = sources(sys.argv[1] if len(sys.argv) > 1 else None)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", nargs="?", help="of Thing Descriptions")
+    documents = sources(parser.parse_args().folder)
+    if not documents:
+        parser.error("no Thing Description in that folder loads")
     size = sum(map(len, documents)) / len(documents)
     print(f"{len(documents)} documents of {size:.0f} bytes, {platform.platform()}")
     full = milliseconds(load, documents)

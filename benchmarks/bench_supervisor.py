@@ -105,7 +105,9 @@ def main() -> None:
         return
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder, started_supervisor(Path(folder)) as device:
+        time.sleep(1)  # until it is announced
         print(f"idle: {memory_text(device.process)}")
+        record(Row("memory when idle", summed_bytes(device.process) / 2**20, "MiB"))
         deploy(device, Path(folder))
         measure_rates(device, arguments.seconds)
         measure_slow_call(device, arguments.seconds)
@@ -139,9 +141,10 @@ def started(command: list[str]) -> Iterator[Started]:
 
 @contextmanager
 def started_supervisor(folder: Path) -> Iterator[Started]:
-    """Run a supervisor without announcements."""
-    command = [sys.executable, "-m", "supervisor_app", "--port", "0", "--no-announce"]
-    with started([*command, "--data-dir", str(folder / "data")]) as device:
+    """Run a supervisor that is announced as by default, where nobody looks for it."""
+    command = [sys.executable, "-m", "supervisor_app", "--port", "0"]
+    seclusion = ["--announce-interface", "127.0.0.1", "--fleet", "benchmark"]
+    with started([*command, *seclusion, "--data-dir", str(folder / "data")]) as device:
         yield device
 
 
@@ -337,11 +340,17 @@ def measure_deployments(device: Started, folder: Path) -> None:
     print(f"after {QUIET_SECONDS} s: {memory_text(device.process)}")
     each = (resident_bytes(device.process) - before) / (count + 1) / 1024
     print(f"{each:.0f} KiB of memory for each deployment")
+    record(Row("memory of a deployment", each, "KiB"))
 
 
 def resident_bytes(process: "subprocess.Popen[str]") -> int:
     """Return the resident memory of a process and its children, shared pages counted once."""
     return sum(member.memory_full_info().pss for member in _family(process))
+
+
+def summed_bytes(process: "subprocess.Popen[str]") -> int:
+    """Return the resident memory of a process and its children, each counted in full."""
+    return sum(member.memory_info().rss for member in _family(process))
 
 
 def core_seconds(process: "subprocess.Popen[str]") -> float:
@@ -351,8 +360,7 @@ def core_seconds(process: "subprocess.Popen[str]") -> float:
 
 def memory_text(process: "subprocess.Popen[str]") -> str:
     """Return the memory of a process and its children."""
-    summed = sum(member.memory_info().rss for member in _family(process))
-    shared_once = resident_bytes(process)
+    summed, shared_once = summed_bytes(process), resident_bytes(process)
     return f"{summed / 2**20:.0f} MiB resident, {shared_once / 2**20:.0f} with shared pages once"
 
 

@@ -1,24 +1,32 @@
-"""Put the figures of the last `make bench` into the README: `make figures`.
+"""Quote the figures of the last `make bench`, which must be a whole one: `make figures`.
 
-They are kept in `benchmarks/figures.json` with the machine and the date; a test holds the README
-to that file. What was not measured has no line.
+They are kept in `benchmarks/figures.json` with the machine and the date. The README quotes some of
+them, and `docs/reference/figures.md` all; a test holds both to that file, so that what is quoted
+comes from one run. What was not measured has no line, and a script that failed is named.
 """
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rows import Row
+from running import Found, purpose_of
 
 HERE = Path(__file__).parent
 FIGURES = HERE / "figures.json"
 MEASURED = HERE.parent / "build" / "benchmarks" / "figures.json"
 README = HERE.parent / "README.md"
+PAGE = HERE.parent / "docs" / "reference" / "figures.md"
 BEGIN, END = "<!-- figures: written by `make figures` -->", "<!-- end of figures -->"
+
+
+PREFACE = """Quoted by `make figures` from `make bench`, which writes a page with drawings too
+(`build/benchmarks/index.html`). A figure compares with what stands beside it: times depend on the
+machine, and on what else runs there."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +65,51 @@ HEADLINES = (
 )
 
 
-def document(machine: str, at: datetime, rows: Mapping[str, Sequence[Row]]) -> dict[str, Any]:
-    """Return the rows of each script, with where and when they were measured."""
-    kept = {script: [asdict(row) for row in found] for script, found in rows.items()}
-    return {"machine": machine, "at": f"{at:%Y-%m-%d}", "scripts": kept}
+def document(machine: str, at: datetime, found: Sequence[Found]) -> dict[str, Any]:
+    """Return what each script found and how it ended, with where and when."""
+    return {
+        "machine": machine,
+        "at": f"{at:%Y-%m-%d}",
+        "scripts": {one.name: [asdict(row) for row in one.rows] for one in found},
+        "failed": {one.name: one.ending for one in found if one.code},
+    }
+
+
+def missing(figures: Mapping[str, Any]) -> list[str]:
+    """Return the scripts that a run did not have."""
+    return sorted({path.stem for path in HERE.glob("bench_*.py")} - set(figures["scripts"]))
 
 
 def section(figures: Mapping[str, Any]) -> str:
     """Return the figures as the README quotes them."""
     found = [(h, row) for h in HEADLINES if (row := _row(figures, h)) is not None]
     lines = [_line(headline, row) for headline, row in found]
-    about = f"Measured on {figures['at']} ({figures['machine']}):"
     table = ["| what | | beside it, in the same run |", "|---|---|---|", *lines]
-    return "\n".join([BEGIN, about, "", *table, END])
+    return "\n".join([BEGIN, *_about(figures), "", *table, END])
+
+
+def full_page(figures: Mapping[str, Any]) -> str:
+    """Return all figures, for the documentation."""
+    lines = ["# Figures", "", *_about(figures), "", PREFACE]
+    for script, rows in figures["scripts"].items():
+        lines += ["", f"## {script}", "", purpose_of(HERE / f"{script}.py"), ""]
+        lines += list(_table([Row(**row) for row in rows])) or ["It kept no figure."]
+    return "\n".join(lines) + "\n"
+
+
+def _about(figures: Mapping[str, Any]) -> Iterator[str]:
+    yield f"Measured on {figures['at']} ({figures['machine']})."
+    for script, ending in figures.get("failed", {}).items():
+        yield f"`{script}` ended {ending}"
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    if rows:
+        yield from ("| what | size | | beside it, in the same run |", "|---|---|---|---|")
+    for row in rows:
+        size = "" if row.size is None else f"{row.size:,}"
+        beside = f"{_beside(row)}{_compared(row)}"
+        yield f"| {row.what} | {size} | {_amount(row.ours, row.unit)} | {beside} |"
 
 
 def _row(figures: Mapping[str, Any], headline: Headline) -> Row | None:
@@ -81,8 +121,12 @@ def _row(figures: Mapping[str, Any], headline: Headline) -> Row | None:
 
 def _line(headline: Headline, row: Row) -> str:
     size = "" if row.size is None else f" ({row.size:,})"
-    beside = f"{_amount(row.peer, row.unit)}: {row.peer_name}" if row.peer is not None else ""
-    return f"| {headline.says}{size} | {_amount(row.ours, row.unit)} | {beside}{_compared(row)} |"
+    beside = f"{_beside(row)}{_compared(row)}"
+    return f"| {headline.says}{size} | {_amount(row.ours, row.unit)} | {beside} |"
+
+
+def _beside(row: Row) -> str:
+    return "" if row.peer is None else f"{_amount(row.peer, row.unit)}: {row.peer_name}"
 
 
 def _compared(row: Row) -> str:
@@ -108,8 +152,12 @@ def main() -> int:
         print("nothing was measured yet: `make bench` does it", file=sys.stderr)
         return 1
     figures = json.loads(MEASURED.read_text())
+    if lacking := missing(figures):
+        print(f"the last run lacked {', '.join(lacking)}: `make bench` runs all", file=sys.stderr)
+        return 1
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     README.write_text(with_section(README.read_text(), section(figures)))
+    PAGE.write_text(full_page(figures))
     return 0
 
 

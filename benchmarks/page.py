@@ -1,7 +1,8 @@
 """Run all benchmarks and write a page: `make bench`, or `python benchmarks/page.py [NAME ...]`.
 
 The page has the tables, ours beside the peers, a curve for what was measured at several sizes, what
-each script printed, the machine and the date. It is `build/benchmarks/index.html`.
+each script printed and how it ended, the machine and the date. It is `build/benchmarks/index.html`.
+A script that fails or hangs is told of at the head of the page, and hides nothing of the others.
 """
 
 import argparse
@@ -10,21 +11,20 @@ import io
 import json
 import os
 import platform
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import matplotlib as mpl
 import psutil
 from figures import document
-from rows import FILE, Row, rows_of
+from rows import Row
+from running import LIMIT_SECONDS, Found, run
 
 mpl.use("svg")
 from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "build" / "benchmarks"
@@ -38,47 +38,26 @@ svg { max-width: 100%; height: auto; }
 """
 
 
-@dataclass(frozen=True)
-class Found:
-    """What one script found.
-
-    Attributes:
-        code: how it ended; 0 is well.
-    """
-
-    name: str
-    purpose: str
-    printed: str
-    rows: Sequence[Row]
-    code: int
-
-
-def run(script: Path, arguments: Sequence[str] = ()) -> Found:
-    """Run a benchmark, passing on what it prints."""
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "rows.jsonl"
-        kept.touch()
-        done = subprocess.run(
-            [sys.executable, str(script), *arguments],
-            env={**os.environ, FILE: str(kept), "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        print(done.stdout, flush=True)
-        purpose = script.read_text().split('"""')[1].strip().splitlines()[0]
-        return Found(script.stem, purpose, done.stdout, rows_of(kept), done.returncode)
-
-
-def page(found: Iterable[Found], machine: str, at: datetime) -> str:
+def page(found: Sequence[Found], machine: str, at: datetime) -> str:
     """Return the page as HTML, its drawings within it."""
     parts = [part for one in found for part in _section(one)]
     head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Benchmarks</title>'
     head += f"<style>{STYLE}</style>"
     when = f"{at:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"{head}<h1>Benchmarks</h1><p>{html.escape(machine)}, {when}</p>{''.join(parts)}</html>\n"
-    )
+    about = f"<h1>Benchmarks</h1><p>{html.escape(machine)}, {when}</p>"
+    return f"{head}{about}{_overview(found)}{''.join(parts)}</html>\n"
+
+
+def _overview(found: Sequence[Found]) -> str:
+    lines = [
+        f'<tr><td><a href="#{one.name}">{one.name}</a></td><td>{one.seconds:.0f} s</td>'
+        f"<td>{html.escape(one.ending)}</td></tr>"
+        for one in found
+    ]
+    failed = sum(bool(one.code) for one in found)
+    told = f"<p><strong>{failed} of {len(found)} did not end well.</strong></p>" if failed else ""
+    head = "<tr><th>script</th><th>took</th><th>ended</th></tr>"
+    return f"{told}<table>{head}{''.join(lines)}</table>"
 
 
 def machine() -> str:
@@ -90,9 +69,9 @@ def machine() -> str:
 
 
 def _section(one: Found) -> Iterator[str]:
-    yield f"<h2>{one.name}</h2><p>{html.escape(one.purpose)}</p>"
+    yield f'<h2 id="{one.name}">{one.name}</h2><p>{html.escape(one.purpose)}</p>'
     if one.code:
-        yield f"<p><strong>It ended with {one.code}.</strong></p>"
+        yield f"<p><strong>It ended {html.escape(one.ending)}</strong></p>"
     if one.rows:
         yield _table(one.rows)
     for what in dict.fromkeys(r.what for r in one.rows):
@@ -125,11 +104,11 @@ def _label(row: Row) -> str:
 def _curve(what: str, rows: Sequence[Row]) -> str:
     figure, axes = pyplot.subplots(figsize=(6, 3))
     ordered = sorted((r for r in rows if r.size is not None), key=lambda r: r.size or 0)
-    sizes = [r.size for r in ordered]
+    sizes = [r.size or 0 for r in ordered]
     axes.plot(sizes, [r.ours for r in ordered], marker="o", label="ours")
-    beside = [r for r in ordered if r.peer is not None]
+    beside = [(r.size or 0, r.peer) for r in ordered if r.peer is not None]
     if beside:
-        axes.plot([r.size for r in beside], [r.peer for r in beside], marker="x", label="peer")
+        axes.plot(*zip(*beside, strict=True), marker="x", label=ordered[0].peer_name or "peer")
     axes.set(title=what, xlabel="size", ylabel=ordered[0].unit, xscale="log")
     axes.set_ylim(bottom=0)
     axes.legend()
@@ -146,7 +125,7 @@ def _bars(rows: Sequence[Row]) -> str:
     return _svg(figure)
 
 
-def _svg(figure: "pyplot.Figure") -> str:
+def _svg(figure: Figure) -> str:
     written = io.StringIO()
     figure.savefig(written, format="svg", bbox_inches="tight")
     pyplot.close(figure)
@@ -157,18 +136,30 @@ def main() -> int:
     """Run what is asked for, or all; 0 if every script ended well."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="of scripts, such as `load`; all without any")
+    parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="seconds for each")
     options = parser.parse_args()
     scripts = [HERE / f"bench_{n}.py" for n in options.names] or sorted(HERE.glob("bench_*.py"))
-    begun, where, found = datetime.now(UTC), machine(), []
+    unknown = [script.stem for script in scripts if not script.is_file()]
+    if unknown:
+        parser.error(f"no script is called {', '.join(unknown)}")
+    found = measured(scripts, options.limit)
+    print(OUTPUT / "index.html")
+    for one in found:
+        print(f"  {one.name:18}{one.seconds:5.0f} s  {one.ending}")
+    return int(any(one.code for one in found))
+
+
+def measured(scripts: Sequence[Path], limit_seconds: float) -> list[Found]:
+    """Run scripts one after the other, and write what is known after each of them."""
+    begun, where = datetime.now(UTC), machine()
+    found: list[Found] = []
     OUTPUT.mkdir(parents=True, exist_ok=True)
     for script in scripts:
         print(f"== {script.name}", flush=True)
-        found.append(run(script))
+        found.append(run(script, limit_seconds=limit_seconds))
         (OUTPUT / "index.html").write_text(page(found, where, begun))
-        rows = {one.name: one.rows for one in found}
-        (OUTPUT / "figures.json").write_text(json.dumps(document(where, begun, rows)))
-    print(OUTPUT / "index.html")
-    return int(any(one.code for one in found))
+        (OUTPUT / "figures.json").write_text(json.dumps(document(where, begun, found)))
+    return found
 
 
 if __name__ == "__main__":
