@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from flask import current_app
 
+from orchestrator_app.deployment.changing import Changing
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.events import DeploymentEvents
 from orchestrator_app.deployment.execution import Executions
@@ -39,7 +40,7 @@ from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.access.trust import trust_of
 from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.data_version import keep_version
-from wasmiot_td.telemetry import open_spans
+from wasmiot_td.telemetry import Spans, open_spans
 from wasmiot_td.tls import tls_of
 
 LONGEST_LOOK_SECONDS = 3.0
@@ -60,6 +61,7 @@ class Services:
         looks: the way to the devices for whoever only looks, and does not wait long.
         registry: the OCI registry that holds modules besides, if there is one.
         streams: how many may listen at once; each holds a thread of the server.
+        spans: where it is told how long things took.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class Services:
     manifests: Manifests
     deployments: Deployments
     executions: Executions
+    spans: Spans
 
     def begin_to_stop(self) -> None:
         """Tell those who listen that there will be no more."""
@@ -90,7 +93,7 @@ class Services:
     def close(self) -> None:
         """End the executions and the query processes, and release the store."""
         self.executions.close()
-        self.deployments.spans.close()
+        self.spans.close()
         self.queries.close()
         self.store.close()
 
@@ -143,9 +146,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     devices, manifests = Devices(transport), Manifests(store, settings.base_url)
     devices.key = key = _signing_key(settings)
     sign_as(store, key.public if key else "")
-    deployments = Deployments(store, manifests, devices, settings.base_url)
-    deployments.grant = partial(grant_shares, peer_tokens, directory, settings.base_url)
-    deployments.spans = spans = open_spans("wasmiot-orchestrator")
+    spans = open_spans("wasmiot-orchestrator")
+    grant = partial(grant_shares, peer_tokens, directory, settings.base_url)
+    changing = Changing(store, devices, settings.base_url, grant, spans)
+    deployments = Deployments(store, manifests, changing, settings.base_url)
     deployment_events = DeploymentEvents()
     deployments.records.on_event(deployment_events.note)
     queries = QueryService(
@@ -185,6 +189,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
             spans,
             settings.waits,
         ),
+        spans=spans,
     )
 
 

@@ -196,7 +196,7 @@ class Executions:
         Raises:
             ProblemError: 404.
         """
-        self._deployments.require(slug)
+        self._deployments.records.require(slug)
         return [(i, self.status(slug, i)) for i in self.log.invocations(slug)]
 
     def cancel(self, slug: str, invocation: str) -> None:
@@ -280,10 +280,10 @@ class Executions:
 
     def _entered(self, slug: str, invocation: str) -> Deployed:
         """Return a deployment, from which nothing is taken before the execution has ended."""
-        in_flight = self._deployments.in_flight
+        in_flight = self._deployments.changing.in_flight
         in_flight.enter(slug, invocation)
         try:
-            deployed = self._deployments.require(slug)
+            deployed = self._deployments.records.require(slug)
             if deployed.state == "undeploying":
                 raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
         except ProblemError:
@@ -383,7 +383,7 @@ class Executions:
                 self._cancelled.discard(key)
                 self._written.discard(key)
                 self._changed.notify_all()
-            self._deployments.in_flight.leave(*key)
+            self._deployments.changing.in_flight.leave(*key)
         records = self._deployments.records
         href = f"{records.base(key[0])}actions/execute/{key[1]}"
         records.tell(key[0], "executionCompleted", {"href": href, "status": status["status"]})

@@ -11,6 +11,7 @@ from orchestrator_app.deployment.names import standby_name, trigger_name
 from orchestrator_app.deployment.planning import Held, Share
 from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.store import Storable, Store, StoredDocument
+from wasmiot_td.problem import ProblemError
 from wasmiot_td.thing_description import load
 
 Documents = dict[str, dict[str, Any]]
@@ -218,6 +219,17 @@ class DeploymentRecords:
                 if known is not None and changes == self._changes:
                     self._read[slug] = known
         return known
+
+    def require(self, slug: str) -> Deployed:
+        """Return a deployment.
+
+        Raises:
+            ProblemError: 404.
+        """
+        deployed = self.get(slug)
+        if deployed is None:
+            raise ProblemError(404, "Unknown deployment", f"no deployment is called {slug!r}")
+        return deployed
 
     def list(self) -> "list[Deployed]":
         """Return all deployments, ordered by slug."""

@@ -110,10 +110,10 @@ class Watch:
     def _unchanged(self, desired: list[Desired]) -> list[Desired]:
         """Return what nobody changed while the devices were looked at, nor is changing now."""
         now = self._desired()
-        return [d for d in desired if d in now and not self._deployments.is_busy(d.slug)]
+        return [d for d in desired if d in now and not self._deployments.changing.is_busy(d.slug)]
 
     def _desired(self) -> list[Desired]:
-        is_due = self._deployments.retirement.is_due
+        is_due = self._deployments.changing.retirement.is_due
         every = self._deployments.records.list()
         return [self._standing(d, _desired(d, is_due(d))) for d in every]
 
@@ -150,23 +150,23 @@ class Watch:
         return self._deployments.decisions.deciding(command.slug, word, reason, device)
 
     def _perform(self, command: Command) -> None:
-        deployments = self._deployments
+        upkeep = self._deployments.upkeep
         match command:
             case Restore(slug, device):
-                deployments.restore(slug, device)
+                upkeep.restore(slug, device)
             case Remove(slug, device):
-                deployments.remove(slug, device)
+                upkeep.remove(slug, device)
             case Move(slug, device):
-                deployments.settle(slug, "degraded")
-                deployments.move(slug, device)
+                upkeep.settle(slug, "degraded")
+                upkeep.move(slug, device)
             case Relieve(slug, device):
-                deployments.move(slug, device, is_relief=True)
+                upkeep.move(slug, device, is_relief=True)
             case Improve(slug):
-                deployments.improve(slug, self._improving.margin)
+                upkeep.improve(slug, self._improving.margin)
             case Prepare(slug):
-                deployments.prepare(slug)
+                upkeep.prepare(slug)
             case Settle(slug, state):
-                deployments.settle(slug, state)
+                upkeep.settle(slug, state)
             case _:
                 self._finish(command)
 
@@ -178,9 +178,9 @@ class Watch:
             case Leave(slug, device):
                 self._deployments.leave(slug, device)
             case Resume(slug):
-                self._deployments.resume(slug)
+                self._deployments.upkeep.resume(slug)
             case Clear(slug):
-                self._deployments.clear(slug)
+                self._deployments.upkeep.clear(slug)
 
 
 def _desired(deployed: Deployed, has_retired: bool) -> Desired:

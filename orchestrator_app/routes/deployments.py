@@ -44,7 +44,7 @@ def list_deployments() -> Response:
 def read_deployment(slug: str) -> Response:
     """Give the Thing Description of a deployment."""
     deployments = services().deployments
-    thing = deployments.records.thing(deployments.require(slug))
+    thing = deployments.records.thing(deployments.records.require(slug))
     return represent(with_security(thing, guard()), TD)
 
 
@@ -67,13 +67,13 @@ def undeploy(slug: str) -> Response:
 @blueprint.get("/deployments/<slug>/properties/state")
 def read_state(slug: str) -> Response:
     """Give the state of a deployment."""
-    return represent(services().deployments.require(slug).state, JSON)
+    return represent(services().deployments.records.require(slug).state, JSON)
 
 
 @blueprint.get("/deployments/<slug>/properties/revision")
 def read_revision(slug: str) -> Response:
     """Give the revision of a deployment."""
-    return represent(services().deployments.require(slug).revision, JSON)
+    return represent(services().deployments.records.require(slug).revision, JSON)
 
 
 @blueprint.get("/deployments/<slug>/properties/placement")
@@ -85,7 +85,7 @@ def read_placement(slug: str) -> Response:
 @blueprint.get("/deployments/<slug>/properties")
 def read_all_properties(slug: str) -> Response:
     """Give all properties of a deployment."""
-    deployed = services().deployments.require(slug)
+    deployed = services().deployments.records.require(slug)
     values = {"state": deployed.state, "revision": deployed.revision}
     return represent({**values, "placement": services().deployments.placement(slug)}, JSON)
 
@@ -100,7 +100,7 @@ def invoke_undeploy(slug: str) -> Response:
 def invoke_rollback(slug: str) -> Response:
     """Return to an earlier revision; give the number of the new one."""
     deployments = services().deployments
-    schema = deployments.require(slug).thing.document["actions"]["rollback"]["input"]
+    schema = deployments.records.require(slug).thing.document["actions"]["rollback"]["input"]
     given = _given(schema if request.get_data() else None)
     return represent(deployments.rollback(slug, given.value).revision, JSON)
 
@@ -167,7 +167,7 @@ def list_all_actions(slug: str) -> Response:
 
 
 def _stream(slug: str, name: str) -> Response:
-    services().deployments.require(slug)
+    services().deployments.records.require(slug)
     log = services().deployment_events.log
 
     def text_of(event: Event[DeploymentEvent]) -> str | None:
@@ -196,7 +196,7 @@ def _traceparent() -> str:
 
 def _given_to_sources(slug: str) -> Given:
     """Return the input of an execution; a form of files, where several sources take one."""
-    deployed = services().deployments.require(slug)
+    deployed = services().deployments.records.require(slug)
     schema = deployed.thing.document["actions"]["execute"].get("input")
     if request.mimetype != "multipart/form-data" or len(deployed.graph.takers) < 2:
         return Given(_given(schema))

@@ -28,7 +28,7 @@ blueprint = pages("ui_deployments")
 def show(slug: str) -> Response:
     """Show a deployment."""
     parts = services()
-    deployed = parts.deployments.require(slug)
+    deployed = parts.deployments.records.require(slug)
     return page(
         "deployment.html",
         title=deployed.thing.document["title"],
@@ -41,13 +41,13 @@ def show(slug: str) -> Response:
 @blueprint.get("/deployments/<slug>/state")
 def state_part(slug: str) -> Response:
     """Give the state and the placement alone, as they are now."""
-    return page("deployment_state.html", **_state(services().deployments.require(slug)))
+    return page("deployment_state.html", **_state(services().deployments.records.require(slug)))
 
 
 @blueprint.get("/deployments/<slug>/certificate")
 def certificate(slug: str) -> Response:
     """Show what was checked when it was deployed, and what the policies said."""
-    services().deployments.require(slug)
+    services().deployments.records.require(slug)
     found = certificate_shown(slug)
     if found is None:
         raise ProblemError(404, "No certificate", f"{slug} has none")
@@ -58,7 +58,7 @@ def certificate(slug: str) -> Response:
 @blueprint.post("/deployments/<slug>/execute")
 def execute(slug: str) -> Response:
     """Execute with what was filled in, and follow it."""
-    deployed = services().deployments.require(slug)
+    deployed = services().deployments.records.require(slug)
     schema = _schema(deployed)
     try:
         given = given_of(schema, request.form, uploads(), len(deployed.graph.takers) > 1)

@@ -30,7 +30,7 @@ def test_a_deployment_is_kept_with_its_choices(pair):
     assert (decision["command"], decision["outcome"]) == ("deploy", "done")
     assert decision["deployment"] == "urn:wasmiot:deployment:thermo"
     read, double = decision["choices"]
-    chosen = {a.step: a.device for a in pair.parts.deployments.require("thermo").actions}
+    chosen = {a.step: a.device for a in pair.parts.deployments.records.require("thermo").actions}
     assert (read["device"], double["device"]) == (chosen[0], chosen[1])
     assert double["candidateCount"] == 2
     assert double["runnerUp"]["device"] in {"urn:ex:large", "urn:ex:spare"} - {chosen[1]}
@@ -40,7 +40,7 @@ def test_a_deployment_is_kept_with_its_choices(pair):
 
 def test_a_move_says_who_fell_silent(pair):
     """What monitoring does comes with its reason and its device."""
-    lost = pair.parts.deployments.require("thermo").actions[1].device
+    lost = pair.parts.deployments.records.require("thermo").actions[1].device
     watch = Watch(pair.parts.store, pair.parts.devices, pair.parts.deployments, 0.0)
     pair.unplug(pair.devices[lost.removeprefix("urn:ex:")])
     for _ in range(3):
@@ -86,7 +86,7 @@ def test_the_graph_knows_why(pair):
         wasmiot:deployment <urn:wasmiot:deployment:thermo> ; wasmiot:choice ?choice .
         ?choice wasmiot:stepIndex 1 ; wasmiot:device ?device }"""
     rows = pair.parts.store.select(text)
-    device = pair.parts.deployments.require("thermo").actions[1].device
+    device = pair.parts.deployments.records.require("thermo").actions[1].device
     assert [(str(r["reason"]), str(r["device"])) for r in rows] == [
         ("somebody asked for it", device)
     ]

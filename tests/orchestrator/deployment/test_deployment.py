@@ -146,4 +146,4 @@ def test_a_device_that_left_the_directory_cannot_be_told(deployed):
     """Telling a device that nobody knows is an error that names it."""
     deployed.client.delete("/things/urn:ex:large")
     with pytest.raises(ThingUnreachable, match="urn:ex:large"):
-        deployed.parts.deployments.restore("thermo", "urn:ex:large")
+        deployed.parts.deployments.upkeep.restore("thermo", "urn:ex:large")

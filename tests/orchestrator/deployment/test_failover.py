@@ -75,7 +75,7 @@ def test_a_step_goes_where_it_was_moved_meanwhile(two):
 def move(yard):
     """Take both devices for lost."""
     yard.client.delete("/things/urn:ex:spare")
-    yard.parts.deployments.move("thermo", "urn:ex:large")
+    yard.parts.deployments.upkeep.move("thermo", "urn:ex:large")
 
 
 def test_a_key_and_a_trace_go_along(two):

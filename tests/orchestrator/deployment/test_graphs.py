@@ -164,7 +164,7 @@ def test_a_join_that_moved_is_sent_its_parts_again(diamond, monkeypatch):
     until(lambda: diamond.devices["large"].parts)
     diamond.unplug(diamond.devices["large"])
     gate.set()
-    diamond.parts.deployments.move("thermo", "urn:ex:large")
+    diamond.parts.deployments.upkeep.move("thermo", "urn:ex:large")
     status = diamond.client.get(path, headers={"Prefer": "wait=30"}).get_json()
     assert (status["status"], status.get("output")) == ("completed", 84), status
     assert status["trace"][-1]["device"] == "urn:ex:third"

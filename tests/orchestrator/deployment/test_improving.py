@@ -41,7 +41,8 @@ def watch_of(yard, **improving):
 
 def devices_of(yard, slug="thermo"):
     """Return the device of each step."""
-    return [a.device.removeprefix("urn:ex:") for a in yard.parts.deployments.require(slug).actions]
+    deployed = yard.parts.deployments.records.require(slug)
+    return [action.device.removeprefix("urn:ex:") for action in deployed.actions]
 
 
 def until(watch, kind, rounds=12):
@@ -77,10 +78,10 @@ def test_work_is_given_back_once(pair):
     pair.plug_in(large)
     until(watch, Improve)
     assert devices_of(pair)[1] == "large"
-    revision = pair.parts.deployments.require("thermo").revision
+    revision = pair.parts.deployments.records.require("thermo").revision
     for _ in range(5):
         watch.round()
-    assert pair.parts.deployments.require("thermo").revision == revision
+    assert pair.parts.deployments.records.require("thermo").revision == revision
     assert pair.execute()["output"] == 42
 
 
@@ -152,5 +153,5 @@ def test_without_its_state_it_stays(counting):
     until(watch_of(counting), Relieve)
     assert devices_of(counting, "tally") == [held]
     assert [d.name for d in counting.devices.values() if d.installed] == [held]
-    assert counting.parts.deployments.require("tally").state == "deployed"
+    assert counting.parts.deployments.records.require("tally").state == "deployed"
     assert counting.execute("tally")["output"] == 1

@@ -107,7 +107,7 @@ def test_a_move_brings_what_is_deployed_not_what_was_submitted_since(two):
     """The manifest that a user has changed waits until it is deployed."""
     two.submit("read")
     two.unplug(two.devices["large"])
-    two.parts.deployments.move("thermo", "urn:ex:large")
+    two.parts.deployments.upkeep.move("thermo", "urn:ex:large")
     assert "double" in two.devices["spare"].installed["thermo.r2"]["actions"]
 
 
@@ -139,7 +139,7 @@ def test_an_execution_ends_on_the_revision_on_which_it_began(two):
         gate.set()
         assert under_way.result()["output"] == 42
     assert two.execute()["output"] == 21
-    two.parts.deployments.clear("thermo")
+    two.parts.deployments.upkeep.clear("thermo")
     assert (large.installed, two.devices["sensor"].installed.keys()) == ({}, {"thermo.r2"})
 
 
@@ -147,12 +147,12 @@ def test_a_change_that_a_crash_cut_short_is_finished(two):
     """The wish was written first; until it is fulfilled the old revision serves."""
     records, deployments = two.parts.deployments.records, two.parts.deployments
     two.submit("read")
-    change = deployments._establishing._roll_out
-    deployments._establishing._roll_out = None  # the orchestrator dies here
+    change = deployments.changing._establishing._roll_out
+    deployments.changing._establishing._roll_out = None  # the orchestrator dies here
     with pytest.raises(TypeError):
         deployments.deploy("thermo")
     assert (records.get("thermo").state, two.execute()["output"]) == ("deploying", 42)
-    deployments._establishing._roll_out = change
+    deployments.changing._establishing._roll_out = change
     assert Resume("thermo") in watch_of(two).round()
     assert (records.get("thermo").state, two.execute()["output"]) == ("deployed", 21)
     watch_of(two).round()
@@ -172,7 +172,7 @@ def test_events_tell_what_happens(two):
         lines = iter(stream.response)
         assert next(lines).startswith(b":")
         two.unplug(two.devices["large"])
-        two.parts.deployments.move("thermo", "urn:ex:large")
+        two.parts.deployments.upkeep.move("thermo", "urn:ex:large")
         text = next(lines).decode()
     assert "event:" not in text
     data = json.loads(text.split("data: ")[1])

@@ -58,7 +58,7 @@ def test_an_execution_is_a_span_of_the_callers_trace(yard, collector):
     yard.client.post("/manifests/thermo/deploy")
     trace = new_traceparent()
     yard.execute(headers={"traceparent": trace})
-    yard.parts.deployments.spans.close()
+    yard.parts.spans.close()
     spans = {span.name: span for _, span in collector}
     assert {"solve thermo", "deploy thermo", "execute thermo"} <= spans.keys()
     executed = spans["execute thermo"]
@@ -80,7 +80,7 @@ def test_a_failed_execution_is_a_failed_span(yard, collector):
 
     yard.devices["large"].results["double"] = trap
     yard.execute()
-    yard.parts.deployments.spans.close()
+    yard.parts.spans.close()
     (span,) = (s for _, s in collector if s.name == "execute thermo")
     assert "integer divide by zero" in span.status.message
 
@@ -102,7 +102,7 @@ def test_a_step_is_a_span_of_the_same_trace(yard, collector, tmp_path):
     trace = new_traceparent()
     status = yard.execute(headers={"traceparent": trace}, json=4)
     assert status["status"] == "completed", status
-    yard.parts.deployments.spans.close()
+    yard.parts.spans.close()
     supervisor.close()
     spans = {span.name: (service, span) for service, span in collector}
     service, step = spans["step double"]

@@ -116,7 +116,7 @@ def test_an_undeployment_ends_when_the_last_device_knows(deployed):
 def test_what_is_being_changed_is_left_alone(deployed):
     """While somebody deploys, the watch does not interfere."""
     deployed.devices["large"].installed.pop("thermo")
-    with deployed.parts.deployments.changing("thermo"), ThreadPoolExecutor(1) as pool:
+    with deployed.parts.deployments.changing.alone("thermo"), ThreadPoolExecutor(1) as pool:
         assert pool.submit(watch_of(deployed).round).result() == []
     assert watch_of(deployed).round()[0] == Restore("thermo", "urn:ex:large")
 
