@@ -208,41 +208,39 @@ class Call:
             self.interrupt(CallFailedError("interrupt", detail))
         else:
             self.check_files()
-            self.check_open_files()
-
-    def check_open_files(self) -> None:
-        """Stop the call if it has too many of its files open."""
-        if self.directory is not None:
-            count, limit = open_file_count(self.directory), self.limits.open_files
-            if count > limit:
-                detail = f"the call had {count} files open, the limit is {limit}"
-                self.interrupt(CallFailedError("files", detail))
 
     def check_files(self) -> None:
-        """Stop the call if its files have become too large."""
+        """Stop the call if its files have become too large, or if it has too many of them open."""
         if self.directory is None:
             return
-        size = directory_bytes(self.directory)
-        if size > self.limits.files_bytes:
+        count, removed_bytes = open_files(self.directory)
+        if count > self.limits.open_files:
+            detail = f"the call had {count} files open, the limit is {self.limits.open_files}"
+            self.interrupt(CallFailedError("files", detail))
+        elif directory_bytes(self.directory) + removed_bytes > self.limits.files_bytes:
             detail = f"the files of the call came to more than {self.limits.files_bytes} bytes"
             self.interrupt(CallFailedError("files", detail))
 
 
-def open_file_count(directory: Path) -> int:
-    """Return how many files below a directory this process has open; 0 where nobody can tell.
+def open_files(directory: Path) -> tuple[int, int]:
+    """Return how many files below a directory this process has open, and the bytes of the removed.
 
-    The directory itself, open for as long as the guest sees it, does not count.
+    A file that was removed takes room until it is closed, and no directory names it. The directory
+    itself, open for as long as the guest sees it, does not count. Both are 0 where nobody can tell.
     """
     inside = f"{directory}{os.sep}root{os.sep}"
-    count = 0
+    count = removed_bytes = 0
     try:
         entries = list(os.scandir(_DESCRIPTORS))
     except OSError:
-        return 0
+        return 0, 0
     for entry in entries:
         with suppress(OSError):  # it was closed in between
-            count += os.readlink(entry.path).startswith(inside)  # noqa: PTH115 - often done
-    return count
+            if os.readlink(entry.path).startswith(inside):  # noqa: PTH115 - often done
+                status = entry.stat()
+                count += 1
+                removed_bytes += 0 if status.st_nlink else status.st_size
+    return count, removed_bytes
 
 
 def directory_bytes(directory: Path) -> int:

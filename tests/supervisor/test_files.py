@@ -70,6 +70,15 @@ FLOOD = f"""(module {WASI}
   (func (export "flood")
     (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
     (loop (call $write (i32.const 60000)) br 0)))"""
+HIDDEN_FLOOD = f"""(module
+  (import "wasi_snapshot_preview1" "path_unlink_file"
+    (func $unlink (param i32 i32 i32) (result i32)))
+  {WASI}
+  (data (i32.const 200) "out.bin")
+  (func (export "flood")
+    (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
+    (if (call $unlink (i32.const 3) (i32.const 200) (i32.const 7)) (then unreachable))
+    (loop (call $write (i32.const 60000)) br 0)))"""
 HOARD = f"""(module {WASI}
   (data (i32.const 200) "out.bin")
   (func (export "hoard")
@@ -218,11 +227,13 @@ def test_link_is_no_output(device):
     assert device.invoke("link", "link")["error"]["trap"] == "files"
 
 
-def test_flood(make_device):
-    """A module that writes without end is stopped at its limit for files."""
-    device = make_device(call_files_bytes=1024 * 1024)
+@pytest.mark.parametrize("wat", [FLOOD, HIDDEN_FLOOD], ids=["file", "removed file"])
+@pytest.mark.parametrize("is_stateful", [False, True], ids=["fresh", "kept"])
+def test_flood(make_device, wat, is_stateful):
+    """A module that writes without end is stopped at its limit, also if the file has no name."""
+    device = make_device(call_files_bytes=1024 * 1024, call_seconds=5)
     action = {"wasmiot:entrypoint": "flood", "wasmiot:mount": [mount("out.bin", "output")]}
-    device.put("flood", FLOOD, actions={"flood": action})
+    device.put("flood", wat, is_stateful=is_stateful, actions={"flood": action})
     assert device.invoke("flood", "flood")["error"]["trap"] == "files"
 
 
