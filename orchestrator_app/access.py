@@ -39,7 +39,7 @@ GET /ui/log, GET /ui/modules/<reference>, GET /ui/overview, GET /ui/policies, GE
 GET /ui/thing, GET /ui/topology
 """
 DEPLOY = """
-POST /things, PUT /things/<path:thing_id>, PATCH /things/<path:thing_id>,
+POST /bulk/things, POST /things, PUT /things/<path:thing_id>, PATCH /things/<path:thing_id>,
 DELETE /things/<path:thing_id>, PUT /cordons/<path:device>,
 DELETE /cordons/<path:device>, POST /modules, DELETE /modules/<reference>,
 POST /manifests, DELETE /manifests/<slug>, POST /manifests/<slug>/deploy,

@@ -21,6 +21,7 @@ from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
 from orchestrator_app.routes import (
     backup,
+    bulk,
     cordons,
     decisions,
     deployments,
@@ -56,6 +57,7 @@ from wasmiot_td.turns import Turns
 BLUEPRINTS = (
     cordons.blueprint,
     backup.blueprint,
+    bulk.blueprint,
     decisions.blueprint,
     deployments.blueprint,
     events.blueprint,

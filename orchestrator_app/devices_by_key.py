@@ -12,7 +12,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.deployment.installation import Deployment
-from orchestrator_app.directory.things import RESERVED_PREFIXES, Directory
+from orchestrator_app.directory.description import RESERVED_PREFIXES
+from orchestrator_app.directory.things import Directory
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.assertions import granted
 from wasmiot_td.access.authorization import origin_of

@@ -58,6 +58,9 @@ DESCRIBED: Mapping[str, Described] = {
         takes={"application/merge-patch+json": "Object"}, statuses=(204,)
     ),
     "things.delete_thing": _DONE,
+    "bulk.register_things": Described(
+        {JSON: "[Object]"}, {"application/jsonl": "Text", JSON: "[Thing]"}
+    ),
     "events.all_events": _STREAM,
     "events.events_of_type": _STREAM,
     "search.find_by_jsonpath": Described(

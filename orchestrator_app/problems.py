@@ -15,20 +15,18 @@ from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError, proble
 
 RETRY_AFTER_SECONDS = 2
 
+_STORE_ERRORS = {
+    KindConflictError: (409, "Id in use"),
+    UnstorableDocumentError: (422, "Document not acceptable"),
+    StoreUnavailableError: (503, "Graph store not available"),
+}
 _log = logging.getLogger(__name__)
 
 
 def register_problem_answers(app: Flask) -> None:
     """Have each kind of error rendered as its problem details."""
-    app.register_error_handler(ProblemError, lambda error: respond(error.problem))
-    app.register_error_handler(DocumentError, lambda error: respond(problem_of_document(error)))
-    app.register_error_handler(KindConflictError, lambda error: _plain(409, "Id in use", error))
-    app.register_error_handler(
-        UnstorableDocumentError, lambda error: _plain(422, "Document not acceptable", error)
-    )
-    app.register_error_handler(
-        StoreUnavailableError, lambda error: _plain(503, "Graph store not available", error)
-    )
+    for kind in (ProblemError, DocumentError, *_STORE_ERRORS):
+        app.register_error_handler(kind, lambda error: respond(problem_of(error)))
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _unexpected)
 
@@ -42,8 +40,20 @@ def respond(problem: Problem) -> Response:
     return response
 
 
-def _plain(status: int, title: str, error: Exception) -> Response:
-    return respond(Problem(status=status, title=title, detail=str(error)[:2000]))
+def problem_of(error: Exception) -> Problem:
+    """Return the problem details of an error of a document, of the store, or one that has them.
+
+    Raises:
+        Exception: the error itself, of another kind.
+    """
+    if isinstance(error, ProblemError):
+        return error.problem
+    if isinstance(error, DocumentError):
+        return problem_of_document(error)
+    if type(error) not in _STORE_ERRORS:
+        raise error
+    status, title = _STORE_ERRORS[type(error)]
+    return Problem(status=status, title=title, detail=str(error)[:2000])
 
 
 def _http_exception(error: HTTPException) -> Response:

@@ -6,6 +6,7 @@ needs the usual `if __name__ == "__main__":`.
 """
 
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -59,7 +60,11 @@ def _outcome(
 
 
 def in_processes(
-    work: Callable[[Item], Result], items: Iterable[Item], jobs: int | None = None
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    jobs: int | None = None,
+    *,
+    few: int = FEW,
 ) -> Iterator[Result]:
     """Yield the result of each item, in their order; few items are worked on in this process.
 
@@ -67,11 +72,12 @@ def in_processes(
         work: a function of a module, or a `partial` of one.
         items: what it takes; read as needed.
         jobs: the number of processes; all cores if None, this process alone if 1.
+        few: up to so many items this process works alone.
     """
     waiting = iter(items)
-    first = list(islice(waiting, FEW + 1))
+    first = list(islice(waiting, few + 1))
     jobs = jobs or available_cores()
-    if jobs == 1 or len(first) <= FEW:
+    if jobs == 1 or len(first) <= few:
         return map(work, chain(first, waiting))
     return _shared(work, chain(first, waiting), jobs)
 
@@ -103,6 +109,7 @@ _WORK: list[Callable[[Any], Any]] = []
 
 def _start_worker(work: Callable[[Any], Any]) -> None:
     """Keep the work, with the contexts that it has met, for all chunks; end with the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the parent's to answer
     _WORK[:] = [work]
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

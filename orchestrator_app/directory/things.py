@@ -3,15 +3,17 @@
 Source: W3C WoT Discovery, clause 7.2 (directory).
 """
 
-import copy
 import threading
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrator_app.directory.capability_profiles import memory_of, profile_of
-from orchestrator_app.directory.claims import foreign_claims
+from orchestrator_app.directory.description import (
+    Description,
+    parsed_description,
+    read_description,
+)
 from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import (
@@ -21,30 +23,28 @@ from orchestrator_app.directory.registration import (
     registered,
 )
 from orchestrator_app.directory.seen_texts import SeenTexts
-from orchestrator_app.store import Store, StoredDocument
-from wasmiot_td import json_text
-from wasmiot_td.errors import ValidationError
-from wasmiot_td.json_text import ParsedJson
-from wasmiot_td.named_addresses import refuse_addresses
+from orchestrator_app.store import Put, Store, StoredDocument, StoreError
+from wasmiot_td.errors import DocumentError, ValidationError
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
+from wasmiot_td.problem import ProblemError
 from wasmiot_td.reach import LOCAL, Reach
-from wasmiot_td.report import Finding, Report
-from wasmiot_td.thing_description import LoadedDocument, load
-
-RESERVED_PREFIXES = (
-    "urn:wasmiot:capability-profile",
-    "urn:wasmiot:deployment:",
-    "urn:wasmiot:installation:",
-    "urn:wasmiot:manifest:",
-    "urn:wasmiot:module:",
-    "urn:wasmiot:solution:",
-    "urn:wasmiot:store",
-)
-
+from wasmiot_td.report import Report
 
 Listener = Callable[[DirectoryChange], None]
+Kept = tuple[StoredDocument, bool] | Exception
+"""A Thing and whether it is new, or why it is not kept."""
+
 Check = Callable[[str, Mapping[str, Any]], None]
 """Raises if a description may not have an id, or not say what it says."""
+
+
+@dataclass(frozen=True)
+class _Put:
+    """What is stored, and what was known before."""
+
+    put: Put
+    known: StoredDocument | None
+    registration: dict[str, Any]
 
 
 class Directory:
@@ -58,7 +58,7 @@ class Directory:
     ) -> None:
         self._store = store
         self._now = now
-        self._reach = reach
+        self.reach = reach
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
@@ -105,21 +105,37 @@ class Directory:
             renewed = self._renewed(source, expected_id, introduced_by)
             if renewed is not None:
                 return renewed, False
-        parsed = _parse(source)
-        given = parsed.value.pop("registration", None)
-        _drop_discovery_context(parsed.value)
-        new_id = f"urn:uuid:{uuid.uuid4()}"
-        loaded = load(parsed, id=expected_id or new_id)
-        if expected_id not in (None, loaded.id):
-            raise _refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
-        if must_be_anonymous and loaded.id != new_id:
-            raise _refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
-        if introduced_by == DNS_SD:
-            self._check_introduced(loaded.id, loaded.document)
-        self._check_every(loaded.id, _as_sent(loaded.document, new_id))
-        kept = self._put(loaded, given, introduced_by)
-        if isinstance(source, bytes) and loaded.id != new_id:
-            self._seen.note(source, expected_id, loaded.document, given)
+        description = read_description(
+            source, self.reach, expected_id=expected_id, must_be_anonymous=must_be_anonymous
+        )
+        kept = self.keep([description], introduced_by)[0]
+        if isinstance(kept, Exception):
+            raise kept
+        if isinstance(source, bytes) and not description.is_anonymous:
+            given = description.given
+            self._seen.note(source, expected_id, description.loaded.document, given)
+        return kept
+
+    def keep(self, descriptions: Sequence[Description], introduced_by: str) -> list[Kept]:
+        """Store descriptions at once; each of them is kept or is not.
+
+        Args:
+            descriptions: no two of one id.
+            introduced_by: how they came.
+
+        Returns:
+            For each the Thing as it is kept and whether it is new, or why it is not kept.
+        """
+        kept: list[Kept] = []
+        refusals = [self._refusal(each, introduced_by) for each in descriptions]
+        with self._lock:
+            prepared = [
+                refusal or self._prepared(each, introduced_by)
+                for each, refusal in zip(descriptions, refusals, strict=True)
+            ]
+            outcomes = iter(self._store.put_many([p.put for p in prepared if isinstance(p, _Put)]))
+            for each in prepared:
+                kept.append(self._told(each, next(outcomes)) if isinstance(each, _Put) else each)
         return kept
 
     def patch(self, thing_id: str, merge_patch: bytes) -> StoredDocument | None:
@@ -130,7 +146,7 @@ class Directory:
 
         Source: RFC 7396 (JSON merge patch).
         """
-        patch = _parse(merge_patch)
+        patch = parsed_description(merge_patch)
         if patch.findings:
             raise ValidationError(Report.of(patch.findings))
         with self._lock:
@@ -173,33 +189,40 @@ class Directory:
             expired = [id for id, noted in self._expiring.items() if is_expired(noted, now)]
             return sum(self.delete(thing_id) for thing_id in expired)
 
-    def _put(
-        self, loaded: LoadedDocument, given: Any, introduced_by: str
-    ) -> tuple[StoredDocument, bool]:
-        if loaded.id.startswith(RESERVED_PREFIXES):
-            raise _refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
-        if claims := list(foreign_claims(loaded.id, loaded.n_triples)):
-            raise ValidationError(Report.of(claims))
-        refuse_addresses(loaded.document, self._reach)
-        profile = profile_of(loaded.id, loaded.types, loaded.n_triples)
-        with self._lock:
-            known = self.get(loaded.id)
-            so_far = known.registration if known else None
-            registration = registered(given, so_far, self._now(), introduced_by)
-            is_new = self._store.put(
-                loaded,
-                kind="thing",
-                registration=registration,
-                extra_triples=profile.link + memory_of(loaded.document) if profile else b"",
-                shared_graphs={profile.id: profile.triples} if profile else None,
-            )
-            thing = StoredDocument(loaded.id, "thing", loaded.document, registration)
-            self._note_expiry(thing)
-            if known is None or known.document != loaded.document:
-                kind = "thing_created" if is_new else "thing_updated"
-                before = known.document if known else None
-                self._tell(DirectoryChange(kind, loaded.id, before, loaded.document))
-        return thing, is_new
+    def _refusal(self, description: Description, introduced_by: str) -> Exception | None:
+        """Return why a description may not be here, whatever is kept already."""
+        try:
+            if introduced_by == DNS_SD:
+                self._check_introduced(description.id, description.loaded.document)
+            self._check_every(description.id, description.as_sent)
+        except (DocumentError, ProblemError) as error:
+            return error.with_traceback(None)
+        return None
+
+    def _prepared(self, description: Description, introduced_by: str) -> "_Put | Exception":
+        """Return what to store, or why its registration cannot be noted."""
+        known = self.get(description.id)
+        so_far = known.registration if known else None
+        try:
+            registration = registered(description.given, so_far, self._now(), introduced_by)
+        except DocumentError as error:
+            return error.with_traceback(None)
+        derived, shared = description.derived_triples, description.shared_graphs
+        put = Put(description.loaded, "thing", registration, derived, shared)
+        return _Put(put, known, registration)
+
+    def _told(self, stored: "_Put", outcome: bool | StoreError) -> Kept:
+        """Tell those who listen what has been stored."""
+        if isinstance(outcome, StoreError):
+            return outcome
+        loaded, known = stored.put.document, stored.known
+        thing = StoredDocument(loaded.id, "thing", dict(loaded.document), stored.registration)
+        self._note_expiry(thing)
+        if known is None or known.document != loaded.document:
+            kind = "thing_created" if outcome else "thing_updated"
+            before = known.document if known else None
+            self._tell(DirectoryChange(kind, loaded.id, before, thing.document))
+        return thing, outcome
 
     def _renewed(
         self, source: bytes, expected_id: str | None, introduced_by: str
@@ -247,32 +270,3 @@ def enriched(thing: StoredDocument) -> dict[str, Any]:
         "@context": [*contexts, DISCOVERY_CONTEXT],
         "registration": thing.registration,
     }
-
-
-def _parse(source: bytes | Mapping[str, Any]) -> ParsedJson:
-    """Return a description that may be changed."""
-    if isinstance(source, Mapping):
-        findings = json_text.check_value(source)
-        return ParsedJson(copy.deepcopy(dict(source)), findings)
-    parsed = json_text.parse(source)
-    if not isinstance(parsed.value, dict):
-        raise _refused("", "a JSON object is expected")
-    return parsed
-
-
-def _as_sent(document: Mapping[str, Any], new_id: str) -> Mapping[str, Any]:
-    """Return a description without the id that it has got here."""
-    if document.get("id") != new_id:
-        return document
-    return {name: value for name, value in document.items() if name != "id"}
-
-
-def _drop_discovery_context(document: dict[str, Any]) -> None:
-    """Take back what `enriched` added, for clients that send what they were given."""
-    contexts = document.get("@context")
-    if isinstance(contexts, list) and len(contexts) > 1:
-        document["@context"] = [c for c in contexts if c != DISCOVERY_CONTEXT]
-
-
-def _refused(pointer: str, message: str) -> ValidationError:
-    return ValidationError(Report((Finding(pointer, message),)))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator_app.directory import things
+from orchestrator_app.directory import description
 from orchestrator_app.directory.things import Directory
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,8 +33,8 @@ def n_loads(monkeypatch):
         loads.append(arguments)
         return load(*arguments, **options)
 
-    load = things.load
-    monkeypatch.setattr(things, "load", counted)
+    load = description.load
+    monkeypatch.setattr(description, "load", counted)
     return loads
 
 

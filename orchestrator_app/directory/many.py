@@ -1,0 +1,170 @@
+"""Many descriptions in one go: loaded on all cores, stored in few transactions.
+
+To load a description takes most of the time. So beyond the first few it is shared by processes,
+which know nothing of the directory, and end when the last one is loaded.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor
+from functools import partial
+from typing import Any
+
+from orchestrator_app.directory.description import Description, read_description, refused
+from orchestrator_app.directory.registration import HTTP
+from orchestrator_app.directory.things import Directory, Kept
+from orchestrator_app.store import StoreUnavailableError
+from wasmiot_td.bulk import in_processes
+from wasmiot_td.errors import DocumentError, JsonSyntaxError
+from wasmiot_td.problem import ProblemError
+from wasmiot_td.reach import Reach
+
+MOST_THINGS = 10_000
+"""What is taken at once: what came of each is told at the end."""
+
+FEW = 400
+"""So many are loaded before processes, which take a second to start, would be done with them."""
+
+AT_ONCE = 100
+"""What is stored in one transaction."""
+
+_PIECE_BYTES = 64 * 1024
+
+Check = Callable[[str], None]
+"""Raises if somebody may not change the Thing of an id."""
+
+
+def register_many(
+    directory: Directory,
+    sources: Iterable[bytes],
+    *,
+    most_bytes: int,
+    check: Check,
+    jobs: int | None = None,
+) -> Iterator[Kept]:
+    """Yield what comes of each description: one that has an id is put, another one gets one.
+
+    Each is kept whole or not at all, and is acknowledged once what is yielded was asked for.
+
+    Args:
+        directory: where they are kept.
+        sources: JSON texts, read as they are needed.
+        most_bytes: how long each may be.
+        check: asked before a Thing is changed.
+        jobs: how many processes load them; as many as there are cores if None.
+
+    Raises:
+        ProblemError: 503, the processes were killed; what was yielded is kept.
+    """
+    read = partial(_read, reach=directory.reach, most_bytes=most_bytes)
+    batch: dict[str, Description | Exception] = {}
+    try:
+        for number, outcome in enumerate(in_processes(read, sources, jobs, few=FEW)):
+            name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
+            if name in batch or len(batch) >= AT_ONCE:
+                yield from _kept(directory, batch, check)
+                batch = {}
+            batch[name] = outcome
+        yield from _kept(directory, batch, check)
+    except BrokenExecutor as error:
+        detail = "What loads the descriptions was ended; send again what you have no answer for."
+        raise ProblemError(503, "Not all registered", detail) from error
+
+
+def _read(source: bytes, *, reach: Reach, most_bytes: int) -> Description | Exception:
+    """Return a description, or why it cannot be kept, in whichever process."""
+    try:
+        if len(source) > most_bytes:
+            raise refused("", f"a description has at most {most_bytes} bytes")
+        return read_description(source, reach)
+    except DocumentError as error:
+        return error.with_traceback(None)
+
+
+def _kept(
+    directory: Directory, batch: dict[str, Description | Exception], check: Check
+) -> Iterator[Kept]:
+    """Store a batch, and yield in its order what came of each."""
+    checked = {name: _allowed(each, check) for name, each in batch.items()}
+    allowed = [each for each in checked.values() if isinstance(each, Description)]
+    try:
+        kept = iter(directory.keep(allowed, HTTP))
+    except StoreUnavailableError as error:
+        kept = iter([error] * len(allowed))
+    for each in checked.values():
+        yield next(kept) if isinstance(each, Description) else each
+
+
+def _allowed(outcome: Description | Exception, check: Check) -> Description | Exception:
+    try:
+        if isinstance(outcome, Description):
+            check(outcome.id)
+    except ProblemError as error:
+        return error.with_traceback(None)
+    return outcome
+
+
+def lines_of(read: Callable[[int], bytes], most_bytes: int) -> Iterator[bytes]:
+    """Yield the lines of a stream that say anything; of one that is too long, its beginning.
+
+    Args:
+        read: returns the next bytes, as many as it is told or fewer; none at the end.
+        most_bytes: how long a line may be.
+    """
+    rest = b""
+    while piece := read(_PIECE_BYTES):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from (line[: most_bytes + 1] for line in whole if line.strip())
+        rest = rest[: most_bytes + 1]
+    if rest.strip():
+        yield rest
+
+
+def items_of(array: bytes) -> list[bytes]:
+    """Return the texts of an array's items, each as it was written.
+
+    Raises:
+        JsonSyntaxError: it is no JSON, or no array.
+    """
+    text, decoder = _decoded(array), json.JSONDecoder()
+    place, items = _after_blanks(text, 0), list[bytes]()
+    if text[place : place + 1] != "[":
+        raise JsonSyntaxError("an array of descriptions is expected", 1, 1)
+    mark, place = ",", _after_blanks(text, place + 1)
+    if text[place : place + 1] == "]":
+        mark, place = "]", _after_blanks(text, place + 1)
+    while mark == ",":
+        begin, place = place, _end_of(text, place, decoder)
+        items.append(text[begin:place].encode())
+        place = _after_blanks(text, place)
+        mark, place = text[place : place + 1], _after_blanks(text, place + 1)
+    if mark != "]" or place < len(text):
+        raise _broken(text, place, "a comma or the end of the array is expected")
+    return items
+
+
+def _decoded(array: bytes) -> str:
+    try:
+        return array.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise JsonSyntaxError("these bytes are not UTF-8", 1, error.start + 1) from error
+
+
+def _after_blanks(text: str, place: int) -> int:
+    while text[place : place + 1] in (" ", "\t", "\r", "\n"):
+        place += 1
+    return place
+
+
+def _end_of(text: str, place: int, decoder: Any) -> int:
+    try:
+        return int(decoder.raw_decode(text, place)[1])
+    except json.JSONDecodeError as error:
+        raise JsonSyntaxError(error.msg, error.lineno, error.colno) from error
+    except RecursionError as error:
+        raise _broken(text, place, "this item is nested too deep") from error
+
+
+def _broken(text: str, place: int, message: str) -> JsonSyntaxError:
+    line, column = text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place)
+    return JsonSyntaxError(message, line, column)

@@ -1,0 +1,133 @@
+"""Many descriptions in one request: each is kept or refused, and each is answered for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator_app.directory import many
+from orchestrator_app.directory.things import Directory
+from orchestrator_app.routes import bulk
+from orchestrator_app.store import OxigraphStore
+from wasmiot_td.errors import JsonSyntaxError
+
+LINES = "application/jsonl"
+
+
+def _lines(*documents) -> bytes:
+    return b"\n".join(json.dumps(document).encode() for document in documents)
+
+
+def _sent(client, data, content_type=LINES, **headers):
+    return client.post("/bulk/things", data=data, content_type=content_type, headers=headers)
+
+
+def test_each_line_is_answered_in_its_order(client, thing):
+    """One with an id is put, one without gets one, and what is wrong is told as for one alone."""
+    bad = {**thing(id="urn:ex:bad"), "security": "unknown"}
+    data = _lines(thing(id="urn:ex:a"), bad, thing()) + b"\n\nno json\n"
+    response = _sent(client, data)
+    new, refused, anonymous, no_json = response.json
+    assert response.status_code == 200
+    assert new == {"status": 201, "id": "urn:ex:a"}
+    assert refused == {
+        "status": 400,
+        "problem": client.put("/things/urn:ex:bad", json=bad).json,
+    }
+    assert (anonymous["status"], anonymous["id"][:9]) == (201, "urn:uuid:")
+    assert (no_json["status"], no_json["problem"]["title"]) == (400, "Not JSON")
+    assert {t["id"] for t in client.get("/things").json} == {"urn:ex:a", anonymous["id"]}
+
+
+def test_what_is_there_is_replaced(client, thing):
+    """The second time the status is that of a replacement, and listeners hear of what differs."""
+    _sent(client, _lines(thing(id="urn:ex:a"), thing(id="urn:ex:b")))
+    again = _sent(client, _lines(thing(id="urn:ex:a"), thing(id="urn:ex:b", title="other")))
+    assert [result["status"] for result in again.json] == [204, 204]
+    log = client.application.extensions["wasmiot"].events.latest()
+    assert [(e.change.kind, e.change.id) for e in log] == [
+        ("thing_created", "urn:ex:a"),
+        ("thing_created", "urn:ex:b"),
+        ("thing_updated", "urn:ex:b"),
+    ]
+
+
+def test_an_array_may_be_sent(client, thing):
+    """Its items are answered like lines, and what one of them repeats is found."""
+    twice = json.dumps(thing(id="urn:ex:b")).replace('"title"', '"title": "x", "title"')
+    array = b"[%s\n ,%s]" % (_lines(thing(id="urn:ex:a")), twice.encode())
+    good, repeated = _sent(client, array, "application/json").json
+    assert good["status"] == 201
+    assert repeated["problem"]["validationErrors"][0]["field"] == "/title"
+    assert _sent(client, b" [ ] ", "application/json").json == []
+
+
+@pytest.mark.parametrize("array", [b"{}", b"[{}", b"[{} {}]", b"[{},]", b"[{}] 1", b"[\xff]", b""])
+def test_what_is_no_array_is_refused_as_a_whole(client, array):
+    """Nobody can say which of its items were meant."""
+    response = _sent(client, array, "application/json")
+    assert (response.status_code, response.mimetype) == (400, "application/problem+json")
+
+
+def test_the_last_of_one_id_counts(client, thing):
+    """The same Thing twice in one request is put twice."""
+    titles = [f"title {i}" for i in range(3)]
+    results = _sent(client, _lines(*(thing(id="urn:ex:a", title=t) for t in titles))).json
+    assert [result["status"] for result in results] == [201, 204, 204]
+    assert client.get("/things/urn:ex:a").json["title"] == "title 2"
+
+
+def test_an_id_of_another_kind_is_refused_alone(client, thing, make_document):
+    """It may not take over what is no Thing; its neighbours are kept."""
+    store = client.application.extensions["wasmiot"].store
+    store.put(make_document("urn:ex:other", b""), kind="module")
+    results = _sent(client, _lines(thing(id="urn:ex:other"), thing(id="urn:ex:a"))).json
+    assert [result["status"] for result in results] == [409, 201]
+
+
+def test_a_long_line_is_refused_and_the_next_is_read(client, thing, monkeypatch):
+    """A description may be as long as one that is sent alone."""
+    most = client.application.extensions["wasmiot"].settings.max_document_bytes
+    data = b'"' + b"x" * (most + 100_000) + b'"\n' + _lines(thing(id="urn:ex:a"))
+    long, short = _sent(client, data).json
+    assert (long["status"], short["status"]) == (400, 201)
+    assert f"at most {most} bytes" in long["problem"]["detail"]
+
+
+def test_too_many_are_not_read(client, thing, monkeypatch):
+    """Those before the limit are kept and answered for, the others are left."""
+    monkeypatch.setattr(bulk, "MOST_THINGS", 2)
+    response = _sent(client, _lines(*(thing(id=f"urn:ex:{i}") for i in range(4))))
+    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
+    assert [result["id"] for result in response.json["results"]] == ["urn:ex:0", "urn:ex:1"]
+    assert len(client.get("/things").json) == 2
+
+
+def test_an_array_has_its_own_limit(client, monkeypatch):
+    """It is held in memory whole; the answer names the form that is not."""
+    monkeypatch.setattr(bulk, "MOST_ARRAY_BYTES", 10)
+    response = _sent(client, b"[" + b" " * 20 + b"]", "application/json")
+    assert (response.status_code, response.mimetype) == (413, "application/problem+json")
+    assert LINES in response.json["detail"]
+
+
+def test_another_media_type_is_refused(client):
+    """One Thing alone goes to `/things`."""
+    response = _sent(client, b"{}", "application/td+json")
+    assert (response.status_code, response.mimetype) == (415, "application/problem+json")
+
+
+def test_processes_share_the_work(thing, tmp_path: Path, monkeypatch):
+    """Beyond the first few, descriptions and refusals come from other processes, in order."""
+    monkeypatch.setattr(many, "FEW", 5)
+    store = OxigraphStore(tmp_path / "graph")
+    sources = [json.dumps(thing(id=f"urn:ex:{i:03}")).encode() for i in range(120)]
+    sources[60] = b"nonsense"
+    results = many.register_many(
+        Directory(store), sources, most_bytes=10_000, check=lambda _id: None, jobs=2
+    )
+    outcomes = list(results)
+    assert isinstance(outcomes.pop(60), JsonSyntaxError)
+    assert [kept[0].id for kept in outcomes] == [d.id for d in store.list("thing")]
+    assert len(store.select("SELECT ?s { ?s <https://www.w3.org/2019/wot/td#title> ?t }")) == 119
+    store.close()
