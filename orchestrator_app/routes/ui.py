@@ -13,6 +13,7 @@ from orchestrator_app.policies import Policies
 from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON, represent
 from orchestrator_app.routes.ui_deployments import certificate_shown, titles_of
+from orchestrator_app.routes.ui_things import deployed_steps
 from orchestrator_app.services import services
 from orchestrator_app.ui.documented_queries import documented_queries
 from orchestrator_app.ui.page import page, pages
@@ -65,7 +66,14 @@ def module(reference: str) -> Response:
     found = services().modules.find(reference)
     if found is None:
         raise ProblemError(404, "Unknown module", f"no module is called {reference!r}")
-    return page("module.html", title=found.document.get("title"), model=found.document)
+    runs = [step for step in deployed_steps() if step["module"] == found.id]
+    return page(
+        "module.html",
+        title=found.document.get("title"),
+        model=found.document,
+        runs=runs,
+        titles=titles_of({step["device"] for step in runs}),
+    )
 
 
 @blueprint.get("/policies")

@@ -135,6 +135,7 @@ def _state(deployed: Deployed) -> dict[str, Any]:
         "state": deployed.state,
         "revision": deployed.revision,
         "placement": placement,
+        "installations": {device: td["id"] for device, td in deployed.installations.items()},
         "history": deployed.history[::-1],
         "titles": titles_of(devices),
     }

@@ -12,6 +12,7 @@ from orchestrator_app.ui.input_fields import FieldError, fields_of, value_of
 from orchestrator_app.ui.page import page, pages
 from orchestrator_app.ui.results import Shown, problem, shown
 from orchestrator_app.ui.sending import Upload, input_of
+from orchestrator_app.ui.topology import steps_of
 from wasmiot_td.consumed_thing import ConsumedThing
 from wasmiot_td.models.action_status import ActionStatus
 from wasmiot_td.problem import ProblemError
@@ -30,6 +31,8 @@ def show() -> Response:
         "thing.html",
         title=stored.document.get("title", stored.id),
         td=stored.document,
+        kind=stored.kind,
+        runs=[step for step in deployed_steps() if step["device"] == stored.id],
         registration=stored.registration,
         affordances=affordances_of(stored.document),
     )
@@ -82,6 +85,12 @@ def status() -> Response:
     """Show how an invocation stands."""
     stored = _required()
     return _status(stored, _consumed(stored).query_action(_own_url(stored)))
+
+
+def deployed_steps() -> list[dict[str, str]]:
+    """Return what runs where, for pages that say so."""
+    found = services().deployments.records.list()
+    return steps_of((d.thing.document, d.state, d.installations) for d in found)
 
 
 def _status(stored: StoredDocument, found: ActionStatus) -> Response:

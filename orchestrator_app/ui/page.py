@@ -1,5 +1,6 @@
 """How a page leaves: drawn by a template, whole or as a part, under a strict content policy."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,6 +58,7 @@ def page(template: str, *, status: int = 200, is_editor: bool = False, **values:
         template,
         description=services().description,
         is_part="HX-Request" in request.headers,
+        moment=moment,
         libraries={name: (VENDORED / name).is_file() for name in LIBRARIES},
         **values,
     )
@@ -68,6 +70,15 @@ def page(template: str, *, status: int = 200, is_editor: bool = False, **values:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "HX-Request"
     return response
+
+
+def moment(time: str) -> str:
+    """Return a time of RFC 3339 as people read it: a date, a time to the second, and the zone."""
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return f"{at:%Y-%m-%d %H:%M:%S} {at:%Z}".strip()
 
 
 def _problem_page(found: Problem) -> Response:

@@ -4,39 +4,51 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Document = Mapping[str, Any]
+Deployments = Iterable[tuple[Document, str, Mapping[str, Document]]]
+"""Deployments, each with its state and its installations by device."""
 
 
 def topology(
     things: Iterable[Document],
     observations: Iterable[Document],
-    deployments: Iterable[tuple[Document, str, Mapping[str, Document]]],
+    deployments: Deployments,
 ) -> dict[str, Any]:
     """Return the drawing of a fleet.
 
     Args:
         things: the Thing Descriptions that are drawn.
         observations: what was last seen of devices.
-        deployments: each with its state and its installations by device.
+        deployments: what is deployed.
 
     Returns:
-        `devices`, `steps` and `edges` between steps. A device that has a step and no description
-        is drawn as `gone`.
+        `devices` in the order of their titles, `steps` and `edges` between steps. A device that
+        has a step and no description is drawn as `gone`.
     """
     seen = {str(o["device"]): o for o in observations}
-    steps: list[dict[str, str]] = []
-    edges: list[dict[str, str]] = []
-    for document, state, installations in deployments:
-        name, slug = str(document.get("title", "")), str(document["id"]).rpartition(":")[2]
-        for device, installation in installations.items():
-            found = _steps(installation, device)
-            steps += [{**s, "deployment": name, "slug": slug, "state": state} for s in found]
-            edges += _edges(installation)
+    known = list(deployments)
+    steps = steps_of(known)
+    edges = [e for _, _, held in known for one in held.values() for e in _edges(one)]
     here = {s["id"] for s in steps}
     devices = [_device(t, seen.get(str(t.get("id")))) for t in things]
+    devices.sort(key=lambda device: str(device["title"]).casefold())
     gone = {s["device"] for s in steps} - {d["id"] for d in devices}
     devices += [{"id": g, "title": g, "kind": "device", "health": "gone"} for g in sorted(gone)]
     edges = [e for e in edges if e["target"] in here]
     return {"devices": devices, "steps": steps, "edges": edges}
+
+
+def steps_of(deployments: Deployments) -> list[dict[str, str]]:
+    """Return the steps that run: each with its device, deployment, module and installation."""
+    return [
+        {**step, "deployment": str(document.get("title", "")), "slug": _slug(document), "state": s}
+        for document, s, installations in deployments
+        for device, installation in installations.items()
+        for step in _steps(installation, device)
+    ]
+
+
+def _slug(deployment: Document) -> str:
+    return str(deployment["id"]).rpartition(":")[2]
 
 
 def _device(thing: Document, seen: Document | None) -> dict[str, Any]:
@@ -67,8 +79,14 @@ def _types(thing: Document) -> Sequence[str]:
 def _steps(installation: Document, device: str) -> list[dict[str, str]]:
     base = str(installation["id"])
     return [
-        {"id": f"{base}#/actions/{name}", "name": name, "device": device}
-        for name in installation.get("actions", {})
+        {
+            "id": f"{base}#/actions/{name}",
+            "name": name,
+            "device": device,
+            "installation": base,
+            "module": str(action.get("wasmiot:module", "")),
+        }
+        for name, action in installation.get("actions", {}).items()
     ]
 
 

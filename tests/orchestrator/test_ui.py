@@ -115,6 +115,29 @@ def test_the_drawing_follows_the_installations():
         ("urn:d:2", "gone"),
     ]
     assert drawing["edges"] == [{"source": "urn:i:1#/actions/a", "target": "urn:i:2#/actions/b"}]
+    assert [(s["name"], s["installation"]) for s in drawing["steps"]] == [
+        ("a", "urn:i:1"),
+        ("b", "urn:i:2"),
+    ]
+
+
+def test_devices_are_in_the_order_of_their_names():
+    """Not in that of their ids, which say nothing to people."""
+    things = [{"id": f"urn:{n}", "title": title} for n, title in enumerate(("b", "C", "a"))]
+    assert [d["title"] for d in topology(things, [], [])["devices"]] == ["a", "b", "C"]
+
+
+@pytest.mark.parametrize(
+    ("time", "shown_as"),
+    [
+        ("2026-11-22T10:22:15.757Z", "2026-11-22 10:22:15 UTC"),
+        ("2026-11-22T10:22:15+00:00", "2026-11-22 10:22:15 UTC"),
+        ("soon", "soon"),
+    ],
+)
+def test_times_are_written_for_people(time, shown_as):
+    """To the second, with their zone; what is no time is left as it is."""
+    assert page_module.moment(time) == shown_as
 
 
 def test_a_composition_becomes_a_manifest():

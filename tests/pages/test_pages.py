@@ -1,5 +1,6 @@
 """The web page, used as a person uses it, in a real browser."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 from local_system import System
+from PIL import Image, ImageStat
 from playwright.sync_api import Page, expect
 
 PAGES = (
@@ -44,12 +46,24 @@ def test_a_property_is_read(system: System, page: Page) -> None:
 
 
 def test_the_picture_that_came_back_is_seen(system: System, page: Page) -> None:
-    """An action that takes a picture shows it, whatever format the device gave."""
-    page.goto(f"{system.server.url}ui/thing?id={installation(system, 'takeImage')}")
+    """From the overview one comes to what runs on a device, and what it takes is shown there."""
+    page.goto(system.server.url)
+    page.get_by_role("link", name="takeImage", exact=True).click()
     page.get_by_role("button", name="Invoke takeImage").click()
     picture = page.get_by_role("img", name="The picture that came back")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") == 8
+
+
+@pytest.mark.parametrize("path", ["ui/deployments/digit-reader", "ui/modules/digits", "mid"])
+def test_each_page_leads_to_what_runs(system: System, page: Page, path: str) -> None:
+    """A deployment, a module and a device each link to the forms of what runs of it."""
+    own = f"ui/thing?id={system.devices[path]}" if path == "mid" else path
+    page.goto(system.server.url + own)
+    page.get_by_role("link", name="classify", exact=True).click()
+    expect(page.get_by_role("button", name="Invoke classify")).to_be_visible()
+    page.get_by_text("Thing Description", exact=True).first.click()
+    expect(page.locator("details[open] pre")).to_contain_text("wasmiot:Installation")
 
 
 def test_a_deployment_is_executed(system: System, page: Page) -> None:
@@ -132,8 +146,8 @@ def test_the_pages_are_accessible(
     """Axe finds nothing against WCAG 2.1 A and AA; the query editor is another's work."""
     axe = (libraries / "axe-core" / "axe.min.js").read_text()
     page, found = open_page(color_scheme=scheme), []
-    thing = f"ui/thing?id={system.devices['mid']}"
-    for path in (*PAGES, thing):
+    things = (system.devices["mid"], installation(system, "takeImage"))
+    for path in (*PAGES, *(f"ui/thing?id={thing}" for thing in things)):
         page.goto(system.server.url + path)
         page.evaluate(axe)
         result = page.evaluate(
@@ -152,6 +166,37 @@ def test_the_pages_are_readable_on_a_phone(system: System, open_page: Callable[.
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             wide.append(path)
     assert wide == []
+
+
+def test_a_result_is_readable_on_a_phone(system: System, open_page: Callable[..., Page]) -> None:
+    """The table scrolls by itself, and where it is drawn can still be chosen."""
+    page = open_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{system.server.url}ui/query")
+    page.get_by_label("A question").select_option(label="Where does a result go next?")
+    page.locator(".yasqe_queryButton").click()
+    expect(page.locator(".yasr_results td").filter(has_text="classify").first).to_be_attached()
+    assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    icon = page.locator(".yasr_btn.select_graph svg")
+    expect(icon).to_be_visible()
+    icon.click()
+    expect(page.locator(".results-graph canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize(("path", "place"), [("ui/query", "#yasgui"), ("ui/api", "#api")])
+def test_what_others_made_is_dark_too(
+    system: System, open_page: Callable[..., Page], path: str, place: str
+) -> None:
+    """The query editor and the HTTP interface follow what a person prefers."""
+    darkness = []
+    for scheme in ("light", "dark"):
+        page = open_page(color_scheme=scheme)
+        page.goto(system.server.url + path)
+        page.locator(f"{place} *").first.wait_for()
+        page.wait_for_load_state("networkidle")
+        darkness.append(_mean_of(page.locator(place).screenshot()))
+    light, dark = darkness
+    assert light > 200
+    assert dark < 60
 
 
 def test_the_keyboard_is_enough(system: System, page: Page) -> None:
@@ -176,6 +221,11 @@ def test_the_content_policy_is_strict(system: System, path: str) -> None:
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
     assert "<script>" not in response.text
+
+
+def _mean_of(picture: bytes) -> float:
+    """Return how bright a picture is, from 0 to 255."""
+    return float(ImageStat.Stat(Image.open(io.BytesIO(picture)).convert("L")).mean[0])
 
 
 def installation(system: System, function: str) -> str:

@@ -13,10 +13,15 @@
       this.label = "Graph";
     }
 
+    // No span: on a narrow screen the editor shows icons alone, and hides every span.
     getIcon() {
-      const icon = document.createElement("span");
-      icon.textContent = "◇";
-      return icon;
+      const place = document.createElement("div"), svg = "http://www.w3.org/2000/svg";
+      const icon = place.appendChild(document.createElementNS(svg, "svg"));
+      icon.setAttribute("viewBox", "0 0 16 16");
+      icon.setAttribute("aria-hidden", "true");
+      const path = icon.appendChild(document.createElementNS(svg, "path"));
+      path.setAttribute("d", "M4 0a4 4 0 0 1 3.9 4.9l2.6 2.2A4 4 0 1 1 9 9.3L6.6 7.2A4 4 0 1 1 4 0z");
+      return place;
     }
 
     edges() {
