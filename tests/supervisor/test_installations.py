@@ -28,6 +28,46 @@ def test_new_same_and_changed(device):
     assert device.client.post("/deployments/a/actions/f").json == 2
 
 
+COUNTER = """(module (global $n (mut i32) (i32.const 0))
+  (func (export "f") (result i32)
+    (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"""
+
+
+def everything_on_disk(device):
+    """Return each file and folder that a device has, with what is in it and when it was written."""
+    return {
+        path.relative_to(device.settings.data_dir): path.is_file()
+        and (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in device.settings.data_dir.rglob("*")
+        if "results.sqlite" not in path.name  # its own bookkeeping, without rows
+    }
+
+
+def test_the_same_put_changes_nothing(device):
+    """What a module keeps, what was called before and every file stay as they were."""
+    actions = {**F, "later": {**F["f"], "synchronous": False}}
+    digest = device.place(wasmtime.wat2wasm(COUNTER))
+    members = {"is_stateful": True, "actions": actions}
+    assert device.put_digest("a", digest, **members).status_code == 201
+    status = device.invoke("a", "later")
+    before = everything_on_disk(device)
+    assert device.put_digest("a", digest, **members).status_code == 204
+    assert everything_on_disk(device) == before
+    assert device.client.get(status["href"]).json == status
+    assert device.client.post("/deployments/a/actions/f").json == 2
+
+
+def test_a_refused_change_leaves_what_runs(device):
+    """What is installed goes on as it is, its state included, when what should follow is faulty."""
+    device.put("a", COUNTER, is_stateful=True, actions=F)
+    assert device.client.post("/deployments/a/actions/f").json == 1
+    before = everything_on_disk(device)
+    missing = {"f": {**F["f"], "wasmiot:entrypoint": "missing"}}
+    assert device.put("a", TWO, actions=missing).status_code == 422
+    assert everything_on_disk(device) == before
+    assert device.client.post("/deployments/a/actions/f").json == 2
+
+
 def test_delete_removes_everything(device):
     """DELETE leaves neither the TD nor a package, and the names are free again."""
     device.put("a", ONE, actions=F)
@@ -43,6 +83,67 @@ def test_shared_package_stays(device):
     device.put("b", ONE, actions=F)
     device.client.delete("/deployments/a")
     assert device.client.post("/deployments/b/actions/f").json == 1
+
+
+WRITER = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 1) (data (i32.const 0) "out.bin") (data (i32.const 8) "left.bin")
+  (func $create (param i32 i32) (result i32)
+    (call $open (i32.const 3) (i32.const 0) (local.get 0) (local.get 1) (i32.const 1)
+      (i64.const 66) (i64.const 66) (i32.const 0) (i32.const 16)))
+  (func (export "f") (result i32) (call $create (i32.const 0) (i32.const 7)))
+  (func (export "see") (result i32)
+    (call $open (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 8) (i32.const 0)
+      (i64.const 66) (i64.const 66) (i32.const 0) (i32.const 16)))
+  (func (export "hold") (drop (call $create (i32.const 8) (i32.const 8)))
+    (loop br 0)))"""
+ENOENT = 44
+ANY = "application/octet-stream"
+FILE = {"type": "string", "contentMediaType": ANY}
+MOUNT = {"stage": "output", "mediaType": ANY, "required": False}
+
+
+@pytest.mark.parametrize("is_stateful", [False, True], ids=["fresh", "kept"])
+def test_delete_leaves_the_disk_as_it_was(device, is_stateful):
+    """Nothing is left of modules, data files, calls, and their outputs."""
+    before = set(everything_on_disk(device))
+    write = {"wasmiot:entrypoint": "f", "wasmiot:mount": [{"path": "out.bin", **MOUNT}]}
+    write |= {"output": FILE, "wasmiot:dataFile": [{"path": "model", "digest": device.place(b"m")}]}
+    digest = device.place(wasmtime.wat2wasm(WRITER))
+    members = {"is_stateful": is_stateful, "actions": {"f": write}}
+    response = device.put_digest("a", digest, **members)
+    assert response.status_code == 201, response.text
+    status = device.invoke("a", "f")
+    assert device.client.get(status["outputUrl"]).status_code == 200
+    assert device.client.delete("/deployments/a").status_code == 204
+    assert set(everything_on_disk(device)) == before
+    assert device.client.get(status["outputUrl"]).status_code == 404
+    assert device.client.get(status["href"]).status_code == 404
+
+
+@pytest.mark.parametrize("is_stateful", [False, True], ids=["fresh", "kept"])
+def test_two_deployments_are_apart(make_device, is_stateful):
+    """Of one module, with the same names, neither sees the other's files, calls and outputs."""
+    device = make_device(call_seconds=60)
+    write = {"wasmiot:entrypoint": "f", "wasmiot:mount": [{"path": "out.bin", **MOUNT}]}
+    files = {"wasmiot:mount": [{"path": "left.bin", **MOUNT, "stage": "execution"}]}
+    see = {**files, "wasmiot:entrypoint": "see", "output": {"type": "integer"}}
+    actions = {"f": {**write, "output": FILE}, "see": {**see, "synchronous": True}}
+    actions |= {"hold": {**files, "wasmiot:entrypoint": "hold"}}
+    for slug in "ab":
+        assert device.put(slug, WRITER, is_stateful=is_stateful, actions=actions).status_code == 201
+    status = device.invoke("a", "f")
+    assert device.client.get(status["outputUrl"]).status_code == 200
+    for href in (status["href"], status["outputUrl"]):
+        assert device.client.get(href.replace("deployments/a", "deployments/b")).status_code == 404
+    listed = [device.client.get(f"/deployments/{slug}/actions").json["f"] for slug in "ab"]
+    assert [len(found) for found in listed] == [1, 0]
+    holding = device.client.post("/deployments/a/actions/hold").json["href"]
+    while not list((device.settings.data_dir / "calls").rglob("left.bin")):
+        time.sleep(0.01)
+    assert device.client.post("/deployments/b/actions/see").json == ENOENT
+    assert device.client.delete(holding).status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -67,6 +168,7 @@ def test_what_does_not_fit(device, wat, actions, expected):
     assert (response.status_code, response.content_type) == (422, "application/problem+json")
     assert expected in response.json["detail"]
     assert device.client.get("/deployments").json == []
+    assert on_disk(device) == []
 
 
 def test_no_module(device):
