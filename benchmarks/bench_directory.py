@@ -18,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from measured import MEBIBYTE, times_of
 from rdflib import URIRef
 from rows import Row, record
 
+from orchestrator_app.directory.many import register_many
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.placement import query, read_view
 from orchestrator_app.solver.sifting import sift
@@ -43,6 +44,10 @@ from wasmiot_td.thing_description import load
 ROOT = Path(__file__).parents[1]
 CLIENTS = (1, 2, 8)
 RATE_TURNS = 3
+MOST_IN_TURN = 2000
+"""Of each size; what is beyond them is registered in bulk."""
+
+FEW_IN_BULK = 1000
 SEARCH = """
 PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
@@ -86,20 +91,41 @@ def measure_sizes(data_dir: Path, sizes: list[int]) -> None:
 
 
 def fill(store: Store, begin: int, end: int) -> None:
-    """Register devices, and print how fast."""
-    directory, parsed_at = Directory(store), time.perf_counter()
+    """Register devices, some in turn and the others in bulk, and print how fast."""
     documents = [json.dumps(fleet.description(number)).encode() for number in range(begin, end)]
     if not documents:
         return
+    directory = Directory(store)
     directory.register(documents[0])  # the first loads contexts and shapes
-    parsed_at, worked_at = time.perf_counter(), time.process_time()
-    for document in documents:
-        directory.register(document)
-    seconds, worked = time.perf_counter() - parsed_at, time.process_time() - worked_at
-    record(Row("ingest", seconds * 1000 / len(documents), size=end))
-    record(Row("ingest, processor time", worked * 1000 / len(documents), size=end))
-    print(f"  ingest              {seconds * 1000 / len(documents):.2f} ms a Thing, ", end="")
-    print(f"{worked * 1000 / len(documents):.2f} of CPU; {len(documents) / seconds:.0f} a second")
+    in_turn, in_bulk = documents[:MOST_IN_TURN], documents[MOST_IN_TURN:]
+    with _told("ingest", len(in_turn), end):
+        for document in in_turn:
+            directory.register(document)
+    if len(in_bulk) < FEW_IN_BULK:
+        return
+    with _told("ingest in bulk", len(in_bulk), end):
+        kept = register_many(directory, in_bulk, most_bytes=2**20, check=lambda _id: None)
+        refused = [each for each in kept if isinstance(each, Exception)]
+    if refused:
+        raise RuntimeError(f"{len(refused)} were refused, the first one because {refused[0]}")
+
+
+@contextmanager
+def _told(name: str, n_things: int, size: int) -> Iterator[None]:
+    """Print and record how long some Things took, and how much of processors."""
+    began_at, worked_at = time.perf_counter(), _worked_seconds()
+    yield
+    each_ms = (time.perf_counter() - began_at) * 1000 / n_things
+    worked_ms = (_worked_seconds() - worked_at) * 1000 / n_things
+    record(Row(name, each_ms, size=size))
+    record(Row(f"{name}, processor time", worked_ms, size=size))
+    print(f"  {name:20}{each_ms:.2f} ms a Thing, {worked_ms:.2f} of CPU", end="")
+    print(f"; {1000 / each_ms:.0f} a second", flush=True)
+
+
+def _worked_seconds() -> float:
+    """Return the processor time of this process and of those that it has ended."""
+    return sum(os.times()[:4])
 
 
 def print_match(store: Store, n_things: int) -> None:
