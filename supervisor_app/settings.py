@@ -12,7 +12,7 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """How one supervisor runs; picklable, because the serving process is a child.
+    """How one supervisor runs.
 
     Attributes:
         data_dir: where packages, installations and results are kept.

@@ -177,8 +177,8 @@ def test_idle_device_is_small():
     assert not loaded & {"rdflib", "pyshacl", "pyshifty", "pyld", "pyoxigraph", "cryptography"}
 
 
-def test_watching_process_is_small():
-    """What only watches over the serving process has no large library but the server."""
+def test_command_loads_little():
+    """The command line itself has no large library but the server: it answers `--help` at once."""
     program = "import sys, supervisor_app.cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
