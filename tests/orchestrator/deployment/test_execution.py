@@ -6,6 +6,7 @@ import time
 import pytest
 
 from orchestrator_app.backup_archive import restored
+from orchestrator_app.deployment.execution_log import ExecutionLog
 from wasmiot_td.consumed_thing import ConsumedThing
 
 
@@ -68,7 +69,7 @@ def test_results_outlive_the_orchestrator(deployed):
 
 def test_an_execution_that_was_interrupted_is_failed_after_the_restart(deployed):
     """Whoever asks for it later learns the reason instead of waiting for ever."""
-    log = deployed.parts.executions.log
+    log = ExecutionLog(deployed.parts.store)
     pending = {"status": "pending", "timeRequested": "2026-01-01T00:00:00Z", "trace": []}
     log.write("thermo", "0001", pending)
     deployed.parts.close()

@@ -55,6 +55,23 @@ def test_it_runs_on_each_and_gives_the_results_by_device(standing):
     assert watch_of(standing).round() == []
 
 
+def test_the_id_of_a_request_reaches_every_device(standing):
+    """What each logs of an execution can be found by what the client said."""
+    asked = []
+
+    def noting(app):
+        def answer(environ, start_response):
+            if environ["REQUEST_METHOD"] == "POST":
+                asked.append((environ["SERVER_NAME"], environ.get("HTTP_X_REQUEST_ID")))
+            return app(environ, start_response)
+
+        return answer
+
+    standing.wires.update({base: noting(app) for base, app in standing.wires.items()})
+    standing.client.post("/deployments/thermo/actions/run", headers={"X-Request-Id": "abc"})
+    assert {("second", "abc"), ("third", "abc")} <= set(asked)
+
+
 def test_its_page_names_every_device(standing):
     """Also those below it stand in the table."""
     told = standing.client.get("/ui/deployments/thermo/state").text
