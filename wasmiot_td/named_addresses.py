@@ -26,7 +26,8 @@ def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
         ValidationError: it does; every such URL is reported.
     """
     base = urljoin(_NOWHERE, _text(document.get("base")))
-    if not any(reach.refusal_of_url(_joined(base, url)) for url in _texts(document)):
+    elsewhere = (url for url in _texts(document) if not _is_below(url))
+    if not any(reach.refusal_of_url(_joined(base, url)) for url in elsewhere):
         return
     findings = [
         Finding(pointer, why, value=url)
@@ -65,6 +66,11 @@ def _urls(value: Any, pointer: str, names: frozenset[str]) -> Iterator[tuple[str
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _urls(item, f"{pointer}/{index}", names)
+
+
+def _is_below(url: str) -> bool:
+    """Return whether a URL surely leads to where the base does, which is looked at by itself."""
+    return ":" not in url and "//" not in url and url.isprintable()
 
 
 def _joined(base: str, url: str) -> str:
