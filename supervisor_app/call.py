@@ -18,7 +18,13 @@ from supervisor_app.host_functions.guest import Guest
 _BLOCK_BYTES = 4096
 _DESCRIPTORS = "/proc/self/fd"
 
-Argument = int | float | bytes
+
+@dataclass(frozen=True)
+class Place:
+    """Room for an i32 in guest memory, whose address is passed, and which is read afterwards."""
+
+
+Argument = int | float | bytes | Place
 """A number is passed as it is; bytes are put into guest memory and passed as pointer, length."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from supervisor_app.call import Argument, Call, CallRequest, Limits
+from supervisor_app.call import Argument, Call, CallRequest, Limits, Place
 from supervisor_app.call_directory import (
     KeptDirectories,
     call_directory,
@@ -16,9 +16,10 @@ from supervisor_app.call_directory import (
     output_file,
 )
 from supervisor_app.errors import CallFailedError
-from supervisor_app.installation import Operation
+from supervisor_app.installation import DataFile, Operation
 from supervisor_app.modules import Packages
 from supervisor_app.plans import Plan, opens_files, plan_of
+from supervisor_app.pointers import with_data
 from supervisor_app.references import Reference
 from supervisor_app.runtime import Runtime
 from supervisor_app.values import lower
@@ -130,7 +131,8 @@ class Execution:
         return outcome
 
     def _arguments(self, plan: Plan, inputs: Inputs) -> Sequence[Argument]:
-        operation, function = plan.operation, plan.function
+        operation, pointers = plan.operation, plan.pointers
+        function = pointers.function
         values = {**plan.defaults, **inputs.values}
         for reference in operation.depends_on:
             if reference.input and reference.input not in values:
@@ -142,7 +144,13 @@ class Execution:
             resolved = {f"dependsOn {r.id}": self._resolve(r) for r in unnamed}
             names += list(resolved)
             values |= resolved
-        return lower(names, values, function, is_buffered=bool(operation.buffer))
+        if pointers.data_files:
+            names, values = with_data(names, values, self._contents(pointers.data_files))
+        arguments = lower(names, values, function, is_buffered=bool(operation.buffer))
+        return [*arguments, Place(), Place()] if pointers.has_places else arguments
+
+    def _contents(self, files: Sequence[DataFile]) -> dict[str, bytes]:
+        return {f.path: self._packages.path(f.package.digest).read_bytes() for f in files}
 
     def kept_directory(self, operation: Operation) -> Path | None:
         """Return the directory of the kept instance behind an operation; None if it needs none."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from supervisor_app.call import FunctionType, ModuleInterface
 from supervisor_app.installation import Operation
-from supervisor_app.values import TEXT_TYPES, argument_schemas, is_file
+from supervisor_app.pointers import ByPointer, by_pointer
+from supervisor_app.values import argument_schemas, is_file, is_text
 from wasmiot_td.report import Finding
 
 
@@ -44,13 +45,14 @@ def _faults(
     if unknown := set(function.params + function.results) - {"i32", "i64", "f32", "f64"}:
         yield f"the function's type {function} has values of {sorted(unknown)}"
         return
-    yield from _input_faults(operation, function, interface, is_write=is_write)
+    pointers = by_pointer(operation, function, is_write)
+    yield from _input_faults(operation, pointers, interface, is_write=is_write)
     yield from _buffer_faults(operation, interface)
     if operation.is_watched and is_file(operation.output_schema):
         yield "a file cannot be watched for changes"
     is_answered = bool(operation.output_schema) and not is_write
     is_left = bool(operation.buffer) or bool(operation.mounts_at("output"))
-    if is_answered and not is_left and not function.results:
+    if is_answered and not is_left and not pointers.function.results:
         yield f"an output is described, and {operation.entrypoint} returns nothing: {function}"
 
 
@@ -60,23 +62,21 @@ def _buffer_faults(operation: Operation, interface: ModuleInterface) -> Iterator
     if interface.functions.get(operation.buffer) != FunctionType((), ("i32",)):
         yield f"the module exports no buffer {operation.buffer}() -> i32"
     output = operation.output_schema
-    if _is_text(output) and not isinstance((output or {}).get("maxLength"), int):
+    if is_text(output) and not isinstance((output or {}).get("maxLength"), int):
         yield "the output is as long as its maxLength says, and there is none"
 
 
 def _input_faults(
-    operation: Operation, function: FunctionType, interface: ModuleInterface, *, is_write: bool
+    operation: Operation, pointers: ByPointer, interface: ModuleInterface, *, is_write: bool
 ) -> Iterator[str]:
+    function = pointers.function
     schemas = argument_schemas(operation, is_write)
-    texts = [name for name, schema in schemas.items() if _is_text(schema)]
-    room = len(schemas) + (0 if operation.buffer else len(texts))
+    texts = [name for name, schema in schemas.items() if is_text(schema)]
+    room = len(schemas) + (0 if operation.buffer else len(texts)) + 2 * len(pointers.data_files)
     is_filled = room == len(function.params)
     if not is_filled and (room > len(function.params) or not operation.depends_on):
         use = "written" if is_write else "used"
         yield f"it is {use} with {list(schemas)}, {room} parameters; the function is {function}"
-    if texts and not operation.buffer and "alloc" not in interface.functions:
-        yield f"{texts} need the module to export alloc(i32) -> i32"
-
-
-def _is_text(schema: object) -> bool:
-    return isinstance(schema, dict) and (is_file(schema) or schema.get("type") in TEXT_TYPES)
+    needing = texts + ["what goes by pointer"] * pointers.is_used
+    if needing and not operation.buffer and "alloc" not in interface.functions:
+        yield f"{needing} need the module to export alloc(i32) -> i32"

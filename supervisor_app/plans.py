@@ -14,6 +14,7 @@ from supervisor_app.errors import CallFailedError
 from supervisor_app.installation import Operation
 from supervisor_app.modules import Packages
 from supervisor_app.plain_values import Check, plain_check
+from supervisor_app.pointers import ByPointer, by_pointer
 from supervisor_app.values import Decode, argument_schemas, buffer_decoder, decoder
 
 
@@ -23,7 +24,8 @@ class Plan:
 
     Attributes:
         compiled: the machine code of its module.
-        entrypoint: the function that is called, and its type.
+        entrypoint: the function that is called.
+        pointers: how, and its type.
         names: of the arguments, in the order of the parameters.
         defaults: of the arguments that have one.
         has_files: whether a call sees files.
@@ -36,7 +38,7 @@ class Plan:
     interface: ModuleInterface
     compiled: Path
     entrypoint: str
-    function: FunctionType
+    pointers: ByPointer
     names: tuple[str, ...]
     defaults: Mapping[str, Any]
     has_files: bool
@@ -65,18 +67,18 @@ def opens_files(interface: ModuleInterface) -> bool:
 def _made(operation: Operation, packages: Packages, is_write: bool) -> Plan:
     digest = operation.module.package.digest
     interface = packages.interface(digest)
-    function = _function_of(operation, interface, is_write)
+    pointers = by_pointer(operation, _function_of(operation, interface, is_write), is_write)
     schemas = argument_schemas(operation, is_write)
     return Plan(
         operation,
         interface,
         packages.compiled_path(digest),
         operation.function(is_write),
-        function,
+        pointers,
         tuple(schemas),
         {name: schema["default"] for name, schema in schemas.items() if "default" in schema},
         needs_directory(operation) or opens_files(interface),
-        _decoder(operation, function, interface),
+        _decoder(operation, pointers.function, interface),
         plain_check(operation.output_schema or {}),
         (operation.slug, operation.module.id) if operation.module.is_stateful else None,
     )

@@ -18,13 +18,27 @@ from typing import Any
 
 import wasmtime
 
-from supervisor_app.call import Argument, Call, CallRequest, FunctionType, Import, ModuleInterface
+from supervisor_app.call import (
+    Argument,
+    Call,
+    CallRequest,
+    FunctionType,
+    Import,
+    ModuleInterface,
+    Place,
+)
 from supervisor_app.call_directory import held, stderr_of
 from supervisor_app.engine import load_compiled, new_engine
 from supervisor_app.errors import ArgumentError, CallCutShortError, CallFailedError
 from supervisor_app.exported_state import PREFIX
 from supervisor_app.host_functions import wasi_poll
-from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
+from supervisor_app.host_functions.guest import (
+    Guest,
+    HostFunction,
+    HostFunctionError,
+    load_u32,
+    store_u32,
+)
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
 from supervisor_app.kept_state import ModuleState, read_state, state_exports, write_state
 from supervisor_app.short_calls import keep_lock
@@ -32,6 +46,7 @@ from supervisor_app.watch import Watch
 
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
+_PLACE_BYTES = 4
 _SHORT_SECONDS = 0.002
 _WASI = "wasi_snapshot_preview1"
 
@@ -298,8 +313,10 @@ def _enter(instance: Instance, store: wasmtime.Store, request: CallRequest, call
     if not callable(function):
         raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
     room = instance.get(request.buffer)(store) & 0xFFFFFFFF if request.buffer else None
-    values = _lower(guest, request.arguments, room)
+    values, places = _lower(guest, request.arguments, room)
     returned = _as_tuple(function(store, *values))
+    if places:
+        returned = tuple(load_u32(guest, place) for place in places)
     if room is not None and not returned:
         returned = (room,)
     call.check_files()
@@ -307,9 +324,12 @@ def _enter(instance: Instance, store: wasmtime.Store, request: CallRequest, call
     return request.decode(guest, returned)
 
 
-def _lower(guest: Guest, arguments: Sequence[Argument], room: int | None) -> list[int | float]:
-    """Return the values of the parameters, with bytes put into the guest's memory."""
+def _lower(
+    guest: Guest, arguments: Sequence[Argument], room: int | None
+) -> tuple[list[int | float], list[int]]:
+    """Return the values of the parameters, with bytes put into the guest's memory, and places."""
     values: list[int | float] = []
+    places: list[int] = []
     for argument in arguments:
         if isinstance(argument, bytes) and room is not None:
             guest.write(room, argument)
@@ -318,9 +338,13 @@ def _lower(guest: Guest, arguments: Sequence[Argument], room: int | None) -> lis
             address = guest.allocate(max(len(argument), 1))
             guest.write(address, argument)
             values += [address, len(argument)]
+        elif isinstance(argument, Place):
+            places.append(guest.allocate(_PLACE_BYTES))
+            store_u32(guest, places[-1], 0)
+            values.append(places[-1])
         else:
             values.append(argument)
-    return values
+    return values, places
 
 
 def _as_tuple(returned: Any) -> tuple[Any, ...]:

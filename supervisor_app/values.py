@@ -8,8 +8,8 @@ A module that has a buffer of its own instead (`wasmiot:buffer` names the functi
 address) finds one text or file there and gets its length; what it leaves there is its output.
 
 A result is text where its schema says so: two i32 (pointer, length), or one i32 that points to
-text which a NUL ends. A module without memory can only return numbers; as a string they are
-decimal text.
+text which a NUL ends; `pointers.py` has a third way. A module without memory can only return
+numbers; as a string they are decimal text.
 """
 
 import json
@@ -31,6 +31,11 @@ _BITS = {"i32": 32, "i64": 64}
 def is_file(schema: Mapping[str, Any] | None) -> bool:
     """Say whether a schema describes a file instead of a JSON value."""
     return schema is not None and "contentMediaType" in schema
+
+
+def is_text(schema: object) -> bool:
+    """Say whether a schema describes what goes through guest memory: text, JSON, or a file."""
+    return isinstance(schema, dict) and (is_file(schema) or schema.get("type") in TEXT_TYPES)
 
 
 def argument_schemas(operation: Operation, is_write: bool) -> dict[str, Mapping[str, Any]]:
