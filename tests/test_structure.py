@@ -18,7 +18,11 @@ README_LINES = 60
 
 # Foreign system: the modules that may import it (a folder stands for all below it).
 IMPORTERS = {
-    "pyld": {"wasmiot_td/jsonld.py"},
+    "pyld": {
+        "wasmiot_td/jsonld.py",
+        "wasmiot_td/jsonld_contexts.py",
+        "wasmiot_td/jsonld_processor.py",
+    },
     "pyshacl": {"wasmiot_td/shacl.py"},
     "shifty": {"wasmiot_td/shacl_compiled.py"},
     "requests": {"wasmiot_td/connections.py", "wasmiot_td/http_transport.py"},

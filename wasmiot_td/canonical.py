@@ -22,9 +22,11 @@ from wasmiot_td.expanded import (
     roots,
     with_names,
 )
+from wasmiot_td.expansion import Expansion
 from wasmiot_td.json_text import check_value
-from wasmiot_td.jsonld import Expansion, compact, expand, mend_context
+from wasmiot_td.jsonld import compact, expand
 from wasmiot_td.literals import as_expected
+from wasmiot_td.located_copy import mend_context
 from wasmiot_td.namespaces import (
     CANONICAL_CONTEXT,
     HCTL,

@@ -26,8 +26,8 @@ from wasmiot_td.canonical import (
 from wasmiot_td.contexts import default_registry
 from wasmiot_td.document_kind import is_model, kind_of_types, root_types
 from wasmiot_td.errors import WasmiotError
+from wasmiot_td.expansion import Expansion, document_base
 from wasmiot_td.iri import well_formed
-from wasmiot_td.jsonld import Expansion, document_base
 from wasmiot_td.n_triples import triples
 from wasmiot_td.namespaces import TD_CONTEXT, WASMIOT_CONTEXT
 from wasmiot_td.report import Finding, Severity

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wasmiot_td.expansion import Expansion
 from wasmiot_td.iri import (
     encode_pointer,
     has_dangerous_characters,
@@ -18,7 +19,6 @@ from wasmiot_td.iri import (
     step_to,
     well_formed,
 )
-from wasmiot_td.jsonld import Expansion
 from wasmiot_td.report import Finding, Severity
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"

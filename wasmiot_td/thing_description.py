@@ -38,9 +38,9 @@ from wasmiot_td.document_kind import (
     terms_of_contexts,
 )
 from wasmiot_td.errors import JsonLdError, ValidationError
+from wasmiot_td.expansion import document_base
 from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
-from wasmiot_td.jsonld import document_base
 from wasmiot_td.known_parts import KnownParts
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from loading import loaded
 
 from wasmiot_td.errors import DocumentError
-from wasmiot_td.jsonld import _Expander, document_base, expand
+from wasmiot_td.jsonld import document_base, expand
+from wasmiot_td.jsonld_processor import Expander
 
 # pyld warns of terms that look like keywords.
 pytestmark = pytest.mark.filterwarnings("ignore::SyntaxWarning")
@@ -59,7 +60,7 @@ def test_the_quick_expansion_is_pylds(document: Any) -> None:
     note(json.dumps(document))
     quick = _expanded(document)
     with pytest.MonkeyPatch.context() as slow:
-        slow.setattr(_Expander, "_quick_object", lambda *_: {})
+        slow.setattr(Expander, "_quick_object", lambda *_: {})
         assert quick == _expanded(document)
 
 
