@@ -1,7 +1,9 @@
 """Between a wasm function's signature and the data schemas of an affordance.
 
-A number or a boolean is one parameter, a text two (pointer and length), a file none: it is
-mounted. The members of an object are parameters in their order.
+A number or a boolean is one parameter, a text two (pointer and length), a file none where it is
+mounted. The members of an object are parameters in their order. Modules of the existing system have
+two more for each file that they get in memory, and two for where they leave text or a file: which
+of them a function has its device finds out (`supervisor_app/pointers.py`).
 """
 
 from collections.abc import Mapping
@@ -37,8 +39,10 @@ def check_signature(
     if signature is None:
         return []
     findings = []
-    wanted = parameter_count(affordance.get("input"))
-    if wanted is not None and wanted != len(signature.parameters):
+    is_buffered = "wasmiot:buffer" in affordance  # the device knows what such a function takes
+    wanted = None if is_buffered else parameter_count(affordance.get("input"))
+    spare = 0 if wanted is None else len(signature.parameters) - wanted
+    if spare % 2 or not 0 <= spare <= 2 * _pointer_count(affordance):
         function = f"{affordance.get('wasmiot:entrypoint')}: {signature}"
         message = f"the input makes {wanted} parameters, and the function is {function}"
         findings.append(Finding(f"{pointer}/input", message))
@@ -47,6 +51,25 @@ def check_signature(
         message = f"the output is one value, and the function returns {len(signature.results)}"
         findings.append(Finding(f"{pointer}/output", message))
     return findings
+
+
+def _pointer_count(affordance: Mapping[str, Any]) -> int:
+    """Return how much may go by pointer and length besides text that is sent."""
+    found = affordance.get("wasmiot:mount", [])
+    mounts = found if isinstance(found, list) else [found]
+    stages = [mount.get("stage") for mount in mounts if isinstance(mount, Mapping)]
+    output = affordance.get("output")
+    is_left = isinstance(output, Mapping) and not _is_scalar(output) and "output" not in stages
+    sent = max(_file_count(affordance.get("input")) - stages.count("execution"), 0)
+    return sent + stages.count("deployment") + is_left
+
+
+def _file_count(schema: Any) -> int:
+    if not isinstance(schema, Mapping):
+        return 0
+    members = schema.get("properties")
+    inside = members.values() if isinstance(members, Mapping) else ()
+    return ("contentMediaType" in schema) + sum(map(_file_count, inside))
 
 
 def parameter_count(schema: Any) -> int | None:

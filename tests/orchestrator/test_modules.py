@@ -117,6 +117,36 @@ def test_a_wrong_arity_is_refused(wasm, upload, given):
     assert upload(wasm(ADD), description(**given)).status_code == 422
 
 
+BY_POINTER = """(module (memory (export "memory") 1)
+  (func (export "alloc") (param i32) (result i32) i32.const 0)
+  (func (export "infer") (param i32 i32 i32 i32) (result i32) i32.const 0)
+  (func (export "take") (param i32 i32)) (func (export "odd") (param i32)))"""
+FILE = {"type": "string", "contentMediaType": "image/jpeg"}
+MODEL = {"path": "data.bin", "stage": "deployment", "mediaType": "x/y"}
+KEPT = {"path": "out.jpg", "stage": "output", "mediaType": "image/jpeg"}
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "members", "code"),
+    [
+        ("infer", {"input": FILE, "wasmiot:mount": [MODEL], "output": {"type": "integer"}}, 201),
+        ("infer", {"input": FILE, "wasmiot:mount": [MODEL, KEPT], "output": FILE}, 201),
+        ("take", {"output": FILE, "input": None}, 201),
+        ("take", {"output": FILE, "input": None, "wasmiot:mount": [KEPT]}, 422),
+        ("take", {"output": {"type": "integer"}, "input": None}, 422),
+        ("odd", {"output": FILE, "input": None}, 422),
+    ],
+    ids=["model and image", "output mounted", "two places", "mounted", "a number", "half"],
+)
+def test_what_goes_by_pointer(wasm, upload, entrypoint, members, code):
+    """A module of the existing system has parameters for its model, its input and its output."""
+    given = {"wasmiot:entrypoint": entrypoint, **members}
+    model = description()
+    model["actions"] = {"f": {k: v for k, v in given.items() if v is not None}}
+    files = {"data": b"model"} if MODEL in members.get("wasmiot:mount", ()) else {}
+    assert upload(wasm(BY_POINTER), model, **files).status_code == code
+
+
 def test_a_data_file_becomes_a_package(client, wasm, upload):
     """It is listed with digest and length, and can be fetched."""
     mount = {"path": "data.bin", "stage": "deployment", "mediaType": "x/y", "required": True}
