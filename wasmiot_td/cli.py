@@ -18,7 +18,7 @@ from rdflib import Dataset, Graph, URIRef
 
 from wasmiot_td import json_text
 from wasmiot_td.bulk import FEW, in_processes
-from wasmiot_td.command_line import PLUGINS, main
+from wasmiot_td.command_line import IS_JSON, PLUGINS, CommandFailed, main
 from wasmiot_td.contexts import ContextRegistry, default_registry
 from wasmiot_td.document_sources import ModelFiles, Source, SourceError, expand_sources
 from wasmiot_td.errors import DocumentError, InteractionError, WasmiotError
@@ -78,6 +78,12 @@ def sources_argument(command: Command) -> Command:
     return command
 
 
+def json_list(command: Command) -> Command:
+    """Give a command whose answer is JSON anyway the option to have it as one value."""
+    help = "As one array; errors are JSON too, on stderr."
+    return click.option("--json", "is_json", is_flag=True, help=help)(command)
+
+
 @td.command()
 @sources_argument
 @click.option("--format", "shape", type=click.Choice(list(_REPORTS)), default="human")
@@ -95,15 +101,26 @@ def validate(sources: Sequence[str], shape: str, **options: Any) -> None:
 
 @td.command()
 @sources_argument
-def compact(sources: Sequence[str], **options: Any) -> None:
+@json_list
+def compact(sources: Sequence[str], is_json: bool, **options: Any) -> None:
     """Write documents in their canonical form, one after the other."""
-    for document in _loaded(sources, options):
+    _write(_loaded(sources, options), is_json)
+
+
+def _write(documents: Iterable[LoadedDocument], is_json: bool) -> None:
+    """Write documents as they come, or all of them as one JSON array."""
+    if is_json:
+        texts = ",\n".join(document.dumps().decode().rstrip() for document in documents)
+        click.echo(f"[{texts}]")
+        return
+    for document in documents:
         click.echo(document.dumps().decode(), nl=False)
 
 
 @td.command()
 @sources_argument
 @click.option("--format", "shape", type=click.Choice([*_TRIPLES, *_QUADS]), default="turtle")
+@click.option("--json", "shape", flag_value="json-ld", help="The same as --format json-ld.")
 def rdf(sources: Sequence[str], shape: str, **options: Any) -> None:
     """Write the RDF of documents: one graph, or with nquads and trig one graph for each."""
     documents = list(_loaded(sources, options))
@@ -132,11 +149,13 @@ def _serialized(graph: Graph, shape: str) -> str:
 @click.option("--without", multiple=True, metavar="POINTER", help="Leave an optional one out.")
 @click.option("--model-url", metavar="URL", help="Where the model is published, for the link.")
 @click.option("--fetch", is_flag=True, help="Fetch the models that it refers to.")
+@json_list
 def from_model(
     sources: Sequence[str],
     values: Sequence[str],
     model_url: str | None,
     fetch: bool,
+    is_json: bool,
     **own: Any,
 ) -> None:
     """Derive a Thing Description from each Thing Model."""
@@ -144,11 +163,16 @@ def from_model(
     if len(models) > 1 and (own["id"] or model_url):
         _fail("--id and --model-url are of one model only")
     instance = Instance(placeholders=dict(map(_assignment, values)), **own)
-    for source in models:
-        with _reporting(source.name):
-            loaded = load(_with_model_url(_derived(source, instance, fetch), model_url))
-        _warn(source.name, loaded.report)
-        click.echo(loaded.dumps().decode(), nl=False)
+    _write((_thing_of(source, instance, model_url, fetch) for source in models), is_json)
+
+
+def _thing_of(
+    source: Source, instance: Instance, model_url: str | None, fetch: bool
+) -> LoadedDocument:
+    with _reporting(source.name):
+        loaded = load(_with_model_url(_derived(source, instance, fetch), model_url))
+    _warn(source.name, loaded.report)
+    return loaded
 
 
 def _derived(source: Source, instance: Instance, fetch: bool) -> dict[str, Any]:
@@ -167,13 +191,16 @@ def _reporting(name: str) -> Iterator[None]:
     except SourceError as error:
         _fail(str(error))
     except DocumentError as error:
-        click.echo(as_text([Verdict(name, error.report)]), err=True)
+        verdicts = [Verdict(name, error.report)]
+        if click.get_current_context().meta.get(IS_JSON):
+            told = json.loads(as_json(verdicts))
+            raise CommandFailed(f"{name} is not acceptable", INVALID, problem=told) from error
+        click.echo(as_text(verdicts), err=True)
         sys.exit(INVALID)
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    sys.exit(UNREADABLE)
+    raise CommandFailed(message, UNREADABLE)
 
 
 def _expanded(names: Iterable[str]) -> list[Source]:

@@ -8,18 +8,21 @@ not understood, a file cannot be read, or a part is not installed; 3 nobody answ
 no such thing; 5 a server or this program has a fault; 130 ended by Ctrl-C.
 """
 
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable, WasmiotError
 
 PLUGINS = "wasmiot.commands"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 REFUSED = 1
 MISUNDERSTOOD = 2
@@ -71,8 +74,6 @@ class CommandFailed(click.ClickException):
         click.echo("\n".join(map(printable, lines)), file=file, err=True)
 
     def _json(self) -> str:
-        import json
-
         own = {"title": self.message, "exitCode": self.exit_code}
         own |= {"hint": self.hint} if self.hint else {}
         return json.dumps({**own, **self.problem}, ensure_ascii=False)
@@ -95,10 +96,18 @@ class Commands(click.Group):
         plugin = _plugins().get(cmd_name)
         return super().get_command(ctx, cmd_name) or (_loaded(plugin) if plugin else None)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for before anything can be wrong with the arguments."""
+        ctx.meta[IS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        with failures_told():
-            return super().invoke(ctx)
+        try:
+            with failures_told():
+                return super().invoke(ctx)
+        except click.UsageError as error:
+            raise _misunderstood(error) from error
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -173,6 +182,22 @@ def failures_told() -> Iterator[None]:
         message = f"this command has a fault of its own ({type(error).__name__}: {error})"
         hint = "Set WASMIOT_TRACEBACK=1 to see where, and please report it."
         raise CommandFailed(message, FAULTY, hint=hint) from error
+
+
+def _misunderstood(error: click.UsageError) -> click.ClickException:
+    """Return what is wrong with a command line: click's words, as JSON where that is asked for."""
+    if not (error.ctx and error.ctx.meta.get(IS_JSON)):
+        return error
+    hint = f"`{error.ctx.command_path} --help` tells what it takes."
+    failed = CommandFailed(error.format_message(), error.exit_code, hint=hint)
+    failed.is_json = True
+    return failed
+
+
+def json_option(command: Command) -> Command:
+    """Give a command the option `--json`, which is also how its errors are told."""
+    help = "Answer with JSON; errors are JSON too, on stderr."
+    return click.option("--json", "is_json", is_flag=True, help=help)(command)
 
 
 def failure_of(error: WasmiotError) -> CommandFailed:
@@ -258,7 +283,8 @@ main.add_command(
 
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> None:
+@json_option
+def completion(shell: str, is_json: bool) -> None:
     """Write the script that completes commands in a shell.
 
     For bash: eval "$(wasmiot completion bash)" in ~/.bashrc.
@@ -267,4 +293,5 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(main, {}, "wasmiot", "_WASMIOT_COMPLETE").source())
+    script = kind(main, {}, "wasmiot", "_WASMIOT_COMPLETE").source()
+    click.echo(json.dumps({"shell": shell, "script": script}) if is_json else script)

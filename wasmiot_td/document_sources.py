@@ -18,10 +18,11 @@ _STANDARD_INPUT = "-"
 
 
 class SourceError(WasmiotError):
-    """A source cannot be read; carries its name."""
+    """A source cannot be read; carries its name, and why."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
+        self.reason = reason
         super().__init__(f"{name}: {reason}")
 
 
@@ -57,7 +58,7 @@ class Source:
             return _read(self.url, transport)
         except (OSError, WasmiotError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise SourceError(self.name, reason) from error
+            raise SourceError(self.name, reason.removeprefix(f"{self.name} ")) from error
 
 
 def is_remote(url: str) -> bool:

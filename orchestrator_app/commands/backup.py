@@ -8,8 +8,9 @@ from urllib.parse import urljoin
 
 import click
 
-from orchestrator_app.commands.options import json_option, remote
+from orchestrator_app.commands.options import remote
 from wasmiot_td import terminal
+from wasmiot_td.command_line import MISUNDERSTOOD, CommandFailed, json_option
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -29,6 +30,8 @@ def backup(orchestrator: "Orchestrator", is_json: bool, file: Path, with_secrets
     """
     from orchestrator_app.backup_archive import verified
 
+    if not file.absolute().parent.is_dir():
+        raise CommandFailed(f"there is no folder {file.parent} to write to", MISUNDERSTOOD)
     descriptor, name = tempfile.mkstemp(dir=file.absolute().parent, prefix=f".{file.name}-")
     part = Path(name)
     try:

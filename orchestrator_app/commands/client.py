@@ -43,6 +43,8 @@ class Orchestrator:
         with_scheme = url if "://" in url else f"http://{url}"
         if not urlsplit(with_scheme).hostname:
             raise ValueError("it names no host")
+        if urlsplit(with_scheme).scheme not in ("http", "https"):
+            raise ValueError("it begins with neither http:// nor https://")
         self.url = with_scheme.rstrip("/") + "/"
         self.transport = _authorized(
             transport or HttpTransport(SECONDS, DOWNLOAD_SECONDS), self.url, token

@@ -81,9 +81,13 @@ def _begun(
 ) -> "ActionStatus":
     from wasmiot_td.models.action_status import ActionStatus
 
-    schema = thing.td["actions"]["execute"].get("input") or {}
+    action = thing.td["actions"]["execute"]
+    schema = action.get("input") or {}
     if file is not None and text is not None:
         raise click.UsageError("--input and --file are two ways to say the same; use one")
+    if "input" not in action and (file is not None or text is not None):
+        message = f"{thing.td.get('title')} takes no input: its first step asks for none"
+        raise CommandFailed(message, hint="Leave --input and --file out.")
     if file is not None:
         media_type = content_type or schema.get("contentMediaType") or "application/octet-stream"
         status = thing.invoke_action("execute", body=file.read_bytes(), content_type=media_type)

@@ -42,7 +42,8 @@ def log(orchestrator: "Orchestrator", is_json: bool, name: str | None, limit: in
         )
         for d in reversed(decisions)
     ]
-    empty = "Nothing was decided yet; `wasmiot deploy NAME` brings a manifest onto the devices."
+    about_it = f" about {name}" if name else ""
+    empty = f"Nothing was decided{about_it} yet; `wasmiot deploy` brings a manifest onto devices."
     columns = ("time", "deployment", "decision", "outcome", "why")
     return terminal.say_table(columns, rows, empty=empty)
 

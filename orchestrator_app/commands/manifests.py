@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 
 import click
 
-from orchestrator_app.commands.options import json_option, names_of, remote, slug_of, title_of
+from orchestrator_app.commands.options import names_of, remote, slug_of, title_of
 from orchestrator_app.commands.solutions import explained, media_type, say_solution, tried_out
 from wasmiot_td import terminal
-from wasmiot_td.command_line import MISUNDERSTOOD, CommandFailed
+from wasmiot_td.command_line import MISUNDERSTOOD, CommandFailed, json_option
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator

@@ -111,7 +111,9 @@ def pull(orchestrator: "Orchestrator", is_json: bool, reference: str) -> None:
     REFERENCE is NAME:VERSION, NAME@sha256:…, or either behind oci://HOST/.
     """
     body = json.dumps({"reference": reference}).encode()
-    return _say_added(orchestrator.send("POST", "modules", body), is_json)
+    with terminal.progress(f"pulling {reference}"):
+        response = orchestrator.send("POST", "modules", body)
+    return _say_added(response, is_json)
 
 
 def _say_added(response: "Response", is_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from wasmiot_td.command_line import IS_JSON, NOT_FOUND, CommandFailed, failure_of
+from wasmiot_td.command_line import NOT_FOUND, CommandFailed, failure_of, json_option
 from wasmiot_td.errors import ThingProblem
 
 if TYPE_CHECKING:
@@ -17,23 +17,6 @@ DEFAULT_URL = "http://127.0.0.1:5000"
 COMPLETION_SECONDS = 1.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def json_option(command: Command) -> Command:
-    """Give a command the option `--json`, which is also how its errors are told."""
-    return click.option(
-        "--json",
-        "is_json",
-        is_flag=True,
-        is_eager=True,
-        callback=_note_json,
-        help="Answer with JSON; errors are JSON too, on stderr.",
-    )(command)
-
-
-def _note_json(context: click.Context, _: click.Parameter, is_json: bool) -> bool:
-    context.meta[IS_JSON] = is_json
-    return is_json
 
 
 def remote(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +74,8 @@ def _hinted(failed: CommandFailed, url: str) -> CommandFailed:
     """Add where to look for what there is, where something is not there."""
     if failed.exit_code == NOT_FOUND and not failed.hint:
         lists = (command for path, command in _LISTS.items() if f"{path}/" in url)
-        failed.hint = next((f"`wasmiot {command}` shows what there is." for command in lists), "")
+        told = (f"`wasmiot {command}` shows what there is." for command in lists)
+        failed.hint = next(told, "Look whether an orchestrator is there; --url names another.")
     return failed
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from wasmiot_td import terminal
+from wasmiot_td.command_line import CommandFailed, json_option
 
 if TYPE_CHECKING:
     from wasmiot_td.access.keys import Key
@@ -42,7 +43,7 @@ def mounted(text: str) -> tuple[str, Path]:
     metavar="FILE",
     help="Where to write it.",
 )
-@click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
+@json_option
 def sign(
     file: Path,
     key_file: Path,
@@ -82,7 +83,6 @@ def _is_wasm(file: Path) -> bool:
 
 def _signed_description(file: Path, key: "Key") -> dict[str, Any]:
     from wasmiot_td.access.signatures import is_module, signed
-    from wasmiot_td.command_line import CommandFailed
     from wasmiot_td.json_text import parse
     from wasmiot_td.thing_description import load
 

@@ -9,7 +9,7 @@ import click
 
 from orchestrator_app.commands.options import names_of, remote, title_of
 from wasmiot_td import terminal
-from wasmiot_td.command_line import REFUSED, CommandFailed, failure_of
+from wasmiot_td.command_line import MISUNDERSTOOD, REFUSED, CommandFailed, failure_of
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -112,6 +112,8 @@ def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> 
     from wasmiot_td.document_sources import expand_sources
 
     found, results = list(expand_sources(map(_own_description, sources))), []
+    if not found:
+        raise CommandFailed("there is no JSON file in there", MISUNDERSTOOD)
     with terminal.progress("registering", len(found)) as advance:
         for source in found:
             results.append(_registered(orchestrator, source))
@@ -136,7 +138,7 @@ def _registered(orchestrator: "Orchestrator", source: "Source") -> dict[str, Any
     try:
         return {"source": source.name, "id": _register(orchestrator, source.read())}
     except SourceError as error:
-        return {"source": source.name, "error": {"title": str(error)}}
+        return {"source": source.name, "error": {"title": error.reason}}
     except ThingProblem as error:
         failed = failure_of(error)
         told = {"title": failed.message, **failed.problem}

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator_app.commands.options import json_option
 from wasmiot_td import terminal
-from wasmiot_td.command_line import FAULTY, CommandFailed
+from wasmiot_td.command_line import FAULTY, CommandFailed, json_option
 
 if TYPE_CHECKING:
     from wasmiot_td.processes import ServerProcess, ServerProcesses

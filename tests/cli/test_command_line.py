@@ -65,12 +65,12 @@ def test_every_exit_code_is_documented() -> None:
 
 
 def test_every_command_helps() -> None:
-    """Each has a sentence of help, and each but servers and shell scripts has `--json`."""
+    """Each has a sentence of help, and each but the two servers has `--json`."""
     for path, command in leaves(main):
         result = CliRunner().invoke(main, [*path, "--help"])
         assert result.exit_code == 0, path
         assert command.help, path
-        if path[0] not in {"td", "completion", *SERVERS}:
+        if path[0] not in SERVERS:
             assert "--json" in result.output, path
 
 
@@ -79,6 +79,51 @@ def test_checks_answer_with_json_too(nobody: Any, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_text('{"title": 3}')
     assert len(nobody.json("td", "validate", path, code=1)["documents"]) == 1
+
+
+MISUNDERSTOOD = [
+    ("things", "show"),
+    ("things", "list", "--no-such"),
+    ("things", "list", "--url", "ftp://x"),
+    ("execute", "x", "--timeout", "soon"),
+    ("td", "validate"),
+    ("td", "compact", "nothing.json"),
+    ("token", "make"),
+    ("certs", "issue"),
+    ("nonsense",),
+]
+
+
+@pytest.mark.parametrize("arguments", MISUNDERSTOOD, ids=" ".join)
+def test_a_slip_is_told_as_json_too(nobody: Any, arguments: tuple[str, ...]) -> None:
+    """What is wrong with a command line is one JSON object where JSON is asked for."""
+    told = nobody.json(*arguments, code=2)
+    assert told["exitCode"] == 2
+    assert told["title"]
+
+
+def test_the_script_for_a_shell_comes_as_json_too(nobody: Any) -> None:
+    """For who keeps it somewhere."""
+    told = nobody.json("completion", "zsh")
+    assert told["shell"] == "zsh"
+    assert "_WASMIOT_COMPLETE" in told["script"]
+
+
+def test_a_server_that_is_no_orchestrator_is_told(nobody: Any, fleet: Any) -> None:
+    """A device has no list of manifests: its address was taken for an orchestrator's."""
+    told = nobody("manifest", "list", "--url", fleet.servers[1].url, code=4).stderr
+    assert "Look whether an orchestrator is there" in told
+
+
+def test_a_folder_that_is_not_there_is_named(nobody: Any, tmp_path: Path) -> None:
+    """Not the file in it that nobody asked for."""
+    told = nobody("backup", tmp_path / "nowhere" / "all.tar", code=2).stderr
+    assert told == f"error: there is no folder {tmp_path / 'nowhere'} to write to\n"
+
+
+def test_no_token_is_told_in_words(nobody: Any, tmp_path: Path) -> None:
+    """Not by a table without rows."""
+    assert "wasmiot token make" in nobody("token", "list", "--data-dir", tmp_path).stdout
 
 
 def test_each_command_declared_can_be_loaded() -> None:

@@ -186,6 +186,13 @@ def test_an_execution_brings_its_result(modules: Any, reader: str) -> None:
     assert "1 classify on brain: completed" in result.stderr
 
 
+def test_an_input_that_nobody_takes_is_refused(modules: Any, reader: str) -> None:
+    """It would have no effect, and the person would think that it had."""
+    told = modules("execute", reader, "--input", "5", code=1).stderr
+    assert told.startswith(f"error: {reader} takes no input")
+    assert "Leave --input and --file out." in told
+
+
 def test_as_json_an_execution_has_its_trace(modules: Any, reader: str) -> None:
     """The status comes as the orchestrator gave it."""
     status = modules.json("execute", reader)

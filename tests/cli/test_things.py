@@ -93,6 +93,18 @@ def test_what_is_no_json_is_refused(wasmiot: Any) -> None:
     assert answer[0]["error"]["status"] == 400
 
 
+def test_an_empty_folder_is_told(wasmiot: Any, tmp_path: Path) -> None:
+    """Nothing registered is not what was asked for."""
+    assert "no JSON file" in wasmiot("things", "add", tmp_path, code=2).stderr
+
+
+def test_a_device_that_is_not_there_is_named_once(wasmiot: Any) -> None:
+    """Its address, and why."""
+    told = wasmiot("things", "add", "http://127.0.0.1:9/", code=1).stderr
+    assert told.count("http://127.0.0.1:9/") == 1
+    assert "Connection refused" in told
+
+
 def test_a_file_that_is_missing_is_a_misunderstanding(wasmiot: Any) -> None:
     """It has the exit code of usage errors."""
     assert "no such file" in wasmiot("things", "add", "nowhere.json", code=2).stderr

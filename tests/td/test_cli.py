@@ -156,6 +156,29 @@ def test_compact_writes_the_canonical_form(run, directory) -> None:
     assert again.stdout == once.stdout
 
 
+def test_documents_come_as_one_json_value(run, directory) -> None:
+    """What is written one after the other otherwise; and JSON-LD, which is JSON."""
+    lamp = directory / "lamp.td.json"
+    assert [d["id"] for d in json.loads(run("compact", lamp, lamp, "--json").stdout)] == [
+        "urn:x:lamp",
+        "urn:x:lamp",
+    ]
+    (directory / "model.json").write_text(json.dumps(MODEL))
+    made = run(
+        "from-model", directory / "model.json", "--set", "N=1", "--base", "http://x/", "--json"
+    )
+    assert [d["title"] for d in json.loads(made.stdout)] == ["Lamp 1"]
+    assert json.loads(run("rdf", lamp, "--json").stdout)
+
+
+def test_a_refusal_comes_as_json(run, directory) -> None:
+    """With every finding, on stderr, and nothing on stdout."""
+    result = run("compact", directory / "inside" / "broken.jsonld", "--json")
+    told = json.loads(result.stderr)
+    assert (result.exit_code, told["exitCode"], result.stdout) == (1, 1, "")
+    assert "/title" in [finding["pointer"] for finding in told["documents"][0]["findings"]]
+
+
 def test_compact_refuses_a_broken_document(run, directory) -> None:
     """Its report goes to stderr, and nothing to stdout."""
     result = run("compact", directory / "inside")

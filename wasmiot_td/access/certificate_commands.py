@@ -15,7 +15,7 @@ from wasmiot_td.access import authority_folder as folders
 from wasmiot_td.access.authority import LOOPBACK, MAX_DAYS
 from wasmiot_td.access.certificates import Facts, facts_of, read_certificate
 from wasmiot_td.access.commands import Duration
-from wasmiot_td.command_line import IS_JSON, CommandFailed
+from wasmiot_td.command_line import CommandFailed, json_option
 
 YEAR = timedelta(days=365)
 directory = click.option(
@@ -25,16 +25,6 @@ directory = click.option(
     default=Path("certs"),
     show_default=True,
     help="The folder of the authority.",
-)
-
-
-def _note_json(context: click.Context, _: click.Parameter, is_json: bool) -> bool:
-    context.meta[IS_JSON] = is_json
-    return is_json
-
-
-is_json = click.option(
-    "--json", "is_json", is_flag=True, is_eager=True, callback=_note_json, help="Answer with JSON."
 )
 
 
@@ -63,7 +53,7 @@ def certs() -> None:
 @click.option("--name", default="wasmiot", show_default=True, help="What people call it.")
 @years
 @directory
-@is_json
+@json_option
 def authority_(name: str, lifetime: timedelta, directory: Path, is_json: bool) -> None:
     """Make an authority: ca.pem, for everybody, and ca.key, for nobody else."""
     made = folders.make(directory, name, lifetime)
@@ -81,7 +71,7 @@ def authority_(name: str, lifetime: timedelta, directory: Path, is_json: bool) -
 )
 @days
 @directory
-@is_json
+@json_option
 def issue(
     name: str, hosts: tuple[str, ...], lifetime: timedelta | None, directory: Path, is_json: bool
 ) -> None:
@@ -95,7 +85,7 @@ def issue(
 @click.argument("name")
 @days
 @directory
-@is_json
+@json_option
 def renew(name: str, lifetime: timedelta | None, directory: Path, is_json: bool) -> None:
     """Make NAME.pem anew, for the same key and hosts, so that it ends later.
 
@@ -112,7 +102,7 @@ def renew(name: str, lifetime: timedelta | None, directory: Path, is_json: bool)
 @certs.command()
 @click.argument("name")
 @directory
-@is_json
+@json_option
 def revoke(name: str, directory: Path, is_json: bool) -> None:
     """Put all certificates that a name has had on the list of the authority, ca.crl.
 
@@ -130,7 +120,7 @@ def revoke(name: str, directory: Path, is_json: bool) -> None:
 @click.option(
     "--ends-within", type=Duration(), metavar="TIME", help="Fail if it ends so soon, such as 30d."
 )
-@is_json
+@json_option
 def show(file: Path, ends_within: timedelta | None, is_json: bool) -> None:
     """Show whom a certificate is for, who made it, and until when it is good."""
     facts = facts_of(read_certificate(file))

@@ -15,7 +15,7 @@ from wasmiot_td import terminal
 from wasmiot_td.access import join_tokens, peers, tokens
 from wasmiot_td.access.opening import ACCESS
 from wasmiot_td.access.roles import ROLE_WORDS
-from wasmiot_td.command_line import NOT_FOUND, CommandFailed
+from wasmiot_td.command_line import NOT_FOUND, CommandFailed, json_option
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -41,7 +41,6 @@ data_dir = click.option(
     show_default=True,
     help="Of the orchestrator or supervisor that the token is for.",
 )
-is_json = click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
 
 
 @click.group()
@@ -54,7 +53,7 @@ def token() -> None:
 @click.option("--role", type=click.Choice(ROLE_WORDS), default="read", show_default=True)
 @click.option("--expires", type=Duration(), metavar="TIME", help="Such as 90d, 12h or 30m.")
 @data_dir
-@is_json
+@json_option
 def make(name: str, role: str, expires: timedelta | None, data_dir: Path, is_json: bool) -> None:
     """Make a token, and write it: this once, for only its hash is kept.
 
@@ -71,7 +70,7 @@ def make(name: str, role: str, expires: timedelta | None, data_dir: Path, is_jso
 )
 @click.option("--device", default="", metavar="IRI", help="The only id that may join by it.")
 @data_dir
-@is_json
+@json_option
 def join(name: str, expires: timedelta, device: str, data_dir: Path, is_json: bool) -> None:
     """Make a token by which one device joins an orchestrator, once, and write it.
 
@@ -84,7 +83,7 @@ def join(name: str, expires: timedelta, device: str, data_dir: Path, is_json: bo
 
 @token.command("list")
 @data_dir
-@is_json
+@json_option
 def list_(data_dir: Path, is_json: bool) -> None:
     """List the tokens, and the servers that are known by their keys: name, role and end."""
     directory = data_dir / ACCESS
@@ -96,13 +95,14 @@ def list_(data_dir: Path, is_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=False))
         return
     columns = ("id", "name", "role", "expires")
-    terminal.say_table(columns, [tuple(str(t[c]) for c in columns) for t in found])
+    empty = f"{data_dir} has no token; `wasmiot token make NAME` makes one."
+    terminal.say_table(columns, [tuple(str(t[c]) for c in columns) for t in found], empty=empty)
 
 
 @token.command()
 @click.argument("wanted", metavar="NAME_OR_ID")
 @data_dir
-@is_json
+@json_option
 def revoke(wanted: str, data_dir: Path, is_json: bool) -> None:
     """Revoke the tokens of a name, or the one of an id; at once, also for servers that run.
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import click
 
-from wasmiot_td.command_line import CommandFailed
+from wasmiot_td.command_line import CommandFailed, json_option
 
 SUFFIX = ".signed.json"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _MAGIC = b"\0asm"
-_is_json = click.option("--json", "is_json", is_flag=True, help="Answer with JSON.")
 
 
 @click.group()
@@ -23,7 +22,7 @@ def key() -> None:
 
 @key.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@_is_json
+@json_option
 def make(file: Path, is_json: bool) -> None:
     """Make a key in FILE, which nobody else may read, and write its public half."""
     from wasmiot_td.access.keys import make_key
@@ -36,7 +35,7 @@ def make(file: Path, is_json: bool) -> None:
 
 @key.command()
 @click.argument("file", type=_FILE)
-@_is_json
+@json_option
 def show(file: Path, is_json: bool) -> None:
     """Write the public half of the key in FILE: what others name as --trusted-key."""
     from wasmiot_td.access.keys import read_key
@@ -57,7 +56,7 @@ def _say(public: str, is_json: bool) -> None:
     metavar="KEY",
     help="A public key, or a file of them; one must have signed. Anybody if not given.",
 )
-@_is_json
+@json_option
 def verify(file: Path, trusted: Sequence[str], is_json: bool) -> None:
     """Say who signed a description (JSON), or FILE.wasm by FILE.signed.json beside it."""
     from wasmiot_td.access.canonical_json import NotCanonical
