@@ -1,10 +1,12 @@
 """Tell a description that is sent again, byte for byte: a heartbeat, for which nothing is loaded.
 
-Only digests are kept. The store has the last word: if the Thing there is no longer what the text
-was loaded as, because somebody else has written it, the text is news.
+Only digests are kept, of the last text of each Thing. The store has the last word: if the Thing
+there is no longer what the text was loaded as, because somebody else has written it, the text is
+news.
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +17,7 @@ MOST_TEXTS = 50_000
 """What is remembered; when it is full, all is forgotten, and each text is loaded once again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SeenText:
     """What a text was loaded as.
 
@@ -35,10 +37,16 @@ class SeenText:
 
 
 class SeenTexts:
-    """The texts that were registered, by their digest."""
+    """The last text of each Thing that was registered, by its digest; for several threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._seen: dict[bytes, SeenText] = {}
+        self._keys: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        """How many texts are remembered."""
+        return len(self._seen)
 
     def find(self, text: bytes, expected_id: str | None) -> SeenText | None:
         """Return what a text was loaded as, where its id was to be a given one."""
@@ -51,11 +59,17 @@ class SeenTexts:
         document: Mapping[str, Any],
         registration: Any,
     ) -> None:
-        """Remember a text and the document that came of it."""
-        if len(self._seen) >= MOST_TEXTS:
-            self._seen.clear()
-        seen = SeenText(document["id"], registration, _digest(document))
-        self._seen[_key(text, expected_id)] = seen
+        """Remember a text and the document that came of it; the Thing's text before is none."""
+        key, seen = (
+            _key(text, expected_id),
+            SeenText(document["id"], registration, _digest(document)),
+        )
+        with self._lock:
+            self._seen.pop(self._keys.get(seen.id, b""), None)
+            if len(self._seen) >= MOST_TEXTS:
+                self._seen.clear()
+                self._keys.clear()
+            self._keys[seen.id], self._seen[key] = key, seen
 
 
 def _key(text: bytes, expected_id: str | None) -> bytes:

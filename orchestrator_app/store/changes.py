@@ -1,11 +1,11 @@
 """Which nodes of the graph changed since when; so that who keeps a picture need not read all."""
 
 import threading
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterable
 
-MOST_SUBJECTS = 200_000
-"""What is remembered; beyond that, the oldest changes are forgotten."""
+MOST_SUBJECTS = 50_000
+"""What is remembered; beyond that, what has not changed for longest is forgotten."""
 
 _PART = "#/"
 
@@ -13,24 +13,28 @@ _PART = "#/"
 class ChangeLog:
     """The subjects of the triples that were added or removed, by version; for several threads.
 
-    A part of a document (`…#/properties/status`) counts as the document.
+    A part of a document (`…#/properties/status`) counts as the document. Only the latest change of
+    each is kept: what changes for ever takes no more room than what changes once.
     """
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[int, frozenset[str]]] = deque()
-        self._size = 0
+        self._versions: OrderedDict[str, int] = OrderedDict()
         self._forgotten = 0
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        """How many subjects are remembered."""
+        return len(self._versions)
+
     def note(self, version: int, subjects: Iterable[str]) -> None:
-        """Remember what a version changed."""
-        changed = frozenset(subject.partition(_PART)[0] for subject in subjects)
+        """Remember what a version changed; versions come in their order."""
+        changed = {subject.partition(_PART)[0] for subject in subjects}
         with self._lock:
-            self._entries.append((version, changed))
-            self._size += len(changed) + 1
-            while self._size > MOST_SUBJECTS:
-                self._forgotten, oldest = self._entries.popleft()
-                self._size -= len(oldest) + 1
+            for subject in changed:
+                self._versions[subject] = version
+                self._versions.move_to_end(subject)
+            while len(self._versions) > MOST_SUBJECTS:
+                _, self._forgotten = self._versions.popitem(last=False)
 
     def since(self, version: int) -> frozenset[str] | None:
         """Return what changed after a version, or None if that is forgotten."""
@@ -38,8 +42,8 @@ class ChangeLog:
         with self._lock:
             if version < self._forgotten:
                 return None
-            for noted, changed in reversed(self._entries):
+            for subject, noted in reversed(self._versions.items()):
                 if noted <= version:
                     break
-                found |= changed
+                found.add(subject)
         return frozenset(found)

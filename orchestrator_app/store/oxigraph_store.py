@@ -5,7 +5,8 @@ import hashlib
 import sys
 import threading
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from rdflib.term import Identifier
 from orchestrator_app.store import layout
 from orchestrator_app.store.changes import ChangeLog
 from orchestrator_app.store.documents import FILE_NAME, DocumentFile, GraphText, Row
+from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreError,
@@ -81,16 +83,18 @@ class OxigraphStore:
         """
         self._on_disk = directory is not None
         self._write_lock, self._copy_lock = threading.Lock(), threading.Lock()
+        self._is_closed = False
         self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
         self._version = self._graph_version = 0
         self._changes = ChangeLog()
         self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
-        self._written_number, self._tried_number = 0, 2**62
+        self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
         self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
-        self._store: ox.Store | None = _opened(directory)
+        self._engine = Engine(directory)
         self._documents = DocumentFile(directory, is_synced=is_synced)
-        move_documents(self._store, self._documents, str(directory))
+        with self._engine.in_use():
+            move_documents(self._engine.store, self._documents, str(directory))
         self._catch_up()
         self._writer = GraphWriter(self._write_some, self._written_number)
         self._ids = defaultdict[str, list[str]](list)
@@ -167,25 +171,26 @@ class OxigraphStore:
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """See `Store.select`."""
-        solutions = self._query(query, bindings)
-        names = [variable.value for variable in solutions.variables]
-        return [
-            {
-                name: bindings[name] if name in bindings else to_rdflib(term)
-                for name, term in zip(names, solution, strict=True)
-                if term is not None
-            }
-            for solution in solutions
-        ]
+        with self._answers(query, bindings) as solutions:
+            names = [variable.value for variable in solutions.variables]
+            return [
+                {
+                    name: bindings[name] if name in bindings else to_rdflib(term)
+                    for name, term in zip(names, solution, strict=True)
+                    if term is not None
+                }
+                for solution in solutions
+            ]
 
     def select_texts(self, query: str) -> TextRows:
         """See `Store.select_texts`."""
-        solutions = self._query(query, {})
-        return [tuple([None if term is None else term.value for term in row]) for row in solutions]
+        with self._answers(query, {}) as rows:
+            return [tuple([None if term is None else term.value for term in row]) for row in rows]
 
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
-        return bool(self._query(query, bindings))
+        with self._answers(query, bindings) as answer:
+            return bool(answer)
 
     def version(self) -> int:
         """See `Store.version`."""
@@ -197,18 +202,20 @@ class OxigraphStore:
 
     def changed_since(self, version: int) -> frozenset[str] | None:
         """See `Store.changed_since`."""
-        self._settled()
+        self._settle()
         return self._changes.since(version)
 
     def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
-        store = self._settled()
+        self._settle()
         if self._on_disk:
-            with self._engine_lock:
-                store.backup(str(directory))
+            with self._engine_lock, self._engine.in_use():
+                self._engine.store.backup(str(directory))
+            self._engine.note_flush()
         else:
             copy = ox.Store(str(directory))
-            copy.bulk_extend(iter(store))
+            with self._engine.in_use():
+                copy.bulk_extend(iter(self._engine.store))
             copy.flush()
 
     def copy(self, directory: Path, then: Callable[[], None]) -> None:
@@ -228,7 +235,7 @@ class OxigraphStore:
     def close(self) -> None:
         """See `Store.close`."""
         with self._write_lock:
-            if self._store is None:
+            if self._is_closed:
                 return
             try:
                 self._writer.settle()
@@ -237,18 +244,17 @@ class OxigraphStore:
                 self._writer.end()
                 with self._copy_lock:
                     self._documents.close()
-                self._store = None
+                self._is_closed = True
+                self._engine.close()
 
-    def _require_open(self) -> ox.Store:
-        if self._store is None:
+    def _require_open(self) -> None:
+        if self._is_closed:
             raise StoreUnavailableError("the store is closed")
-        return self._store
 
-    def _settled(self) -> ox.Store:
-        """Return the engine with all graphs of the documents that were kept before."""
+    def _settle(self) -> None:
+        """Have the engine brought up to all that was kept before."""
         self._require_open()
         self._writer.settle()
-        return self._require_open()
 
     def _known(self, document_id: str) -> Row | None:
         self._require_open()
@@ -309,12 +315,13 @@ class OxigraphStore:
     def _take(self, number: int) -> None:
         """Have graphs written that are in the journal up to a number."""
         self._versions.append((number, self._version + 1))
+        self._taken_number = number
         self._writer.take(number)
         self._version = self._graph_version = self._version + 1
 
     def _catch_up(self) -> None:
         """Write what a process that was killed had kept, and perhaps not written."""
-        last = self._documents.last_number()
+        last = self._taken_number = self._documents.last_number()
         while self._documents.journal(self._written_number, 1):
             self._write_some()
         self._written_number = self._tried_number = last
@@ -322,11 +329,15 @@ class OxigraphStore:
     def _write_some(self) -> int:
         """Write graphs; what they hold is in the journal, so nothing here can be lost."""
         texts = self._documents.journal(self._written_number, _GRAPHS_AT_ONCE)
-        changes = [GraphChange(_named(t.name), t.n_triples, t.is_shared, t.number) for t in texts]
+        changes = [
+            GraphChange(_named(text.name), text.n_triples, text.is_shared, text.number)
+            for text in texts
+            if text.number <= self._taken_number  # which version the rest makes is not known yet
+        ]
         is_repair = changes[0].number <= self._tried_number
         self._tried_number = max(self._tried_number, changes[-1].number)
-        with self._engine_lock:
-            written = MergedGraphs(self._require_open()).write(changes, is_repair=is_repair)
+        with self._engine_lock, self._engine.in_use():
+            written = MergedGraphs(self._engine.store).write(changes, is_repair=is_repair)
         self._written_number = changes[-1].number
         self._changes.note(self._version_of(self._written_number), written.subjects)
         self._unflushed_quads += written.n_quads
@@ -347,8 +358,8 @@ class OxigraphStore:
 
     def _flush(self, number: int = 2**62) -> None:
         """Keep the memory small that new quads take, and forget what is safe on disk now."""
-        if self._on_disk:
-            self._require_open().flush()
+        self._engine.flush()
+        self._engine.note_flush(self._unflushed_quads)
         if self._copy_lock.acquire(blocking=False):  # a copy needs the journal: the next forgets it
             try:
                 self._documents.forget_journal(number)
@@ -356,21 +367,13 @@ class OxigraphStore:
                 self._copy_lock.release()
         self._unflushed_quads = self._unflushed_graphs = 0
 
-    def _query(self, query: str, bindings: Mapping[str, Identifier]) -> Any:
+    @contextmanager
+    def _answers(self, query: str, bindings: Mapping[str, Identifier]) -> Iterator[Any]:
+        """Lend what the engine answers; it is read before the block ends."""
         substitutions = {ox.Variable(name): to_oxigraph(term) for name, term in bindings.items()}
-        return self._settled().query(query, substitutions=substitutions or None)
-
-
-def _opened(directory: Path | None) -> ox.Store:
-    if directory is None:
-        return ox.Store()
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        return ox.Store(str(directory))
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the store in {directory} cannot be opened: {error}"
-        ) from error
+        self._settle()
+        with self._engine.in_use():
+            yield self._engine.store.query(query, substitutions=substitutions or None)
 
 
 def _named(document_id: str) -> ox.NamedNode:

@@ -81,7 +81,7 @@ def test_what_the_engine_had_not_written_is_written_at_the_next_start(
     killed.put(make_document(A, f'<{A}> <urn:ex:p> "2" .'.encode()), kind="thing")
     killed.delete("urn:ex:b")
     killed._documents.close()
-    killed._store = None
+    killed._engine.close()
     store = OxigraphStore(tmp_path / "graph")
     assert [str(row["o"]) for row in store.select("SELECT ?o { ?s ?p ?o }")] == ["2"]
     store.close()
@@ -119,10 +119,10 @@ def test_a_merge_that_was_cut_short_is_mended(tmp_path: Path, numbered):
     killed = OxigraphStore(tmp_path / "graph")
     killed.put(numbered(1), kind="thing")
     assert seen(killed) == ({"1"}, N_TRIPLES)
-    killed._store.update('DELETE DATA { <urn:ex:a> <urn:ex:p0> "1" }')
-    killed._store.flush()
+    killed._engine.store.update('DELETE DATA { <urn:ex:a> <urn:ex:p0> "1" }')
+    killed._engine.flush()
     killed._documents.close()
-    killed._store = None
+    killed._engine.close()
     store = OxigraphStore(tmp_path / "graph")
     assert len(store.select("SELECT ?o { ?s ?p ?o }")) == N_TRIPLES
     store.close()

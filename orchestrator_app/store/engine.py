@@ -1,0 +1,140 @@
+"""Oxigraph, closed and opened anew now and then, which empties its memory of files long gone.
+
+It caches what it reads of its files, 160 MB, and keeps that of files which were merged into others
+until there is no more room. Small writes that are asked about at once make such files all the
+time. So a store of a few megabytes would hold all of that after an hour, on a small board too.
+"""
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyoxigraph as ox
+
+from orchestrator_app.store.errors import StoreUnavailableError
+
+MOST_FLUSHES = 200
+"""After so many the engine is opened anew: each leaves about 0.1 MB in memory."""
+
+QUADS_PER_FLUSH = 500
+"""So many quads that were moved into files count as another flush."""
+
+PATIENCE_SECONDS = 1.0
+"""How long those who use the engine are waited for; else it is opened anew another time."""
+
+_TRIES = 5  # whoever still holds the old one, as a stack that went wrong may, has gone soon
+_PAUSE_SECONDS = 0.02
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """An Oxigraph store that several threads share; in memory without a directory.
+
+    Attributes:
+        n_renewals: how often it was opened anew.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
+        """Open it, or make it.
+
+        Raises:
+            StoreUnavailableError: another process holds the directory, or it cannot be read.
+        """
+        self._directory = directory
+        self._store: ox.Store | None = _opened(directory)
+        self._changed = threading.Condition()
+        self._n_users = 0
+        self._n_flushes = 0.0
+        self._is_awaited = self._is_closed = False
+        self.n_renewals = 0
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the engine as it is; what `store` answers is read before the block ends.
+
+        Raises:
+            StoreUnavailableError: it is closed, or could not be opened anew.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_awaited)
+            self._required()
+            self._n_users += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._n_users -= 1
+                self._changed.notify_all()
+
+    @property
+    def store(self) -> ox.Store:
+        """The engine itself, for who says so by `in_use`: no variable may hold it any longer."""
+        return self._required()
+
+    def flush(self) -> None:
+        """Move what is in memory into files."""
+        if self._directory is not None:
+            with self.in_use():
+                self.store.flush()
+
+    def note_flush(self, n_quads: int = 0) -> None:
+        """Count a flush of about so many quads, and open the engine anew if that is due."""
+        with self._changed:
+            self._n_flushes += 1 + n_quads / QUADS_PER_FLUSH
+            is_due = self._n_flushes >= MOST_FLUSHES and self._directory is not None
+            if is_due and not (self._is_closed or self._is_awaited):
+                self._renew()
+
+    def close(self) -> None:
+        """Give up the directory; nothing is lent any more."""
+        with self._changed:
+            self._is_closed, self._store = True, None
+
+    def _renew(self) -> None:
+        """Open it anew as soon as nobody uses it, if that is soon; who comes meanwhile waits."""
+        self._is_awaited = True
+        try:
+            is_free = self._changed.wait_for(lambda: not self._n_users, PATIENCE_SECONDS)
+            if is_free and not self._is_closed:
+                self._store, self._n_flushes = None, 0.0
+                self.n_renewals += 1
+                self._required()
+        except StoreUnavailableError as error:  # who asks next tries again
+            _log.error("store_not_opened_anew error=%s", error)
+        finally:
+            self._is_awaited = False
+            self._changed.notify_all()
+
+    def _required(self) -> ox.Store:
+        if self._is_closed:
+            raise StoreUnavailableError("the store is closed")
+        if self._store is None:
+            self._store = _reopened(self._directory)
+        return self._store
+
+
+def _reopened(directory: Path | None) -> ox.Store:
+    for _ in range(_TRIES - 1):
+        try:
+            return _opened(directory)
+        except StoreUnavailableError:
+            gc.collect()
+            time.sleep(_PAUSE_SECONDS)
+    return _opened(directory)
+
+
+def _opened(directory: Path | None) -> ox.Store:
+    if directory is None:
+        return ox.Store()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return ox.Store(str(directory))
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the store in {directory} cannot be opened: {error}"
+        ) from error

@@ -1,0 +1,167 @@
+"""What an embedded store keeps in memory has a bound, however much is written and asked."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from orchestrator_app.directory import seen_texts
+from orchestrator_app.directory.seen_texts import SeenTexts
+from orchestrator_app.store import OxigraphStore, StoreUnavailableError, changes, engine
+from orchestrator_app.store.changes import ChangeLog
+from orchestrator_app.store.engine import Engine
+
+A = "urn:ex:a"
+COUNT = "SELECT (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } }"
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """An engine is opened anew after three flushes."""
+    monkeypatch.setattr(engine, "MOST_FLUSHES", 3)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, few):
+    """An engine in a directory."""
+    made = Engine(tmp_path / "graph")
+    yield made
+    made.close()
+
+
+def test_the_engine_is_opened_anew_after_some_copies(tmp_path: Path, make_document, few):
+    """Nothing that was written is lost by it, and what is written later is there as well."""
+    store = OxigraphStore(tmp_path / "graph")
+    for number in range(8):
+        triples = f'<{A}{number}> <urn:ex:p> "{number}" .'.encode()
+        store.put(make_document(f"{A}{number}", triples), kind="thing")
+        store.checkpoint(tmp_path / str(number))
+    assert store._engine.n_renewals == 2
+    assert int(store.select(COUNT)[0]["n"]) == 8
+    store.close()
+
+
+def test_many_quads_count_as_several_flushes(opened):
+    """A large flush leaves more in memory than a small one."""
+    opened.note_flush(10 * engine.QUADS_PER_FLUSH)
+    assert opened.n_renewals == 1
+
+
+def test_who_reads_is_waited_for(opened, monkeypatch):
+    """The engine is not taken away from under a query; who comes meanwhile gets the new one."""
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 30.0)
+    is_read, has_begun = threading.Event(), threading.Event()
+
+    def read() -> None:
+        with opened.in_use():
+            has_begun.set()
+            is_read.wait(10)
+            opened.store.query("ASK {}")
+
+    reader = threading.Thread(target=read)
+    renewer = threading.Thread(target=opened.note_flush, args=(10_000,))
+    reader.start()
+    has_begun.wait(10)
+    renewer.start()
+    assert opened.n_renewals == 0
+    is_read.set()
+    reader.join()
+    renewer.join()
+    assert opened.n_renewals == 1
+    with opened.in_use():
+        assert opened.store.query("ASK {}")
+
+
+def test_who_reads_for_long_is_let_read(opened, monkeypatch):
+    """The engine stays as it is, and is opened anew after the next flush."""
+    monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.01)
+    with opened.in_use():
+        opened.note_flush(10_000)
+        assert (opened.n_renewals, bool(opened.store.query("ASK {}"))) == (0, True)
+    opened.note_flush()
+    assert opened.n_renewals == 1
+
+
+def test_an_engine_that_cannot_be_opened_anew_is_tried_again(opened, monkeypatch):
+    """Who asks meanwhile is told, and who asks when it can be opened is answered."""
+
+    def refused(_directory):
+        raise StoreUnavailableError("no file can be opened")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "_opened", refused)
+        opened.note_flush(10_000)
+        with pytest.raises(StoreUnavailableError, match="no file"), opened.in_use():
+            pass
+    with opened.in_use():
+        assert opened.store.query("ASK {}")
+
+
+def test_a_closed_engine_stays_closed(opened):
+    """It is neither used nor opened anew."""
+    opened.close()
+    opened.note_flush(10_000)
+    with pytest.raises(StoreUnavailableError), opened.in_use():
+        pass
+
+
+def test_an_engine_in_memory_is_kept(few):
+    """What it holds is nowhere else."""
+    made = Engine(None)
+    made.note_flush(10_000)
+    assert made.n_renewals == 0
+
+
+def test_what_changes_for_ever_is_remembered_once():
+    """The latest change of a subject takes the place of those before."""
+    log = ChangeLog()
+    for number in range(1, 100):
+        log.note(number, [A, f"{A}#/properties/p{number}"])
+    assert (len(log), log.since(98), log.since(99)) == (1, {A}, set())
+
+
+def test_changes_are_forgotten_beyond_a_number(monkeypatch):
+    """Who asks for what is forgotten reads everything; who asks for less is told."""
+    monkeypatch.setattr(changes, "MOST_SUBJECTS", 2)
+    log = ChangeLog()
+    for number in (1, 2, 3):
+        log.note(number, [f"{A}{number}"])
+    assert len(log) == 2
+    assert log.since(0) is None
+    assert log.since(1) == {f"{A}2", f"{A}3"}
+
+
+def test_a_change_is_told_of_the_version_that_it_made(tmp_path: Path, make_document):
+    """Also when its graph could be written before the store has counted it."""
+    store = OxigraphStore(tmp_path / "graph")
+    store.put(make_document(A, f'<{A}> <urn:ex:p> "1" .'.encode()), kind="thing")
+    before, write = store.version(), store._documents.write
+
+    def write_and_settle(*arguments):
+        number = write(*arguments)
+        store._writer.settle()
+        return number
+
+    store._documents.write = write_and_settle
+    store.put(make_document("urn:ex:b", b'<urn:ex:b> <urn:ex:p> "1" .'), kind="thing")
+    assert store.changed_since(before) == {"urn:ex:b"}
+    store.close()
+
+
+def test_one_text_of_a_thing_is_remembered():
+    """A Thing that sends another text each time takes no more room than one that does not."""
+    seen = SeenTexts()
+    for number in range(5):
+        seen.note(b"%d" % number, A, {"id": A, "title": str(number)}, None)
+    assert len(seen) == 1
+    assert seen.find(b"3", A) is None
+    assert seen.find(b"4", A).is_still({"id": A, "title": "4"})
+
+
+def test_texts_are_forgotten_beyond_a_number(monkeypatch):
+    """However many Things have come and gone."""
+    monkeypatch.setattr(seen_texts, "MOST_TEXTS", 3)
+    seen = SeenTexts()
+    for number in range(4):
+        seen.note(b"x", f"{A}{number}", {"id": f"{A}{number}"}, None)
+    assert len(seen) == 1
