@@ -131,6 +131,23 @@ def test_a_slow_call_holds_up_no_other(make_device, is_kept):
     assert [device.client.delete(href).status_code for href in hrefs] == [204, 204]
 
 
+SAYS_AND_STAYS = """(module (import "sys" "printInt" (func $say (param i32)))
+  (func (export "f") (call $say (i32.const 7)) (loop br 0)))"""
+
+
+def test_two_run_at_once(make_device, caplog):
+    """With two slots, two calls have begun while neither has ended."""
+    caplog.set_level("INFO")
+    device = make_device(slots=2, call_seconds=20)
+    device.put("bad", SAYS_AND_STAYS, actions=ACTION)
+    hrefs = [device.client.post("/deployments/bad/actions/f").json["href"] for _ in range(2)]
+    while caplog.messages.count("guest_print number=7") < 2:
+        assert device.client.get(hrefs[0]).json["status"] != "failed"
+        time.sleep(0.01)
+    assert [device.client.get(href).json["status"] for href in hrefs] == ["running"] * 2
+    assert [device.client.delete(href).status_code for href in hrefs] == [204, 204]
+
+
 def test_bounded_queue(make_device):
     """When too many calls wait the next is refused with 503 and when to come back."""
     device = make_device(workers=1, queue_length=1)

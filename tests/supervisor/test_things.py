@@ -108,7 +108,11 @@ def test_health(device):
     device.put("a", WAT, **MEMBERS)
     health = device.client.get("/properties/health").json
     assert health["deployments"] == 1
-    assert 0 <= health["memoryLoad"] <= 1
+    assert (health["queueLength"], health["runningCalls"]) == (0, 0)
+    assert all(0 <= health[load] <= 1 for load in ("cpuLoad", "memoryLoad"))
+    described = device.client.get("/.well-known/wot").json["properties"]["health"]
+    assert health.keys() == described["properties"].keys()
+    assert device.client.get(described["forms"][0]["href"]).json.keys() == health.keys()
     assert "wasmiot_supervisor_queue_length 0.0\n" in device.client.get("/metrics").text
     assert device.client.get("/healthz").json == {"status": "ok"}
 

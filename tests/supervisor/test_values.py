@@ -102,6 +102,22 @@ def test_uri_variables(device):
     assert device.client.get("/deployments/add/properties/total?a=2&b=3").json == 5
 
 
+def test_variables_of_an_action(device):
+    """An action takes variables beside its input, or instead of it, checked as that is."""
+    integer = {"type": "integer"}
+    action = {"wasmiot:entrypoint": "i32", "synchronous": True, "output": integer}
+    beside = {**action, "input": integer, "uriVariables": {"b": {**integer, "maximum": 9}}}
+    instead = {**action, "uriVariables": {"a": integer, "b": integer}}
+    response = device.put("add", ADDERS, actions={"beside": beside, "instead": instead})
+    assert response.status_code == 201, response.text
+    url = "/deployments/add/actions"
+    assert device.client.post(f"{url}/beside?b=5", json=37).json == 42
+    assert device.client.post(f"{url}/instead?b=2&a=40").json == 42
+    for query in ("b=10", "b=five", "c=1", ""):
+        response = device.client.post(f"{url}/beside?{query}", json=37)
+        assert (response.status_code, response.content_type) == (400, "application/problem+json")
+
+
 def test_output_outside_its_description(device):
     """A result that breaks the output's schema is a failure of the call, not an answer."""
     action = {**adder("i32", "integer"), "output": {"type": "integer", "maximum": 10}}
