@@ -1,22 +1,19 @@
 """`wasmiot things`: the directory."""
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import click
 
 from orchestrator_app.commands.options import names_of, remote, title_of
 from wasmiot_td import terminal
-from wasmiot_td.command_line import MISUNDERSTOOD, REFUSED, CommandFailed, failure_of
+from wasmiot_td.command_line import MISUNDERSTOOD, REFUSED, CommandFailed
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
-    from wasmiot_td.document_sources import Source
 
 MEBIBYTE = 1024 * 1024
-TD = "application/td+json"
 
 _name_argument = click.argument(
     "name", metavar="ID|TITLE", shell_complete=names_of("things", title_of)
@@ -107,17 +104,17 @@ def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> 
     """Register Thing Descriptions; one that is known is replaced.
 
     The URL of a device without a path means its own description, at /.well-known/wot.
+    A file *.jsonl holds one a line. Many are sent in one request.
     All are tried; the exit code is 1 if the directory refused some.
     """
+    from orchestrator_app.commands.registering import registered
     from wasmiot_td.document_sources import expand_sources
 
-    found, results = list(expand_sources(map(_own_description, sources))), []
+    found = list(expand_sources(map(_own_description, sources)))
     if not found:
         raise CommandFailed("there is no JSON file in there", MISUNDERSTOOD)
     with terminal.progress("registering", len(found)) as advance:
-        for source in found:
-            results.append(_registered(orchestrator, source))
-            advance(1)
+        results = registered(orchestrator, found, advance)
     _tell_registered(results, is_json)
     if any("error" in result for result in results):
         raise click.exceptions.Exit(REFUSED)
@@ -128,43 +125,6 @@ def _own_description(name: str) -> str:
     parts = urlsplit(name)
     is_device = parts.scheme in ("http", "https") and parts.path in ("", "/")
     return urljoin(name, "/.well-known/wot") if is_device else name
-
-
-def _registered(orchestrator: "Orchestrator", source: "Source") -> dict[str, Any]:
-    """Return what came of one description; a refusal is told there too."""
-    from wasmiot_td.document_sources import SourceError
-    from wasmiot_td.errors import ThingProblem
-
-    try:
-        return {"source": source.name, "id": _register(orchestrator, source.read())}
-    except SourceError as error:
-        return {"source": source.name, "error": {"title": error.reason}}
-    except ThingProblem as error:
-        failed = failure_of(error)
-        told = {"title": failed.message, **failed.problem}
-        return {"source": source.name, "error": told, "details": failed.details}
-
-
-def _register(orchestrator: "Orchestrator", content: bytes) -> str:
-    """Register a description and return its id; the directory makes one where it has none."""
-    from orchestrator_app.commands.client import thing_path
-
-    id = _id_of(content)
-    if id is not None:
-        orchestrator.send("PUT", thing_path(id), content, TD)
-        return id
-    response = orchestrator.send("POST", "things", content, TD)
-    return unquote(response.headers["location"].rpartition("/things/")[2])
-
-
-def _id_of(content: bytes) -> str | None:
-    """Return the id that a description states; whatever is wrong with it is the server's word."""
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    id = document.get("id") or document.get("@id") if isinstance(document, dict) else None
-    return id if isinstance(id, str) and id else None
 
 
 def _tell_registered(results: Sequence[dict[str, Any]], is_json: bool) -> None:

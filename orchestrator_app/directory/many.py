@@ -22,7 +22,7 @@ from wasmiot_td.reach import Reach
 MOST_THINGS = 10_000
 """What is taken at once: what came of each is told at the end."""
 
-FEW = 400
+FEW = 2000
 """So many are loaded before processes, which take a second to start, would be done with them."""
 
 AT_ONCE = 100

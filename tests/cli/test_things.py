@@ -87,6 +87,27 @@ def test_one_refused_description_does_not_stop_the_others(wasmiot: Any, tmp_path
     wasmiot("things", "remove", "urn:x:cli:good")
 
 
+def test_many_are_sent_at_once_and_told_in_their_order(wasmiot: Any, tmp_path: Path) -> None:
+    """Files of one description and of one a line; what cannot be read or kept is told in place."""
+    ids = [f"urn:x:cli:many{number}" for number in range(4)]
+    one, *rest = ({**LAMP, "id": id} for id in ids)
+    lines = [json.dumps(each) for each in rest]
+    (tmp_path / "a.json").write_text(json.dumps(one, indent=2))
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "c.json").write_text(json.dumps({**one, "title": 3}))
+    (tmp_path / "d.jsonl").write_text("\n".join([*lines[:2], "", "no json", lines[2]]))
+    names = [tmp_path / name for name in ("a.json", "b.json", "c.json", "d.jsonl")]
+    results = wasmiot.json("things", "add", *names, code=1)
+    assert [r["source"].rpartition("/")[2] for r in results] == [
+        *("a.json", "b.json", "c.json"),
+        *("d.jsonl:1", "d.jsonl:2", "d.jsonl:4", "d.jsonl:5"),
+    ]
+    assert [r.get("id") for r in results] == [ids[0], None, None, *ids[1:3], None, ids[3]]
+    assert results[1]["error"]["title"] == results[5]["error"]["title"] == "Not JSON"
+    assert results[2]["error"]["validationErrors"][0]["field"] == "/title"
+    wasmiot("things", "remove", *ids)
+
+
 def test_what_is_no_json_is_refused(wasmiot: Any) -> None:
     """The directory's word on it comes through."""
     answer = wasmiot.json("things", "add", "-", stdin=b"{", code=1)

@@ -1,0 +1,159 @@
+"""What `wasmiot things add` does: read descriptions, send many at once, tell of each."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from wasmiot_td.command_line import failure_of
+
+if TYPE_CHECKING:
+    from orchestrator_app.commands.client import Orchestrator
+    from wasmiot_td.document_sources import Source
+
+TD = "application/td+json"
+JSON_LINES = "application/jsonl"
+LINE_SUFFIXES = (".jsonl", ".ndjson")
+"""Files of such names hold a description in each line."""
+
+MOST_AT_ONCE, MOST_BYTES_AT_ONCE = 5_000, 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A description to send, or why there is none.
+
+    Attributes:
+        name: where it is from, as a person would say it.
+        fault: why it cannot be read.
+    """
+
+    name: str
+    content: bytes = b""
+    fault: str = ""
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it can be sent as a line: what is no JSON is sent alone, so its lines count."""
+        return not self.fault and isinstance(_value_of(self.content), dict)
+
+
+def registered(
+    orchestrator: "Orchestrator", sources: Iterable["Source"], advance: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """Register descriptions; return what came of each, refusals too.
+
+    Args:
+        orchestrator: where.
+        sources: where they are.
+        advance: told how many more are done.
+    """
+    results = []
+    for batch in _batches(description for source in sources for description in _read(source)):
+        results += _results(orchestrator, batch)
+        advance(len(batch))
+    return results
+
+
+def _read(source: "Source") -> Iterator[Sent]:
+    """Yield the descriptions of a source."""
+    from wasmiot_td.document_sources import SourceError
+
+    try:
+        content = source.read()
+    except SourceError as error:
+        yield Sent(source.name, fault=error.reason)
+        return
+    if not source.name.endswith(LINE_SUFFIXES):
+        yield Sent(source.name, content)
+        return
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            yield Sent(f"{source.name}:{number}", line)
+
+
+def _batches(descriptions: Iterable[Sent]) -> Iterator[list[Sent]]:
+    batch, n_bytes = list[Sent](), 0
+    for each in descriptions:
+        is_full = len(batch) >= MOST_AT_ONCE or n_bytes + len(each.content) > MOST_BYTES_AT_ONCE
+        if batch and is_full:
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append(each)
+        n_bytes += len(each.content)
+    if batch:
+        yield batch
+
+
+def _results(orchestrator: "Orchestrator", batch: Sequence[Sent]) -> list[dict[str, Any]]:
+    """Return what came of a batch, in its order: most of it is sent in one request."""
+    lines = [each.content for each in batch if each.is_object]
+    is_bulk = len(lines) > 1
+    told = iter(_sent_at_once(orchestrator, lines) if is_bulk else ())
+    return [
+        _told(orchestrator, each.name, next(told))
+        if is_bulk and each.is_object
+        else _sent_alone(orchestrator, each)
+        for each in batch
+    ]
+
+
+def _sent_at_once(orchestrator: "Orchestrator", contents: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Send descriptions as lines; line breaks stand only between the words of JSON."""
+    lines = (content.replace(b"\r", b" ").replace(b"\n", b" ") for content in contents)
+    answer = orchestrator.send("POST", "bulk/things", b"\n".join(lines), JSON_LINES)
+    return list(answer.json())
+
+
+def _told(orchestrator: "Orchestrator", name: str, result: dict[str, Any]) -> dict[str, Any]:
+    if "id" in result:
+        return {"source": name, "id": result["id"]}
+    from wasmiot_td.errors import ThingProblem
+
+    problem = result["problem"]
+    return _refused(name, ThingProblem("", orchestrator.url, problem["status"], problem))
+
+
+def _sent_alone(orchestrator: "Orchestrator", sent: Sent) -> dict[str, Any]:
+    from wasmiot_td.errors import ThingProblem
+
+    if sent.fault:
+        return {"source": sent.name, "error": {"title": sent.fault}}
+    try:
+        return {"source": sent.name, "id": _register(orchestrator, sent.content)}
+    except ThingProblem as error:
+        return _refused(sent.name, error)
+
+
+def _refused(name: str, error: Any) -> dict[str, Any]:
+    failed = failure_of(error)
+    told = {"title": failed.message, **failed.problem}
+    return {"source": name, "error": told, "details": failed.details}
+
+
+def _register(orchestrator: "Orchestrator", content: bytes) -> str:
+    """Register a description and return its id; the directory makes one where it has none."""
+    from orchestrator_app.commands.client import thing_path
+
+    id = _id_of(content)
+    if id is not None:
+        orchestrator.send("PUT", thing_path(id), content, TD)
+        return id
+    response = orchestrator.send("POST", "things", content, TD)
+    return unquote(response.headers["location"].rpartition("/things/")[2])
+
+
+def _id_of(content: bytes) -> str | None:
+    """Return the id that a description states; whatever is wrong with it is the server's word."""
+    document = _value_of(content)
+    id = document.get("id") or document.get("@id") if isinstance(document, dict) else None
+    return id if isinstance(id, str) and id else None
+
+
+def _value_of(content: bytes) -> Any:
+    """Return what a text holds as JSON, None where it is none."""
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
