@@ -58,7 +58,7 @@ def read_some(slug: str) -> Response:
     names = [name for name in request.args.get(NAMES, "").split(",") if name]
     wanted = [_readable(_named(operations, name)) for name in names if not _is_own(slug, name)]
     if NAMES not in request.args:
-        wanted, names = [o for o in operations.values() if o.is_readable], [TRIGGERS]
+        wanted, names = [o for o in operations.values() if _is_askable(o)], [TRIGGERS]
     is_told = TRIGGERS in names and _is_own(slug, TRIGGERS)
     own = {TRIGGERS: supervisor().triggers.value(slug)} if is_told else {}
     return json_response({**_values(wanted), **own})
@@ -103,6 +103,13 @@ def _readable(operation: Operation) -> Operation:
     return operation
 
 
+def _is_askable(operation: Operation) -> bool:
+    """Say whether a property can be read with the variables that came."""
+    variables = operation.uri_variables.items()
+    missing = [n for n, schema in variables if n not in request.args and "default" not in schema]
+    return operation.is_readable and not missing
+
+
 def _writable(operation: Operation) -> Operation:
     if not operation.is_writable:
         detail = f"the property {operation.name!r} can only be read"
@@ -113,7 +120,8 @@ def _writable(operation: Operation) -> Operation:
 def _values(operations: list[Operation]) -> dict[str, Any]:
     values = {}
     for operation in operations:
-        with supervisor().run_now(operation, Inputs()) as outcome:
+        inputs = inputs_of(operation, request_body())
+        with supervisor().run_now(operation, inputs) as outcome:
             if outcome.file is None:
                 values[operation.name] = outcome.value
     return values

@@ -102,6 +102,21 @@ def test_uri_variables(device):
     assert device.client.get("/deployments/add/properties/total?a=2&b=3").json == 5
 
 
+def test_variables_of_one_among_all(device):
+    """All properties are those that can be read as it was asked; one that is named must be."""
+    variables = {"a": {"type": "integer"}, "b": {"type": "integer", "default": 3}}
+    total = {"wasmiot:entrypoint": "i32", "type": "integer", "uriVariables": variables}
+    level = {"wasmiot:entrypoint": "four", "type": "integer"}
+    wat = f'{ADDERS[:-1]} (func (export "four") (result i32) (i32.const 4)))'
+    response = device.put("add", wat, properties={"total": total, "level": level})
+    assert response.status_code == 201, response.text
+    url = "/deployments/add/properties"
+    assert device.client.get(url).json == {"level": 4}
+    assert device.client.get(f"{url}?a=2").json == {"level": 4, "total": 5}
+    assert device.client.get(f"{url}?names=total&a=2&b=8").json == {"total": 10}
+    assert device.client.get(f"{url}?names=total").status_code == 400
+
+
 def test_variables_of_an_action(device):
     """An action takes variables beside its input, or instead of it, checked as that is."""
     integer = {"type": "integer"}
