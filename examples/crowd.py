@@ -167,12 +167,17 @@ class Client:
             writer.close()
 
 
-async def crowd(acts: Sequence[Act], seconds: float) -> Tally:
+async def crowd(acts: Sequence[Act], seconds: float, tally: Tally | None = None) -> Tally:
     """Have each client do the same again and again for a while; return what came of it.
 
     What is asked for at the end is waited for; who listens by then is cut off.
+
+    Args:
+        acts: what each client does.
+        seconds: how long.
+        tally: where it is noted meanwhile, for whoever watches.
     """
-    tally, end = Tally(), time.monotonic() + seconds
+    tally, end = tally if tally is not None else Tally(), time.monotonic() + seconds
 
     async def live(number: int, act: Act) -> None:
         client = Client(tally, number)

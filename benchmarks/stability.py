@@ -1,0 +1,106 @@
+"""Whether what a process holds stays as it is, fills up, or grows: decided from samples alone.
+
+A process allocates and frees as it works, so what counts is what it holds at least: the least in
+each of eight parts of the second half of a run. The first half is its warming up. Through those
+goes the middle of the slopes between any two of them (Theil and Sen), which a few odd ones do not
+change, and it is carried on to an hour's worth of requests.
+
+Source: P. K. Sen, Estimates of the regression coefficient based on Kendall's tau, 1968.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import combinations
+from statistics import median
+
+HOUR_REQUESTS = 144_000
+"""An hour of 200 clients that ask every five seconds, as devices and open pages do."""
+
+GROWTH_SHARE = 0.1
+"""How much more of itself a process may hold after an hour's worth of requests."""
+
+GROWTH_BYTES = 8 * 1024 * 1024
+"""So much more is never called growth: an interpreter's own heap comes and goes by as much."""
+
+LEVELLING = 0.5
+"""What fills up grows by this much of its pace before, or less, from one quarter to the next."""
+
+RISING_PAIRS = 0.75
+"""In a steady rise, so many of any two parts are in ascending order."""
+
+MORE_SHARE, MORE = 1.1, 10
+"""How many more threads or files there may be in the last quarter, at most."""
+
+_PARTS = 8
+
+
+class Verdict(StrEnum):
+    """What becomes of a process."""
+
+    STEADY = "steady"
+    FILLING = "fills up and levels off"
+    GROWING = "grows"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a process holds.
+
+    Attributes:
+        requests: how many had been answered by then, by all.
+    """
+
+    seconds: float
+    requests: int
+    rss_bytes: int
+    threads: int = 0
+    files: int = 0
+
+
+def verdict(samples: Sequence[Sample]) -> Verdict:
+    """Return whether memory is bounded, as far as can be seen."""
+    least = _least(samples)
+    slope = _slope(least)
+    allowed = max(GROWTH_SHARE * median(s.rss_bytes for s in least), GROWTH_BYTES)
+    if slope * HOUR_REQUESTS <= allowed or not _is_rising(least):
+        return Verdict.STEADY
+    before, now = _slope(least[: _PARTS // 2]), _slope(least[_PARTS // 2 :])
+    if before <= 0 or now > LEVELLING * before:
+        return Verdict.GROWING
+    span = least[-1].requests - least[_PARTS // 2].requests
+    share = max(now, 0) / before
+    still_to_come = max(now, 0) * span * share / (1 - share)  # a geometric series
+    return Verdict.FILLING if still_to_come <= allowed else Verdict.GROWING
+
+
+def hourly_bytes(samples: Sequence[Sample]) -> float:
+    """Return by how much a process would grow in an hour's worth of requests."""
+    return _slope(_least(samples)) * HOUR_REQUESTS
+
+
+def is_spreading(counts: Sequence[int]) -> bool:
+    """Return whether threads or files become more and more."""
+    quarter = max(len(counts) // 4, 1)
+    before, last = counts[-2 * quarter : -quarter] or counts[:1], counts[-quarter:]
+    return max(last) > MORE_SHARE * max(before) + MORE
+
+
+def _least(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the smallest sample of each part of the second half."""
+    half = samples[len(samples) // 2 :]
+    size = max(len(half) // _PARTS, 1)
+    parts = [half[begin : begin + size] for begin in range(0, size * _PARTS, size)]
+    return [min(part, key=lambda sample: sample.rss_bytes) for part in parts if part]
+
+
+def _slope(samples: Sequence[Sample]) -> float:
+    """Return the bytes a request, the middle of those between any two samples."""
+    pairs = [(a, b) for a, b in combinations(samples, 2) if b.requests > a.requests]
+    slopes = [(b.rss_bytes - a.rss_bytes) / (b.requests - a.requests) for a, b in pairs]
+    return median(slopes) if slopes else 0.0
+
+
+def _is_rising(samples: Sequence[Sample]) -> bool:
+    pairs = list(combinations(samples, 2))
+    return sum(b.rss_bytes > a.rss_bytes for a, b in pairs) >= RISING_PAIRS * max(len(pairs), 1)
