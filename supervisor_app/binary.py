@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 HEADER_BYTES = 8
-_START_SECTION = 8
+_TABLE_SECTION, _START_SECTION = 4, 8
 MOST_BYTES = 16 * 1024 * 1024
 
 
@@ -23,6 +23,18 @@ def starts_without_code(source: Path) -> bool:
                 return False
             file.seek(_unsigned(file), 1)
     return True
+
+
+def table_count(source: Path) -> int:
+    """Return how many tables a valid module has of its own."""
+    with source.open("rb") as file:
+        file.seek(HEADER_BYTES)
+        while kind := file.read(1):
+            size = _unsigned(file)
+            if kind[0] == _TABLE_SECTION:
+                return _unsigned(file)
+            file.seek(size, 1)
+    return 0
 
 
 def _unsigned(file: BinaryIO) -> int:

@@ -73,6 +73,7 @@ class ModuleInterface:
         functions: what it exports, by name.
         has_memory: whether it exports one as `memory`.
         memory_bytes: what its exported memory has from the start.
+        tables: how many it has.
         brief: what of it ends within a moment.
     """
 
@@ -80,6 +81,7 @@ class ModuleInterface:
     functions: Mapping[str, FunctionType]
     has_memory: bool
     memory_bytes: int
+    tables: int = 0
     brief: Brief = NOTHING_BRIEF
 
 
@@ -137,6 +139,7 @@ class CallRequest:
             fresh instance.
         buffer: the function that says where the module takes bytes; empty for its `alloc`.
         prepare: what is done to the instance instead of calling a function of it.
+        tables: how many the module has; the limit holds for all of them together.
         brief: what of the module ends within a moment.
     """
 
@@ -148,6 +151,7 @@ class CallRequest:
     state: tuple[str, str] | None = None
     buffer: str = ""
     prepare: Callable[[Any, Any], Any] | None = None
+    tables: int = 1
     brief: Brief = NOTHING_BRIEF
 
 

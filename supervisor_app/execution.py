@@ -103,6 +103,7 @@ class Execution:
             decode=plan.decode,
             state=plan.state,
             buffer=operation.buffer,
+            tables=plan.interface.tables,
             brief=plan.interface.brief,
         )
         if not plan.has_files:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor_app.binary import starts_without_code
+from supervisor_app.binary import starts_without_code, table_count
 from supervisor_app.brevity import brief_functions
 from supervisor_app.call import Brief, ModuleInterface
 from supervisor_app.compile import begin, compile_apart
@@ -119,7 +119,8 @@ class Packages:
             found = inspect_file(self.ensure_compiled(digest))
             source = self.path(digest)
             brief = Brief(starts_without_code(source), brief_functions(source))
-            self._interfaces[digest] = replace(found, brief=brief)
+            tables = table_count(source)
+            self._interfaces[digest] = replace(found, tables=tables, brief=brief)
         return self._interfaces[digest]
 
     def discard_unused(self, used: Iterable[Package]) -> None:

@@ -47,6 +47,7 @@ from supervisor_app.watch import Watch
 _MAX_CACHED_MODULES = 64
 _PAGE_BYTES = 65536
 _PLACE_BYTES = 4
+_SCARCE = ("memory", "table")
 _SHORT_SECONDS = 0.002
 _WASI = "wasi_snapshot_preview1"
 
@@ -249,7 +250,7 @@ class Slot:
         limits = call.limits
         store.set_limits(
             memory_size=limits.memory_bytes,
-            table_elements=limits.table_elements,
+            table_elements=limits.table_elements // max(request.tables, 1),
             instances=1,
             memories=1,
         )
@@ -364,7 +365,7 @@ def _failure_of(error: Exception, call: Call) -> Exception:
     if isinstance(error, wasmtime.ExitTrap):
         return CallFailedError("exit", f"the module ended itself with exit code {error.code}")
     if isinstance(error, wasmtime.WasmtimeError):
-        name = "memory" if "memory" in str(error) else "engine"
+        name = next((name for name in _SCARCE if name in str(error)), "engine")
         return CallFailedError(name, str(error)[:1000])
     if isinstance(error, HostFunctionError):
         return CallFailedError("host-function", str(error))

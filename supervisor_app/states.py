@@ -88,6 +88,7 @@ class States:
         call = self._execution.new_call(operation)
         state = _state(entry, archive, call.limits.memory_bytes)
         digest = operation.module.package.digest
+        interface = self._packages.interface(digest)
         request = CallRequest(
             compiled=self._packages.compiled_path(digest),
             entrypoint="",
@@ -95,7 +96,8 @@ class States:
             decode=lambda _guest, _returned: None,
             directory=self._execution.kept_directory(operation),
             state=(operation.slug, operation.module.id),
-            brief=self._packages.interface(digest).brief,
+            tables=interface.tables,
+            brief=interface.brief,
         )
         return self._runtime.restored(request, call, state)
 

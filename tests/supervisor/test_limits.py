@@ -18,6 +18,8 @@ MISBEHAVIOUR = {
 }
 MEMORY_BOMB = """(module (memory 1) (func (export "f")
   (loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable))"""
+WIDE = '(module (table 60000 funcref) (func (export "f")))'
+MANY_TABLES = f'(module {"(table 2000 funcref)" * 40} (func (export "f")))'
 GREEDY = '(module (memory 64) (func (export "f")))'
 SLEEPER = """(module (import "sys" "delay" (func $delay (param i32)))
   (func (export "f") (call $delay (i32.const 3600000))))"""
@@ -71,6 +73,13 @@ def test_memory_from_the_start(make_device):
     """A module that begins with more memory than a call may use fails by that name."""
     device = make_device(memory_bytes=1024 * 1024)
     assert failure_of(device, GREEDY)["trap"] == "memory"
+
+
+@pytest.mark.parametrize("wat", [WIDE, MANY_TABLES], ids=["one", "many"])
+def test_tables_from_the_start(make_device, wat):
+    """A module that begins with more table elements than a call may have fails by that name."""
+    device = make_device(call_table_elements=50_000)
+    assert failure_of(device, wat)["trap"] == "table"
 
 
 @pytest.mark.parametrize("wat", [SLEEPER, WASI_SLEEPER], ids=["sys.delay", "wasi"])
