@@ -44,6 +44,10 @@ class _TooLargeError(Exception):
     """The result has more bytes than it may have."""
 
 
+class _NoCopyError(Exception):
+    """The copy of the graph cannot be opened."""
+
+
 class _NotAcceptableError(Exception):
     """The client accepts no format that such a result has."""
 
@@ -85,6 +89,8 @@ class Worker:
             return {"error": "syntax", "detail": str(error)}, b""
         except _TooLargeError:
             return {"error": "too-large"}, b""
+        except _NoCopyError as error:
+            return {"error": "lost", "detail": str(error)}, b""
         except _NotAcceptableError as error:
             return {"error": "not-acceptable", "detail": str(error)}, b""
         except (OSError, RuntimeError) as error:
@@ -104,7 +110,10 @@ class Worker:
 
     def _open(self, path: str) -> None:
         if path != self._path:
-            self._store = ox.Store.read_only(path)
+            try:
+                self._store = ox.Store.read_only(path)
+            except (OSError, RuntimeError) as error:
+                raise _NoCopyError(path) from error
             self._path = path
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

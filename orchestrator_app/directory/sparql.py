@@ -159,7 +159,7 @@ class QueryService:
                 with self._worker() as worker:
                     request = {**request, "max_bytes": self._max_result_bytes}
                     header, body = worker.ask(request, limits)
-                if header.get("error") != "died":
+                if header.get("error") not in ("died", "lost"):
                     break
         if "error" in header:
             raise self._problem(header)
@@ -203,6 +203,7 @@ class QueryService:
                 f"It was ended after {self._slice_seconds:g} s, as many long ones run; "
                 "ask for less, or try again later.",
             ),
+            "lost": (503, "Query was lost", "What worked on it was ended; try again later."),
             "died": (400, "Query cannot be answered", "It is too deep, or needs too much memory."),
             "timeout": (
                 503,

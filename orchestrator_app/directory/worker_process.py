@@ -1,7 +1,9 @@
 """A process that answers strangers' queries, and may be killed at any time."""
 
 import json
+import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +15,10 @@ from typing import IO, Any
 
 _WORKER = Path(__file__).with_name("query_worker.py")
 _LOW_PRECEDENCE = 15
+_ENDING_SECONDS = 1.0
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,11 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def ask(self, request: dict[str, Any], limits: TimeLimits) -> tuple[dict[str, Any], bytes]:
-        """Send a request and return header and body; out of time, the process is killed."""
+        """Send a request and return header and body; out of time, the process is killed.
+
+        Where it ended by itself the error is `died`: its query was too much for it. Where
+        somebody else ended it, as a system does that lacks memory, the error is `lost`.
+        """
         if not self._is_ready:  # the time of the first query does not begin before
             self._is_ready = bool(self._stdout.readline())
         answered, killed_for = threading.Event(), list[str]()
@@ -63,8 +73,8 @@ class WorkerProcess:
         try:
             return self._exchange(request)
         except (OSError, ValueError):
-            self.end()
-            return {"error": killed_for[0] if killed_for else "died"}, b""
+            why = self._why_it_ended()
+            return {"error": killed_for[0] if killed_for else why}, b""
         finally:
             answered.set()
             watch.join()
@@ -76,6 +86,15 @@ class WorkerProcess:
         for pipe in (self._stdin, self._stdout):
             with suppress(OSError):
                 pipe.close()
+
+    def _why_it_ended(self) -> str:
+        """End the process, if it has not ended, and say whose doing it was."""
+        with suppress(subprocess.TimeoutExpired):  # its pipes are closed before it has a code
+            self._process.wait(_ENDING_SECONDS)
+        self.end()
+        code = self._process.returncode
+        _log.warning("query_process_ended process=%d code=%d", self._process.pid, code)
+        return "lost" if code in _FROM_OUTSIDE else "died"
 
     def _exchange(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         self._stdin.write(json.dumps(request).encode() + b"\n")
