@@ -20,6 +20,7 @@ from orchestrator_app.settings import Settings as OrchestratorSettings
 from supervisor_app.app import create_app as create_supervisor
 from supervisor_app.routes.well_known import document as supervisor_document
 from supervisor_app.settings import Settings as SupervisorSettings
+from wasmiot_td.server_settings import ServerSettings
 from wasmiot_td.vocabulary_reference import ontology_page, shapes_page
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -37,15 +38,18 @@ def pages() -> dict[str, str]:
 
 
 def settings_page() -> str:
-    """Return every setting of both applications, with its meaning and its default."""
+    """Return every setting, of both servers and of each, with its meaning and its default."""
     lines = ["# Settings", "", "Options of the commands have the same names, with dashes."]
+    shared = {f.name for f in fields(ServerSettings)}
     for title, settings in (
+        ("both servers", ServerSettings),
         ("orchestrator", OrchestratorSettings),
         ("supervisor", SupervisorSettings),
     ):
         lines += ["", f"## {title}", "", "| setting | default | meaning |", "|---|---|---|"]
         meanings = _meanings(settings.__doc__ or "")
-        lines += [f"| `{f.name}` | {_default(f)} | {meanings[f.name]} |" for f in fields(settings)]
+        own = [f for f in fields(settings) if settings is ServerSettings or f.name not in shared]
+        lines += [f"| `{f.name}` | {_default(f)} | {meanings[f.name]} |" for f in own]
     return "\n".join(lines) + "\n"
 
 

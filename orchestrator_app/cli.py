@@ -9,9 +9,8 @@ from orchestrator_app.settings import Settings
 from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.opening import is_guarded
-from wasmiot_td.logs import FORMATS
+from wasmiot_td.server_settings import add_server_options
 from wasmiot_td.serving import serve
-from wasmiot_td.stopping import SHUTDOWN_SECONDS
 from wasmiot_td.tls import refuse_unusable, tls_of
 
 
@@ -48,9 +47,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the options, one for each setting that a person may want to change."""
     made = argparse.ArgumentParser(prog="python -m orchestrator_app", description=main.__doc__)
     add, default = made.add_argument, Settings()
-    add("--host", default=default.host, help="address to listen on (%(default)s)")
-    add("--port", type=int, default=default.port, help="port, 0 for a free one (%(default)s)")
-    add("--public-url", default="", help="URL under which others reach this orchestrator")
+    add_server_options(made, default.port)
     add(
         "--data-dir",
         type=Path,
@@ -63,7 +60,6 @@ def parser() -> argparse.ArgumentParser:
     add("--sync-writes", dest="syncs_writes", action="store_true", help=sync)
     add("--oci-registry", default="", metavar="URL", help="OCI registry for modules, besides")
     add("--title", default=default.title, help="title of the orchestrator's own description")
-    add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
     add("--streams", type=int, default=default.streams, help="listeners at once (%(default)s)")
     add("--waits", type=int, default=default.waits, help="clients that wait (%(default)s)")
@@ -125,13 +121,6 @@ def parser() -> argparse.ArgumentParser:
         default=default.query_timeout_seconds,
         metavar="SECONDS",
         help="time limit of a query at /sparql (%(default)s)",
-    )
-    add(
-        "--shutdown-seconds",
-        type=float,
-        default=SHUTDOWN_SECONDS,
-        metavar="SECONDS",
-        help="for what runs to end when told to stop (%(default)s)",
     )
     add_access_options(made)
     add_trust_option(made, "take in only modules that one of these keys has signed")

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wasmiot_td.own_address import WILDCARDS, outward_address
-from wasmiot_td.reach import Network
-from wasmiot_td.stopping import SHUTDOWN_SECONDS
+from wasmiot_td.server_settings import ServerSettings
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How one orchestrator runs.
+class Settings(ServerSettings):
+    """How one orchestrator runs, beside what every server can be told.
 
     Attributes:
         data_dir: where the graph and the packages live; None keeps the graph in memory (tests).
@@ -21,16 +20,11 @@ class Settings:
             it, so that it outlives a power cut too; else it outlives the end of the process.
         oci_registry: the URL of an OCI registry that holds the modules besides, perhaps with a
             namespace as its path; none where empty.
-        host: the address to listen on.
-        port: the port to listen on.
-        public_url: the URL under which others reach this orchestrator, where that is not
-            its host and port; read `base_url`.
+        port: the port to listen on; 0 chooses a free one.
         title: the title of the orchestrator's own Thing Description.
-        log_format: `text`, or `json` for one object a line.
         threads: how many requests are served at once, besides those that follow.
         streams: how many may listen to events at once; each holds a thread.
         waits: how many may wait for the end of an execution at once; each holds a thread.
-        shutdown_seconds: how long what runs may take to end when the orchestrator is stopped.
         discover: whether to browse for Things by DNS-SD.
         announce: whether to be found as a directory by DNS-SD.
         discover_interface: the address of the interface to browse and to announce on; all
@@ -50,25 +44,10 @@ class Settings:
         improve_interval_seconds: how long a deployment stays where it is, at least, when better
             devices come; 0 for always.
         improve_margin: by which part of its score another placement must be better to move to it.
-        is_insecure: whether other machines may be served without asking for tokens.
-        has_public_td: whether anybody may read what this server is.
-        oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
-        oauth_audience: whom those tokens must be for.
-        trusted_keys: the public keys of which one must have signed each module that is taken in;
-            none for no such demand.
         has_signed_things: whether a description, too, must be signed by one of them, but for those
             of devices that have joined.
         signing_key: the file of the key that deployments are signed with, for devices that ask for
             signatures; the server's own, made in `data_dir`, where not given.
-        credentials: a file with what is shown to other servers, by URL.
-        tls_cert: the certificate to serve https with, and to show to other servers.
-        tls_key: its key.
-        tls_client_ca: the authorities of those who may connect; anybody may where None.
-        tls_ca: the authorities that other servers must be of; those of clients where None.
-        tls_crl: the list of certificates that count no more, of the authorities that are believed.
-        tls_only: whether it connects to nobody without TLS.
-        allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
-        deny_addresses: networks that they may never lead to.
     """
 
     data_dir: Path | None = None
@@ -76,15 +55,11 @@ class Settings:
     store_update_url: str = ""
     syncs_writes: bool = False
     oci_registry: str = ""
-    host: str = "127.0.0.1"
     port: int = 5000
-    public_url: str = ""
     title: str = "wasmiot orchestrator"
-    log_format: str = "text"
     threads: int = 16
     streams: int = 64
     waits: int = 32
-    shutdown_seconds: float = SHUTDOWN_SECONDS
     discover: bool = False
     announce: bool = False
     discover_interface: str = ""
@@ -100,22 +75,8 @@ class Settings:
     monitor_interval_seconds: float = 1.0
     improve_interval_seconds: float = 300.0
     improve_margin: float = 0.1
-    is_insecure: bool = False
-    has_public_td: bool = False
-    oauth_issuer: str = ""
-    oauth_audience: str = ""
-    trusted_keys: tuple[str, ...] = ()
     has_signed_things: bool = False
     signing_key: Path | None = None
-    credentials: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_client_ca: Path | None = None
-    tls_ca: Path | None = None
-    tls_crl: Path | None = None
-    tls_only: bool = False
-    allow_addresses: tuple[Network, ...] = ()
-    deny_addresses: tuple[Network, ...] = ()
 
     @property
     def server_threads(self) -> int:

@@ -13,9 +13,8 @@ from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.opening import is_guarded
-from wasmiot_td.logs import FORMATS
+from wasmiot_td.server_settings import add_server_options
 from wasmiot_td.serving import serve
-from wasmiot_td.stopping import SHUTDOWN_SECONDS
 from wasmiot_td.tls import refuse_unusable, tls_of
 
 JOIN_TOKEN = "WASMIOT_JOIN_TOKEN"
@@ -30,11 +29,8 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--name", default="supervisor", help="title of the device (%(default)s)")
     add("--id", dest="device_id", default="", help="IRI of the device; made once by default")
-    add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    add("--port", type=int, default=5001, help="port to listen on, 0 for a free one (%(default)s)")
-    add("--public-url", default="", help="base URL that others reach the device by")
+    add_server_options(made, Settings.port)
     add("--data-dir", type=Path, default=Path("supervisor-data"), help="(%(default)s)")
-    add("--log-format", choices=FORMATS, default="text", help="of the log (%(default)s)")
     add("--zone", default="", help="where the device stands")
     add("--risk-limit", type=int, help="the riskiest data that may be here; unsaid by default")
     add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
@@ -74,13 +70,6 @@ def parser() -> argparse.ArgumentParser:
     add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
     add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
     add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
-    add(
-        "--shutdown-seconds",
-        type=float,
-        default=SHUTDOWN_SECONDS,
-        metavar="SECONDS",
-        help="for what runs to end when told to stop (%(default)s)",
-    )
     add_access_options(made)
     add_trust_option(made, "run only what one of these keys has signed")
     return made

@@ -4,24 +4,20 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wasmiot_td.reach import Network
-from wasmiot_td.stopping import SHUTDOWN_SECONDS
+from wasmiot_td.server_settings import ServerSettings
 
 MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How one supervisor runs.
+class Settings(ServerSettings):
+    """How one supervisor runs, beside what every server can be told.
 
     Attributes:
         data_dir: where packages, installations and results are kept.
         name: the title of the device.
         device_id: the IRI of the device; made once and kept in `data_dir` when empty.
-        host: the address to listen on.
         port: the port to listen on; 0 chooses a free one.
-        public_url: the base URL that others reach this device by; from host and port when empty.
-        log_format: `text`, or `json` for one object a line.
         zone: where the device stands, if that matters for placement.
         risk_limit: the riskiest data that may be here, for the policies of an orchestrator.
         memory_bytes: what the linear memory of one call may use, and what is advertised.
@@ -58,32 +54,13 @@ class Settings:
         remote_seconds: how long another Thing may take to answer.
         calls: how many clients may wait for a function's result at once; each holds a thread.
         http_threads: how many requests are served at once besides these and the streams.
-        shutdown_seconds: how long what runs may take to end when the supervisor is stopped.
-        is_insecure: whether other machines may be served without asking for tokens.
-        has_public_td: whether anybody may read what this server is.
-        oauth_issuer: the OAuth 2 issuer whose access tokens are accepted, if any.
-        oauth_audience: whom those tokens must be for.
-        trusted_keys: the public keys of which one must have signed each module and each
-            installation; none for no such demand.
-        credentials: a file with what is shown to other servers, by URL.
-        tls_cert: the certificate to serve https with, and to show to other servers.
-        tls_key: its key.
-        tls_client_ca: the authorities of those who may connect; anybody may where None.
-        tls_ca: the authorities that other servers must be of; those of clients where None.
-        tls_crl: the list of certificates that count no more, of the authorities that are believed.
-        tls_only: whether it connects to nobody without TLS.
         join_token: what the device joins the orchestrator at `directory` with, once.
-        allow_addresses: networks that documents of others may lead to besides (`wasmiot_td.reach`).
-        deny_addresses: networks that they may never lead to.
     """
 
     data_dir: Path
     name: str = "supervisor"
     device_id: str = ""
-    host: str = "127.0.0.1"
     port: int = 5001
-    public_url: str = ""
-    log_format: str = "text"
     zone: str = ""
     risk_limit: int | None = None
     memory_bytes: int = 64 * MEBIBYTE
@@ -118,22 +95,7 @@ class Settings:
     compile_memory_bytes: int = 1024 * MEBIBYTE
     calls: int = 16
     http_threads: int = 12
-    shutdown_seconds: float = SHUTDOWN_SECONDS
-    is_insecure: bool = False
-    has_public_td: bool = False
-    oauth_issuer: str = ""
-    oauth_audience: str = ""
-    trusted_keys: tuple[str, ...] = ()
-    credentials: Path | None = None
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    tls_client_ca: Path | None = None
-    tls_ca: Path | None = None
-    tls_crl: Path | None = None
-    tls_only: bool = False
     join_token: str = field(default="", repr=False)
-    allow_addresses: tuple[Network, ...] = ()
-    deny_addresses: tuple[Network, ...] = ()
 
     @property
     def server_threads(self) -> int:
