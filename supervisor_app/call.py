@@ -15,6 +15,9 @@ from typing import Any
 from supervisor_app.errors import CallFailedError
 from supervisor_app.host_functions.guest import Guest
 
+MOST_LOGGED = 64 * 1024
+"""How many characters a call may say in the log: one that does nothing else would fill the disk."""
+
 _BLOCK_BYTES = 4096
 _DESCRIPTORS = "/proc/self/fd"
 
@@ -161,10 +164,12 @@ class Call:
 
     Attributes:
         failure: why the call was stopped.
+        log_room: how many characters its guest may still say in the log of the device.
     """
 
     limits: Limits
     failure: CallFailedError | None = None
+    log_room: int = MOST_LOGGED
     started: float = 0.0
     directory: Path | None = None
     _interrupted: threading.Event | None = None

@@ -205,6 +205,11 @@ class InstanceGuest:
         """Wait, but no longer than the call may run."""
         self._call.interrupted.wait(seconds)
 
+    def use_log(self, length: int) -> int:
+        """Take room in the log of what the call may say."""
+        self._call.log_room -= length
+        return self._call.log_room
+
     def read_text(self, pointer: int) -> bytes:
         """Return the bytes up to the next NUL, or to the end of the memory."""
         address, room = self._place(pointer, 1)

@@ -29,6 +29,9 @@ class Guest(Protocol):
     def sleep(self, seconds: float) -> None:
         """Wait, but no longer than the call may run."""
 
+    def use_log(self, length: int) -> int:
+        """Take room in the log for so many characters; return what is left, below 0 if none was."""
+
 
 class HostFunctionError(Exception):
     """A host function cannot do what it was asked for; the call ends with this message."""

@@ -1,4 +1,4 @@
-"""`sys`: time and a line of text in the log of the supervisor."""
+"""`sys`: time, and some lines of text in the log of the supervisor."""
 
 import logging
 import time
@@ -7,6 +7,7 @@ from supervisor_app.host_functions.guest import Guest, HostFunction
 
 MODULE = "sys"
 _MAX_TEXT_BYTES = 4096
+_LINE_LENGTH = 32  # of a line, besides what the guest says
 _I32_MASK = 0x7FFFFFFF
 
 _log = logging.getLogger(__name__)
@@ -36,9 +37,19 @@ def delay(guest: Guest, milliseconds: int) -> None:
 def print_text(guest: Guest, pointer: int, length: int) -> None:
     """Log a text."""
     data = guest.read(pointer, min(length & 0xFFFFFFFF, _MAX_TEXT_BYTES))
-    _log.info("guest_print text=%r", data.decode("utf-8", "replace"))
+    _say(guest, f"text={data.decode('utf-8', 'replace')!r}")
 
 
-def print_number(_guest: Guest, number: int) -> None:
+def print_number(guest: Guest, number: int) -> None:
     """Log a number."""
-    _log.info("guest_print number=%d", number)
+    _say(guest, f"number={number}")
+
+
+def _say(guest: Guest, said: str) -> None:
+    """Log a line, as long as the call has not said too much."""
+    needed = len(said) + _LINE_LENGTH
+    left = guest.use_log(needed)
+    if left >= 0:
+        _log.info("guest_print %s", said)
+    elif left + needed >= 0:
+        _log.warning("guest_print_cut")

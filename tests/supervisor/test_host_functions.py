@@ -334,6 +334,30 @@ def test_sys(device, caplog):
     ]
 
 
+TALKER = """(module (import "sys" "print" (func $say (param i32 i32)))
+  (import "sys" "printInt" (func $say_number (param i32)))
+  (memory (export "memory") 1)
+  (func (export "f") (param $times i32)
+    (loop
+      (call $say (i32.const 0) (i32.const 1000)) (call $say_number (local.get $times))
+      (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+      (br_if 0 (local.get $times)))))"""
+
+
+def test_a_talker_does_not_fill_the_log(device, caplog):
+    """A call says so much and no more; the next one is heard again."""
+    caplog.set_level("INFO")
+    action = {"wasmiot:entrypoint": "f", "synchronous": True, "input": {"type": "integer"}}
+    device.put("talker", TALKER, actions={"f": action})
+    for times in (20_000, 20_000, 1):
+        caplog.clear()
+        response = device.client.post("/deployments/talker/actions/f", json=times)
+        assert response.status_code == 204
+        said = sum(len(text) for text in caplog.messages if text.startswith("guest_print "))
+        assert said < 5000 if times == 1 else 50_000 < said < 70_000
+        assert caplog.messages.count("guest_print_cut") == (times > 1)
+
+
 def test_provides_what_is_linked(make_device, pictures):
     """The device advertises an interface if, and only if, its driver is configured."""
     with_camera = make_device(camera=str(pictures)).client.get("/.well-known/wot").json
