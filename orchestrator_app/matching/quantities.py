@@ -1,7 +1,7 @@
 """Quantities with their units: what is asked and what devices have, compared after conversion."""
 
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 
 from rdflib import Literal, Namespace, URIRef
 from rdflib.term import Identifier
@@ -63,7 +63,7 @@ def _short(unit: str) -> str:
     return known.name if known else unit.removeprefix(QUDT_UNITS)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _unit_of_property(iri: str) -> str:
     """Return the unit of a property's plain numbers, as our ontology says; empty if it does not."""
     unit = own_graph().value(URIRef(iri), QUDT.hasUnit)
