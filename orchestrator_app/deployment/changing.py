@@ -4,10 +4,8 @@ What is wanted is written before the devices are told (state `deploying`), so th
 between leaves a wish that monitoring fulfils, and never a device that nobody remembers.
 """
 
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +19,7 @@ from orchestrator_app.deployment.installation import Deployment
 from orchestrator_app.deployment.planning import choose_standbys
 from orchestrator_app.deployment.records import DeploymentRecords
 from orchestrator_app.deployment.retirement import Retirement
+from orchestrator_app.deployment.turns_by_name import TurnsByName
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
 from wasmiot_td.telemetry import Spans, told
@@ -57,21 +56,15 @@ class Changing:
         self._establishing = Establishing(store, records, devices, f"{public_url}packages/", grant)
         self.tell = self._establishing.tell
         self.retirement = Retirement(store, records, devices, self.in_flight, self.tell)
-        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._turns = TurnsByName()
 
-    @contextmanager
-    def alone(self, slug: str) -> Iterator[None]:
+    def alone(self, slug: str) -> AbstractContextManager[None]:
         """Keep everybody else from changing a deployment meanwhile."""
-        with self._locks[slug]:
-            yield
+        return self._turns.of(slug)
 
     def is_busy(self, slug: str) -> bool:
         """Whether a deployment is being changed right now."""
-        lock = self._locks[slug]
-        if not lock.acquire(blocking=False):
-            return True
-        lock.release()
-        return False
+        return not self._turns.is_free(slug)
 
     def place(
         self,
