@@ -71,13 +71,6 @@ class Reading:
         return expand(document, self.registry, base=self.base, strict=self.strict)
 
 
-def is_canonical(document: Any) -> bool:
-    """Return whether a document's context is in canonical form already."""
-    return isinstance(document, dict) and canonical_context(document.get("@context")) == [
-        *_contexts(document.get("@context"))
-    ]
-
-
 def has_td_context(document: Any) -> bool:
     """Return whether a document is in a TD context, so that its keys are TD's own."""
     return (

@@ -29,7 +29,6 @@ HERE = Path(__file__).resolve().parent
 CAMERA_BYTES = 3 * MEBIBYTE // 2
 MID_BYTES = 64 * MEBIBYTE
 TINY_BYTES = MEBIBYTE
-FAILURES = (FleetError, RefusedError, WasmiotError, requests.RequestException, OSError)
 
 
 @dataclass(frozen=True)
