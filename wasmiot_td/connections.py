@@ -1,7 +1,6 @@
 """The connections of a transport: within a reach, over TLS as files of one's own say."""
 
 import socket
-import ssl
 from typing import Any
 
 import requests
@@ -10,6 +9,7 @@ from requests.adapters import HTTPAdapter
 
 from wasmiot_td.checked_connections import pool_classes
 from wasmiot_td.reach import Reach
+from wasmiot_td.renewable_context import RenewableContext
 
 DEAD_LINK_SECONDS = 4.0
 """How long what was sent may stay unacknowledged; a Thing may think longer, its link may not."""
@@ -18,10 +18,18 @@ DEAD_LINK_SECONDS = 4.0
 class Connections(HTTPAdapter):
     """Connections that notice when their link is dead, long before the answer is overdue."""
 
-    def __init__(self, reach: Reach | None, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, reach: Reach | None, context: RenewableContext | None = None) -> None:
         self._reach = reach
         self.tls_context = context
+        self._times_renewed = context.times_renewed if context else 0
         super().__init__()
+
+    def forget_old(self) -> None:
+        """Close connections of before the context was made anew, as soon as they are idle."""
+        context = self.tls_context
+        if context is not None and context.times_renewed != self._times_renewed:
+            self._times_renewed = context.times_renewed
+            self.poolmanager.clear()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         """Make the pool; see `HTTPAdapter.init_poolmanager`."""

@@ -167,6 +167,7 @@ class HttpTransport(Transport):
             session.mount("https://", Connections(self._reach, self._tls.client_context))
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
             self._local.session = session
+        session.adapters["https://"].forget_old()  # type: ignore[attr-defined]
         return session
 
 

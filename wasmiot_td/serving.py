@@ -9,6 +9,9 @@ At SIGTERM or SIGINT nobody listens any more, and `stopping` is set: a long resp
 events) ends, and what has not begun is refused. What runs has a set time to end; then `overdue`
 is set, for whoever can cut it short, and soon after the lifespan is left, whatever still runs. A
 process that does not come to its end is ended, and so is one that gets a second signal.
+
+SIGHUP, or another file in the place of one, has new certificates taken while requests run
+(`renewal.py`).
 """
 
 import contextlib
@@ -28,11 +31,9 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.log import LogLevels
-
+from wasmiot_td.listening import server
 from wasmiot_td.logs import configure_logging
+from wasmiot_td.renewal import renew_when_asked
 from wasmiot_td.slow_readers import drop_slow_readers
 from wasmiot_td.stopping import (
     SHUTDOWN_SECONDS,
@@ -50,11 +51,6 @@ _M_ARENA_MAX, _ARENAS = -8, 2
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
 _LEAVE_SECONDS = 5.0  # for the lifespan, before the process is ended
-_LOG_CONFIG = {
-    "formatters": {},
-    "handlers": {},
-    "loggers": {"_granian": {"level": "ERROR", "propagate": True}},
-}
 
 PLAIN = Tls()
 _log = logging.getLogger(__name__)
@@ -121,38 +117,11 @@ def serve(
                 lifespan=lifespan,
                 log_format=log_format,
                 shutdown_seconds=shutdown_seconds,
+                tls=tls,
             )
-            _granian(target, ip_address, real_port, threads, tls).serve(target_loader=load)
+            server(target, ip_address, real_port, threads, tls).serve(target_loader=load)
     except (PortInUseError, socket.gaierror) as error:
         raise SystemExit(f"error: {host}:{port}: {error.strerror}") from error
-
-
-class _Server(Granian):  # type: ignore[misc, valid-type]
-    """Granian without the parent: its worker's activity, here."""
-
-    def _serve(self, spawn_target: Any, target_loader: Any) -> None:
-        self._init_shared_socket()
-        self._spawn_worker(0, spawn_target, target_loader).inner.run()
-
-
-def _granian(target: str, host: str, port: int, threads: int, tls: Tls) -> _Server:
-    return _Server(
-        target,
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        http=HTTPModes.http1,
-        workers=1,
-        blocking_threads=threads,
-        log_level=LogLevels.error,
-        log_dictconfig=_LOG_CONFIG,
-        ssl_cert=tls.cert,
-        ssl_key=tls.key,
-        ssl_ca=tls.client_ca,
-        ssl_crl=[tls.crl] if tls.crl and tls.client_ca else None,
-        ssl_client_verify=tls.client_ca is not None,
-        ssl_protocol_min=SSLProtocols.tls12,  # small devices know no later one
-    )
 
 
 @contextlib.contextmanager
@@ -207,6 +176,7 @@ def _load(
     lifespan: str | None,
     log_format: str,
     shutdown_seconds: float,
+    tls: Tls,
 ) -> Any:
     """Become the serving process: called by Granian before it listens."""
     _forget_signal_handlers()
@@ -220,6 +190,7 @@ def _load(
         _log.exception("application_not_started target=%s", target)
         raise SystemExit(1) from None
     watch_for_stop(shutdown_seconds, _LEAVE_SECONDS)
+    renew_when_asked(tls, address.url, address.port)
     threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
     return app
 

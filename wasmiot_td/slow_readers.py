@@ -47,14 +47,26 @@ def drop_slow_readers(port: int, seconds: float | None = None) -> int:
 def _listeners(port: int) -> Iterator[socket.socket]:
     """Yield copies of the sockets that listen on a port: the server gives away none of its own."""
     for name in os.listdir(_DESCRIPTORS):  # noqa: PTH208 - names alone
-        try:
-            found = socket.socket(fileno=os.dup(int(name)))
-        except OSError:  # closed meanwhile, or no socket
+        found = _socket_of(int(name))
+        if found is None:
             continue
         if _listens(found, port):
             yield found
         else:
             found.close()
+
+
+def _socket_of(descriptor: int) -> socket.socket | None:
+    """Return a copy; None where it was closed meanwhile, or is no socket."""
+    try:
+        copy = os.dup(descriptor)
+    except OSError:
+        return None
+    try:
+        return socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        return None
 
 
 def _listens(found: socket.socket, port: int) -> bool:

@@ -30,6 +30,9 @@ stopping = threading.Event()
 overdue = threading.Event()
 """Set in the serving process when the time is over in which what runs may end."""
 
+asked_again = threading.Event()
+"""Set in the serving process at SIGHUP: to read again what may be read while it serves."""
+
 _NUDGE = signal.SIGURG  # ignored where nobody asked for it
 _NUDGE_SECONDS = 0.05
 _ONE_SIGNAL_SECONDS = 0.3  # some send a signal to the process and to its group
@@ -78,7 +81,8 @@ def watch_for_stop(shutdown_seconds: float, leave_seconds: float) -> None:
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
-    signal.signal(_NUDGE, lambda _number, _frame: None)
+    for number in (_NUDGE, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
     arguments = (reader, shutdown_seconds, leave_seconds)
     threading.Thread(target=_read_signals, args=arguments, name="signals", daemon=True).start()
 
@@ -101,6 +105,8 @@ def _next_request(reader: socket.socket) -> int:
         number = reader.recv(1)[0]
         if number in (signal.SIGTERM, signal.SIGINT):
             return number
+        if number == signal.SIGHUP:
+            asked_again.set()
 
 
 def _end_after(seconds: float) -> None:

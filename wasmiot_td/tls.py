@@ -11,13 +11,14 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from http.client import BadStatusLine
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from wasmiot_td.errors import WasmiotError
+from wasmiot_td.renewable_context import RenewableContext
 
 WARNING_DAYS = 30
 CERT, KEY, CLIENT_CA, CA, CRL = "tls_cert", "tls_key", "tls_client_ca", "tls_ca", "tls_crl"
@@ -103,7 +104,7 @@ class Tls:
         return "https" if self.cert else "http"
 
     @cached_property
-    def client_context(self) -> ssl.SSLContext | None:
+    def client_context(self) -> RenewableContext | None:
         """What is shown and believed at connections to others; None where nothing is said.
 
         Raises:
@@ -156,7 +157,7 @@ def refuse_unusable(tls: Tls, base_url: str) -> None:
         SystemExit: a file cannot be used; one sentence says why.
     """
     try:
-        for warning in _checked(tls, base_url) if tls != Tls() else ():
+        for warning in warnings_of(tls, base_url) if tls != Tls() else ():
             _log.warning(warning)
     except WasmiotError as error:
         raise SystemExit(f"error: {error}") from None
@@ -179,8 +180,12 @@ def told(error: BaseException) -> str:
     return ""
 
 
-def _checked(tls: Tls, base_url: str) -> list[str]:
-    """Return what an operator should know; see `refuse_unusable`."""
+def warnings_of(tls: Tls, base_url: str) -> list[str]:
+    """Return what an operator should know of files that can be used; see `refuse_unusable`.
+
+    Raises:
+        WasmiotError: one of them cannot be used.
+    """
     from wasmiot_td.access.certificates import (
         read_certificates,
         refuse_bad_pair,
@@ -214,11 +219,17 @@ def _refuse_half(tls: Tls) -> None:
 @lru_cache(maxsize=8)
 def _client_context(
     cert: Path | None, key: Path | None, ca: Path | None, crl: Path | None
-) -> ssl.SSLContext | None:
+) -> RenewableContext | None:
     """Return one context for all connections of a process, which hold for threads alike."""
     if cert is None and key is None and ca is None:
         return None
     _refuse_half(Tls(cert, key))
+    return RenewableContext.made(partial(_made_context, cert, key, ca, crl))
+
+
+def _made_context(
+    cert: Path | None, key: Path | None, ca: Path | None, crl: Path | None
+) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca)
         if crl is not None:

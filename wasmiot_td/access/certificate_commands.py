@@ -90,7 +90,7 @@ def renew(name: str, lifetime: timedelta | None, directory: Path, is_json: bool)
     """Make NAME.pem anew, for the same key and hosts, so that it ends later.
 
     `renew ca` does so for the authority itself; what it signed before stays good.
-    A server that runs takes the new file when it is started again.
+    A server that runs takes the new file by itself.
     """
     if name == folders.AUTHORITY:
         made = folders.renew_authority(directory, lifetime or 10 * YEAR)
@@ -106,7 +106,7 @@ def renew(name: str, lifetime: timedelta | None, directory: Path, is_json: bool)
 def revoke(name: str, directory: Path, is_json: bool) -> None:
     """Put all certificates that a name has had on the list of the authority, ca.crl.
 
-    A server that was started with `--tls-crl` heeds the list when it is started again.
+    A server that was started with `--tls-crl` heeds the list as soon as its file is there.
     """
     count, path = folders.revoke(directory, name), str(directory / "ca.crl")
     if is_json:
