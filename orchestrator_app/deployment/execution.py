@@ -51,6 +51,9 @@ MOST_PARALLEL_EXECUTIONS = 32
 MOST_PARALLEL_GATHERINGS = 8
 """How many executions that run on several devices each are followed at once."""
 
+MOST_LIVE_EXECUTIONS = 1000
+"""How many may wait or run; each that waits holds its input in memory."""
+
 LONGEST_WAIT_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
 BRIEF_SECONDS = 0.2
@@ -108,8 +111,11 @@ class Executions:
             traceparent: the span of the caller; a new trace without one.
 
         Raises:
-            ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed.
+            ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed, 503
+                if too many wait already.
         """
+        if len(self._live) >= MOST_LIVE_EXECUTIONS:
+            raise ProblemError(503, "Busy", "Too many executions wait already; try again later.")
         invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
         deployed, key = self._entered(slug, invocation), (slug, invocation)
         request_id = current_request_id()
@@ -248,7 +254,7 @@ class Executions:
         pool.submit(copy_context().run, self._see_through, key, run)
 
     def _see_through(self, key: Key, run: Callable[[Key], Status]) -> None:
-        """Run an execution to its end, whatever that is, and keep it."""
+        """Run an execution to its end, whatever that is, and keep it; nobody waits for errors."""
         try:
             ended = run(key)
         except ProblemError as error:
@@ -258,7 +264,10 @@ class Executions:
         except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
             _log.exception("execution_failed slug=%s invocation=%s", *key)
             ended = failed(self._status(key), own_error(error))
-        self._finish(key, ended)
+        try:
+            self._finish(key, ended)
+        except Exception:  # noqa: BLE001 - a thread's error would be told to nobody
+            _log.exception("execution_not_kept slug=%s invocation=%s", *key)
 
     def _run(self, deployed: Deployed, given: Given, context: CallContext, key: Key) -> Status:
         """Begin at the sources, and follow what they set going."""

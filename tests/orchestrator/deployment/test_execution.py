@@ -6,7 +6,9 @@ import time
 import pytest
 
 from orchestrator_app.backup_archive import restored
+from orchestrator_app.deployment import execution
 from orchestrator_app.deployment.execution_log import ExecutionLog
+from orchestrator_app.store import StoreUnavailableError
 from wasmiot_td.consumed_thing import ConsumedThing
 
 
@@ -213,3 +215,31 @@ def test_the_data_of_before_there_were_numbers_is_served(deployed):
     assert old["error"]["title"] == "Interrupted"
     assert deployed.client.get("/deployments/thermo/properties/state").get_json() == "deployed"
     assert (deployed.data_dir / "version").read_text() == "1\n"
+
+
+def test_an_end_that_cannot_be_kept_is_in_the_log(deployed, monkeypatch, caplog):
+    """The store is away at the wrong moment: the thread that finds out has nobody to tell."""
+
+    def away(*_):
+        raise StoreUnavailableError("it is away")
+
+    monkeypatch.setattr(ExecutionLog, "write", away)
+    deployed.client.post("/deployments/thermo/actions/run")
+    assert "execution_not_kept slug=thermo" in caplog.text
+    monkeypatch.undo()
+    assert deployed.execute()["output"] == 42
+
+
+def test_only_so_many_executions_wait(deployed, monkeypatch):
+    """Each holds its input in memory, so the next is refused, and may come again."""
+    monkeypatch.setattr(execution, "MOST_LIVE_EXECUTIONS", 1)
+    gate = threading.Event()
+    deployed.devices["sensor"].results["read"] = lambda _: gate.wait(30) and 21
+    path = "/deployments/thermo/actions/execute"
+    begun = deployed.client.post(path)
+    refused = deployed.client.post(path)
+    gate.set()
+    assert (begun.status_code, refused.status_code) == (201, 503)
+    assert refused.headers["Retry-After"]
+    deployed.client.get(begun.headers["Location"], headers={"Prefer": "wait=20"})
+    assert deployed.execute()["output"] == 42
