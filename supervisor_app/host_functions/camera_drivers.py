@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Protocol
@@ -78,6 +79,11 @@ def _opencv_source(source: str) -> int | str:
     return int(source) if source.isdecimal() else source
 
 
+def _device(number: str) -> Path:
+    """Return the file by which Linux shows a camera."""
+    return Path(f"/dev/video{number}")
+
+
 def open_camera(source: str) -> CameraDriver:
     """Return the driver of a camera.
 
@@ -95,6 +101,8 @@ def open_camera(source: str) -> CameraDriver:
     wanted = source.removeprefix(OPENCV_PREFIX)
     if not wanted.isdecimal() and not Path(wanted).is_file():
         raise ValueError(f"camera: {wanted!r} is neither the number of a camera nor a video file")
+    if wanted.isdecimal() and sys.platform == "linux" and not _device(wanted).exists():
+        raise ValueError(f"camera: there is no {_device(wanted)}")
     if importlib.util.find_spec("cv2") is None:
         raise ValueError("camera: OpenCV is missing, install the extra `camera`")
     return OpenCVCamera(wanted)

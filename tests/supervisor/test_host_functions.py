@@ -122,6 +122,13 @@ def test_no_such_video(make_device, source):
         make_device(camera=source)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody knows without opening it")
+def test_no_such_camera(make_device):
+    """A camera that this machine does not have is not advertised: it is said at start."""
+    with pytest.raises(ValueError, match="there is no /dev/video4096"):
+        make_device(camera="opencv:4096")
+
+
 EVERY_SIGNATURE = {
     "camera.takeImage": "(param i32 i32)",
     "camera.takeImageDynamicSize": "(param i32 i32)",
