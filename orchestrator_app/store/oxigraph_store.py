@@ -254,6 +254,9 @@ class OxigraphStore:
     def _settle(self) -> None:
         """Have the engine brought up to all that was kept before."""
         self._require_open()
+        if self._write_lock.locked():  # `get` may show a commit that the writer has not heard of
+            with self._write_lock:
+                pass
         self._writer.settle()
 
     def _known(self, document_id: str) -> Row | None:

@@ -58,6 +58,7 @@ _SHARED_TRIPLES = (
     " GRAPH ?g { ?s ?p ?o } }"
 )
 _MAX_ATTEMPTS = 20
+_AT_ONCE = 20
 
 _log = logging.getLogger(__name__)
 
@@ -109,20 +110,18 @@ class SparqlStore:
         shared_graphs: Mapping[str, bytes] | None = None,
     ) -> bool:
         """See `Store.put`."""
-        graph = layout.graph_name(document.id)
-        noted = layout.bookkeeping(kind, document.document, registration)
-        wanted = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
-        quads = _in_graph(graph, read_triples(document.n_triples + b"\n" + extra_triples, graph))
-        shared: set[Quad] = set()
-        for name, triples in (shared_graphs or {}).items():
-            shared |= _in_graph(layout.graph_name(name), read_triples(triples, name))
-            shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
+        put = Put(document, kind, registration, extra_triples, shared_graphs)
+        wanted, shared = _wanted(put)
         with self._write_lock:
-            return self._replace(document.id, _State(wanted, frozenset(quads)), shared)
+            return self._replace(document.id, wanted, shared)
 
     def put_many(self, puts: Sequence[Put]) -> Outcomes:
-        """See `Store.put_many`; each is an operation of its own."""
-        return [self._outcome(put) for put in puts]
+        """See `Store.put_many`; some that are new are one operation, any other is one alone."""
+        outcomes: Outcomes = []
+        for begin in range(0, len(puts), _AT_ONCE):
+            some = puts[begin : begin + _AT_ONCE]
+            outcomes += self._written_together(some) or map(self._outcome, some)
+        return outcomes
 
     def _outcome(self, put: Put) -> bool | StoreError:
         try:
@@ -135,6 +134,32 @@ class SparqlStore:
             )
         except (UnstorableDocumentError, KindConflictError) as error:
             return error.with_traceback(None)
+
+    def _written_together(self, puts: Sequence[Put]) -> Outcomes:
+        """Write documents that are all new, in one operation; nothing if they are not.
+
+        A server may refuse so long an operation; each of them alone it may take.
+        """
+        try:
+            return self._inserted(puts)
+        except (UnstorableDocumentError, StoreUnavailableError):
+            return []
+
+    def _inserted(self, puts: Sequence[Put]) -> Outcomes:
+        wanted = {put.document.id: _wanted(put) for put in puts}
+        names = [iri_term(document_id) for document_id in wanted]
+        known = f"GRAPH {_STORE} {{ ?id ?noted ?any }} VALUES ?id {{ {' '.join(names)} }}"
+        if len(wanted) < max(2, len(puts)) or self.ask(f"ASK {{ {known} }}"):
+            return []
+        added, revision = set[Quad](), string_term(uuid.uuid4().hex)
+        for name, (state, shared) in zip(names, wanted.values(), strict=True):
+            noted = state.noted | {_REVISION: revision}
+            added |= {(_STORE, name, p, text) for p, text in noted.items()} | state.quads | shared
+        with self._write_lock:
+            where = " ".join(_guard(name, None) for name in names)
+            self._changed(removed="", added=_blocks(added), where=where)
+            written = f"GRAPH {_STORE} {{ {names[0]} {_REVISION} {revision} }}"
+            return [True] * len(puts) if self.ask(f"ASK {{ {written} }}") else []
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
@@ -333,6 +358,19 @@ class SparqlStore:
             f" WHERE {{ GRAPH {_STORE} {{ {version} ?version }}"
             f" BIND (?version + 1 AS ?next) {where} }}"
         )
+
+
+def _wanted(put: Put) -> tuple[_State, set[Quad]]:
+    """Return what is to be there of a document, and of the graphs that it shares."""
+    graph = layout.graph_name(put.document.id)
+    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+    wanted = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
+    triples = read_triples(put.document.n_triples + b"\n" + put.extra_triples, graph)
+    shared: set[Quad] = set()
+    for name, text in (put.shared_graphs or {}).items():
+        shared |= _in_graph(layout.graph_name(name), read_triples(text, name))
+        shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
+    return _State(wanted, frozenset(_in_graph(graph, triples))), shared
 
 
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:
