@@ -51,10 +51,13 @@ class Subscription:
 
     Attributes:
         is_lost: whether there was no room for one of them: then the rest is worth nothing.
+        has_missed: whether there may have been changes, after the last one that was told, of
+            which nothing is known any more.
     """
 
     def __init__(self) -> None:
         self.is_lost = False
+        self.has_missed = False
         self._changes: queue.Queue[Change] = queue.Queue(_MAX_PENDING)
 
     def add(self, change: Change) -> None:
@@ -77,9 +80,14 @@ class Subscription:
 
 @dataclass(eq=False)
 class _Watched:
-    """A watched affordance."""
+    """A watched affordance.
+
+    Attributes:
+        known_after: all changes with greater numbers are kept.
+    """
 
     operation: Operation
+    known_after: int
     subscriptions: list[Subscription] = field(default_factory=list)
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_KEPT_CHANGES))
     left: float = 0.0
@@ -172,11 +180,13 @@ class Observations:
         with self._lock:
             watched = self._watched.get(key)
             if watched is None or watched.operation is not operation:
-                watched = self._watched[key] = _Watched(operation)
+                watched = self._watched[key] = _Watched(operation, next(self._numbers))
                 self._start(key, watched)
-            for change in watched.changes if after is not None else ():
-                if after is not None and change.number > after:
-                    subscription.add(change)
+            if after is not None:
+                subscription.has_missed |= after < watched.known_after
+                for change in watched.changes:
+                    if change.number > after:
+                        subscription.add(change)
             watched.subscriptions.append(subscription)
         return watched
 
@@ -224,6 +234,8 @@ class Observations:
     def _tell(self, watched: _Watched, value: Any) -> None:
         with self._lock:
             change = Change(next(self._numbers), watched.operation.name, value)
+            if len(watched.changes) == _KEPT_CHANGES:
+                watched.known_after = watched.changes[0].number
             watched.changes.append(change)
             for subscription in watched.subscriptions:
                 subscription.add(change)

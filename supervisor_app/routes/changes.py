@@ -18,6 +18,7 @@ from supervisor_app.observations import Change, Subscription
 from supervisor_app.routes.context import JSON, supervisor
 from supervisor_app.thing_forms import EVENT_STREAM
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.server_sent_events import MISSED
 from wasmiot_td.serving import stopping
 
 ALIVE_SECONDS = 5.0
@@ -83,6 +84,8 @@ def _last_told() -> int | None:
 
 def _stream(subscription: Subscription) -> Iterator[str]:
     yield "retry: 1000\n: subscribed\n\n"
+    if subscription.has_missed:
+        yield f"event: {MISSED}\ndata: {{}}\n\n"
     for change in _changes(subscription):
         if change is None:
             yield ": alive\n\n"
@@ -105,7 +108,8 @@ def _poll(subscription: Subscription, told: int, leave: Callable[[int], None]) -
 def _changes(subscription: Subscription) -> Iterator[Change | None]:
     """Return the changes until the server stops, with None where a client is to be tried.
 
-    One who is too slow to be told all of them sees the end, and may come back.
+    One who is too slow to be told all of them sees the end, and may come back: what is kept comes
+    first then, or the event `missed` where that is not all.
     """
     waited = 0.0
     while not stopping.is_set() and not subscription.is_lost:

@@ -106,6 +106,24 @@ def test_missed_changes_come_later(tank):
         assert next(stream)[2] == 2
 
 
+def test_who_was_away_for_too_long_is_told_so(tank):
+    """Before what is still kept comes the event `missed`."""
+    url = f"{tank}properties/level/changes"
+    with opened(url) as stream:
+        write(tank, 1)
+        last = next(stream)[1]
+        for value in range(2, 80):
+            write(tank, value)
+            newest = next(stream)[1]
+    with requests.get(
+        url, headers={**STREAM, "Last-Event-ID": str(last)}, stream=True, timeout=20
+    ) as response:
+        lines = response.iter_lines(chunk_size=1, decode_unicode=True)
+        assert [next(lines) for _ in range(5)][3] == "event: missed"
+        told = next(data for name, _, data in (x.partition(": ") for x in lines) if name == "id")
+    assert last < int(told) < newest
+
+
 def test_long_poll(tank):
     """Without a stream the answer comes when there is something to tell."""
     answers = []
