@@ -15,7 +15,7 @@ from itertools import combinations
 from statistics import median
 
 HOUR_REQUESTS = 144_000
-"""An hour of 200 clients that ask every five seconds, as devices and open pages do."""
+"""An hour of 200 clients of one server that ask every five seconds, as devices and pages do."""
 
 GROWTH_SHARE = 0.1
 """How much more of itself a process may hold after an hour's worth of requests."""
@@ -30,7 +30,7 @@ RISING_PAIRS = 0.75
 """In a steady rise, so many of any two parts are in ascending order."""
 
 MORE_SHARE, MORE = 1.1, 10
-"""How many more threads or files there may be in the last quarter, at most."""
+"""How many more threads or files there may be in the last quarter than in the one before."""
 
 _PARTS = 8
 
@@ -59,8 +59,10 @@ class Sample:
 
 
 def verdict(samples: Sequence[Sample]) -> Verdict:
-    """Return whether memory is bounded, as far as can be seen."""
+    """Return whether memory is bounded, as far as can be seen; of a moment nothing is said."""
     least = _least(samples)
+    if len(least) < _PARTS:
+        return Verdict.STEADY
     slope = _slope(least)
     allowed = max(GROWTH_SHARE * median(s.rss_bytes for s in least), GROWTH_BYTES)
     if slope * HOUR_REQUESTS <= allowed or not _is_rising(least):
@@ -83,7 +85,7 @@ def is_spreading(counts: Sequence[int]) -> bool:
     """Return whether threads or files become more and more."""
     quarter = max(len(counts) // 4, 1)
     before, last = counts[-2 * quarter : -quarter] or counts[:1], counts[-quarter:]
-    return max(last) > MORE_SHARE * max(before) + MORE
+    return median(last) > MORE_SHARE * median(before) + MORE
 
 
 def _least(samples: Sequence[Sample]) -> list[Sample]:

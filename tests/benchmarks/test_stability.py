@@ -82,11 +82,11 @@ def test_what_levels_off_far_away_grows():
 def test_a_run_of_a_moment_is_no_fault():
     """Nothing can be said of a sample or two."""
     assert verdict(run(lambda _: 0, count=1)) is Verdict.STEADY
-    assert verdict(run(lambda _: 0, count=3)) is Verdict.STEADY
+    assert verdict(run(lambda share: share * 90 * MEBIBYTE, count=9)) is Verdict.STEADY
 
 
 def test_more_and_more_threads_are_seen():
     """A few more are not."""
-    assert is_spreading([20 + number for number in range(100)])
+    assert is_spreading([20 + 2 * number for number in range(100)])
     assert not is_spreading([20 + number % 9 for number in range(100)])
     assert not is_spreading([20])
