@@ -52,19 +52,51 @@ APPEND_TO_MODEL = f"""(module {WASI}
     (call $write (i32.const 3))
     (local.get $length)))"""
 ESCAPE = f"""(module {WASI}
-  (data (i32.const 100) "../../device-id") (data (i32.const 200) "/etc/passwd")
+  (data (i32.const 100) "../../secret") (data (i32.const 200) "/etc/passwd")
   (func (export "up") (result i32)
-    (call $path (i32.const 100) (i32.const 15) (i32.const 0)))
+    (call $path (i32.const 100) (i32.const 12) (i32.const 0)))
   (func (export "absolute") (result i32)
     (call $path (i32.const 200) (i32.const 11) (i32.const 0))))"""
 LINK = """(module
   (import "wasi_snapshot_preview1" "path_symlink"
     (func $symlink (param i32 i32 i32 i32 i32) (result i32)))
   (memory (export "memory") 1)
-  (data (i32.const 100) "../../device-id") (data (i32.const 200) "out.bin")
+  (data (i32.const 100) "../../secret") (data (i32.const 200) "out.bin")
   (func (export "link")
-    (drop (call $symlink (i32.const 100) (i32.const 15) (i32.const 3)
+    (drop (call $symlink (i32.const 100) (i32.const 12) (i32.const 3)
       (i32.const 200) (i32.const 7)))))"""
+WAYS_BY_LINKS = f"""(module
+  (import "wasi_snapshot_preview1" "path_symlink"
+    (func $symlink (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_link"
+    (func $link (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_rename"
+    (func $rename (param i32 i32 i32 i32 i32 i32) (result i32)))
+  {WASI}
+  (data (i32.const 100) "../../secret") (data (i32.const 200) "here")
+  (data (i32.const 300) "/etc/passwd") (data (i32.const 400) "in.bin")
+  (func $followed (result i32)
+    (call $open (i32.const 3) (i32.const 1) (i32.const 200) (i32.const 4) (i32.const 0)
+      (i64.const 2) (i64.const 2) (i32.const 0) (i32.const 8)))
+  (func (export "symbolic") (result i32)
+    (drop (call $symlink (i32.const 100) (i32.const 12) (i32.const 3)
+      (i32.const 200) (i32.const 4)))
+    (call $followed))
+  (func (export "absolute") (result i32)
+    (drop (call $symlink (i32.const 300) (i32.const 11) (i32.const 3)
+      (i32.const 200) (i32.const 4)))
+    (call $followed))
+  (func (export "hard") (result i32)
+    (drop (call $link (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 12)
+      (i32.const 3) (i32.const 200) (i32.const 4)))
+    (call $followed))
+  (func (export "inside") (result i32)
+    (drop (call $symlink (i32.const 400) (i32.const 6) (i32.const 3)
+      (i32.const 200) (i32.const 4)))
+    (call $followed))
+  (func (export "moved") (result i32)
+    (call $rename (i32.const 3) (i32.const 400) (i32.const 6)
+      (i32.const 3) (i32.const 100) (i32.const 12))))"""
 FLOOD = f"""(module {WASI}
   (data (i32.const 200) "out.bin")
   (func (export "flood")
@@ -206,20 +238,48 @@ def test_deployment_file_is_the_same_for_every_call(device):
     assert [device.invoke("model", "spoil")["output"] for _ in range(2)] == [7, 7]
 
 
-@pytest.mark.parametrize("way", ["up", "absolute"])
-def test_no_way_out(device, way):
-    """Neither a parent directory nor an absolute path leads out of the directory."""
+@pytest.fixture
+def secret(device):
+    """A file two folders above the directory of a call, to which the guests here try to get."""
+    file = device.settings.data_dir / "calls" / "secret"
+    file.write_bytes(b"secret")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("wat", "way"),
+    [
+        (ESCAPE, "up"),
+        (ESCAPE, "absolute"),
+        *((WAYS_BY_LINKS, way) for way in ("symbolic", "absolute", "hard", "moved")),
+    ],
+    ids=["up", "absolute", "symbolic link", "absolute link", "hard link", "moved"],
+)
+@pytest.mark.parametrize("is_stateful", [False, True], ids=["fresh", "kept"])
+def test_no_way_out(device, secret, wat, way, is_stateful):
+    """No parent directory, absolute path, link, or new name leads out of the directory."""
+    assert tried(device, wat, way, is_stateful) != 0
+    assert secret.read_bytes() == b"secret"
+
+
+def test_a_link_inside_is_followed(device):
+    """A link to a file of the call is one: what is refused above is not links as such."""
+    assert tried(device, WAYS_BY_LINKS, "inside", is_stateful=False) == 0
+
+
+def tried(device, wat, way, is_stateful):
+    """Return the error number with which a guest's way ended, 0 if it led there."""
     action = {
         "wasmiot:entrypoint": way,
         "wasmiot:mount": [mount("in.bin", "execution", ANY)],
         "input": {"type": "string", "contentMediaType": ANY},
         "output": {"type": "integer"},
     }
-    device.put("escape", ESCAPE, actions={"try": action})
-    status = device.invoke("escape", "try", data=b"x", content_type=ANY)
-    assert status["output"] != 0
+    device.put("escape", wat, is_stateful=is_stateful, actions={"try": action})
+    return device.invoke("escape", "try", data=b"x", content_type=ANY)["output"]
 
 
+@pytest.mark.usefixtures("secret")
 def test_link_is_no_output(device):
     """A symbolic link that a guest leaves as its output is not followed."""
     action = {"wasmiot:entrypoint": "link", "wasmiot:mount": [mount("out.bin", "output")]}
