@@ -367,9 +367,46 @@ def test_progress_is_for_terminals(environment: dict[str, str]) -> None:
     command = [sys.executable, "-c", program]
     piped = subprocess.run(command, env=environment, capture_output=True, check=True)
     assert piped.stderr == b""
+    assert b"working" in at_a_terminal(environment, command)
+
+
+SLOW = [
+    ("module add {module} --description {description}", b"uploading camera.wasm"),
+    ("things add {folder}", b"registering"),
+    ("manifest explain {manifest}", b"solving"),
+    ("deploy {manifest}", b"deploying seen"),
+    ("execute seen", b"executing"),
+    ("undeploy seen", b"undeploying seen"),
+    ("backup {folder}/all.tar", b"backing up"),
+]
+
+
+def test_what_may_be_slow_shows_how_far_it_is(
+    environment: dict[str, str], modules: Any, example: Path, tmp_path: Path
+) -> None:
+    """Uploads, registrations, solving, deploys, executions and backups, at a terminal."""
+    (tmp_path / "thing.json").write_text(json.dumps(modules.json("things", "show", "brain")))
+    manifest = tmp_path / "seen.yaml"
+    manifest.write_text("name: seen\nsequence: [{module: camera, entrypoint: takeImage}]\n")
+    places = {
+        "module": example / "camera" / "camera.wasm",
+        "description": example / "camera.tm.json",
+        "folder": tmp_path,
+        "manifest": manifest,
+    }
+    known = {**environment, "WASMIOT_URL": modules.url}
+    for words, label in SLOW:
+        arguments = shlex.split(words.format(**places))
+        told = at_a_terminal(known, [sys.executable, "-m", "wasmiot_td", *arguments])
+        assert label in told, words
+    modules("manifest", "remove", "seen")
+
+
+def at_a_terminal(environment: dict[str, str], command: list[str]) -> bytes:
+    """Run a command whose stderr is a terminal, and return what is shown there."""
     leader, follower = os.openpty()
     named = {**environment, "TERM": "xterm"}
-    subprocess.run(command, env=named, stderr=follower, check=True)
+    subprocess.run(command, env=named, stdout=subprocess.DEVNULL, stderr=follower, check=True)
     os.close(follower)
     shown = b""
     with open(leader, "rb", buffering=0) as terminal_side:  # noqa: PTH123 - a descriptor
@@ -378,7 +415,7 @@ def test_progress_is_for_terminals(environment: dict[str, str]) -> None:
                 shown += chunk
         except OSError:  # Linux says so that the other side is closed
             pass
-    assert b"working" in shown
+    return shown
 
 
 def test_the_first_steps_of_the_page_work(

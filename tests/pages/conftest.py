@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from fleet import Fleet
 from local_system import System, add_three_supervisors, start_system
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 UI = Path(__file__).parents[2] / "orchestrator_app" / "ui"
+PATIENCE_MILLISECONDS = 30_000
+"""For what a person would wait for too, where the machine has much else to do."""
 
 
 @pytest.fixture(scope="package")
@@ -52,6 +54,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no Chromium here: apt install chromium")
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
@@ -68,7 +71,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(**options)  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE_MILLISECONDS)
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.extend(_foreign(page, request.url)))

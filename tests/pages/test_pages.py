@@ -9,7 +9,7 @@ import pytest
 import requests
 from local_system import System
 from PIL import Image, ImageStat
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 PAGES = (
     "",
@@ -108,6 +108,18 @@ def test_composing_says_who_could_and_why_others_cannot(system: System, page: Pa
     page.wait_for_url(system.server.url)
 
 
+def test_a_deployment_is_watched_where_it_is_composed(system: System, page: Page) -> None:
+    """Each state that it takes is told, with the way to its page."""
+    with page.expect_response("**/ui/changes"):
+        page.goto(f"{system.server.url}ui/compose")
+    manifest = {"name": "seen", "sequence": [{"module": "camera", "entrypoint": "takeImage"}]}
+    system.orchestrator.deploy(system.orchestrator.submit(json.dumps(manifest).encode()))
+    expect(page.get_by_role("status")).to_have_text("seen is deployed.")
+    requests.delete(f"{system.server.url}deployments/seen", timeout=60).raise_for_status()
+    expect(page.get_by_role("status")).to_have_text("seen is undeployed.")
+    assert page.locator("#news a").get_attribute("href") == "/ui/deployments/seen"
+
+
 def test_a_manifest_can_be_written_as_text(system: System, page: Page) -> None:
     """YAML is understood; what is wrong with it is said."""
     page.goto(f"{system.server.url}ui/compose")
@@ -197,6 +209,21 @@ def test_what_others_made_is_dark_too(
     light, dark = darkness
     assert light > 200
     assert dark < 60
+
+
+def test_a_page_says_when_nobody_answers(system: System, browser: Browser) -> None:
+    """What it shows stays, and is said to be old, until the orchestrator answers again."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(system.server.url)
+    silent = page.get_by_text("The orchestrator does not answer")
+    expect(silent).to_be_hidden()
+    context.set_offline(True)
+    expect(silent).to_be_visible()
+    expect(page.get_by_role("link", name="mid", exact=True)).to_be_visible()
+    context.set_offline(False)
+    expect(silent).to_be_hidden()
+    context.close()
 
 
 def test_the_keyboard_is_enough(system: System, page: Page) -> None:

@@ -48,6 +48,15 @@ def test_the_wheel_holds_what_the_packages_read(wheel: Path) -> None:
     assert not [n for n in names if "node_modules" in n]
 
 
+def test_the_wheel_holds_what_the_page_uses_in_the_browser(wheel: Path) -> None:
+    """The libraries that `make web` has put in place come with it."""
+    vendor = "orchestrator_app/ui/static/vendor"
+    here = [f"{vendor}/{path.name}" for path in (ROOT / vendor).glob("*")]
+    if not here:
+        pytest.skip("nothing was fetched for the pages here: make web")
+    assert {*here} <= {*zipfile.ZipFile(wheel).namelist()}
+
+
 def test_the_source_archive_builds_the_same_wheel(tmp_path: Path, wheel: Path) -> None:
     """What is in the wheel of the checkout is in the wheel of its archive."""
     script = "import hatchling.build as b, sys; print(b.build_sdist(sys.argv[1]))"
