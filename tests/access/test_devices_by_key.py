@@ -100,6 +100,20 @@ def test_a_device_says_where_it_is(fleet: Fleet) -> None:
     )
 
 
+def test_many_at_once_are_no_way_round_a_key(fleet: Fleet) -> None:
+    """Whoever deploys may send many descriptions, and none of a device that has a key."""
+    one, other = fleet.described(fleet.add("one", OLD), OLD), {"id": "urn:ex:other"}
+    answer = fleet.app.test_client().post(
+        "/bulk/things",
+        json=[one, {**one, **other}],
+        headers={"Authorization": f"Bearer {fleet.tokens[DEPLOYER]}"},
+    )
+    refused, kept = answer.get_json()
+    assert (refused["status"], kept["status"]) == (403, 201)
+    assert "known by its key" in refused["problem"]["detail"]
+    assert fleet.services.directory.get(one["id"]) is None
+
+
 def test_an_address_is_taken_over_by_who_answers_there(fleet: Fleet) -> None:
     """Where the other device answers it is refused; where it answers itself, the other has left."""
     stayer, mover = fleet.add("stayer", OLD), fleet.add("mover", NEW)
