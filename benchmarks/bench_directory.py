@@ -48,10 +48,19 @@ MOST_IN_TURN = 2000
 """Of each size; what is beyond them is registered in bulk."""
 
 FEW_IN_BULK = 1000
+N_IN_BULK = 1000
 SEARCH = """
 PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
 """
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a server takes new Things, and what each costs its processes."""
+
+    a_second: float
+    cpu_ms: float
 
 
 def main() -> None:
@@ -211,6 +220,7 @@ def measure_beside(folder: Path, n_documents: int) -> None:
             ours = _ours(folder, stack)
             rows = _requests([theirs, *ours], list(range(n_documents)))
             rates = {n: measure_rates([theirs, ours[-1]], n) for n in CLIENTS}
+            in_bulk = [measure_bulk(own) for own in ours]
     except (RuntimeError, OSError) as error:
         print(f"  domus-tdd-api cannot be measured here: {error}")
         return
@@ -238,13 +248,43 @@ def measure_beside(folder: Path, n_documents: int) -> None:
         )
         print(f"CPU {theirs.cpu_ms:.0f} and {own.cpu_ms:.1f} ms, {theirs.cpu_ms / own.cpu_ms:.0f}")
 
+    best = max(theirs.a_second for theirs, _ in rates.values())
+    for name, bulk in zip(("server", "embedded"), in_bulk, strict=True):
+        print(f"  in bulk, new Things a second: {name} {bulk.a_second:.0f}, ", end="")
+        print(f"ratio to domus's best {bulk.a_second / best:.0f}; CPU {bulk.cpu_ms:.1f} ms")
+        record(
+            Row(
+                f"new Things in bulk, {name}",
+                bulk.a_second,
+                "/s",
+                best,
+                "domus-tdd-api, one by one",
+                is_more_better=True,
+            )
+        )
 
-@dataclass(frozen=True)
-class Rate:
-    """How fast a server takes new Things, and what each costs its processes."""
 
-    a_second: float
-    cpu_ms: float
+def measure_bulk(client: measured.Client) -> Rate:
+    """Return how many new Things a second a server takes in one request."""
+    assert client.process
+    rates = list[Rate]()
+    for turn in range(RATE_TURNS):
+        things = _registrations(9_000_000 + 10_000 * turn, N_IN_BULK)
+        lines = b"\n".join(body for _, body in things)
+        worked, began_at = measured.cpu_seconds(client.process), time.perf_counter()
+        refused = [r for r in client.post_lines("/bulk/things", lines) if r["status"] != 201]
+        seconds = time.perf_counter() - began_at
+        worked = measured.cpu_seconds(client.process) - worked
+        if refused:
+            raise RuntimeError(f"{len(refused)} were refused, the first one: {refused[0]}")
+        rates.append(Rate(N_IN_BULK / seconds, worked * 1000 / N_IN_BULK))
+    return _middle(rates)
+
+
+def _middle(rates: list[Rate]) -> Rate:
+    return Rate(
+        statistics.median(r.a_second for r in rates), statistics.median(r.cpu_ms for r in rates)
+    )
 
 
 def measure_rates(clients: list[measured.Client], n_at_once: int) -> list[Rate]:
@@ -254,10 +294,7 @@ def measure_rates(clients: list[measured.Client], n_at_once: int) -> list[Rate]:
         for own, client, n_things in zip(rates, clients, (8, 400), strict=True):
             first = 1_000_000 * n_at_once + 10_000 * turn
             own.append(_rate(client, _registrations(first, n_things), n_at_once))
-    return [
-        Rate(statistics.median(r.a_second for r in own), statistics.median(r.cpu_ms for r in own))
-        for own in rates
-    ]
+    return [_middle(own) for own in rates]
 
 
 def _rate(client: measured.Client, puts: list[tuple[str, bytes]], n_at_once: int) -> Rate:

@@ -1,6 +1,7 @@
 """Times, memory and disk, and servers that run while they are measured."""
 
 import http.client
+import json
 import os
 import random
 import shutil
@@ -146,12 +147,25 @@ class Client:
         """Send a Thing Description that must be taken."""
         self._sent("PUT", path, body)
 
+    def post_lines(self, path: str, lines: bytes) -> list[dict[str, Any]]:
+        """Send documents, one a line, and return what is told of each."""
+        found: list[dict[str, Any]] = json.loads(
+            self._sent("POST", path, lines, "application/jsonl")
+        )
+        return found
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _sent(self, method: str, path: str, body: bytes | None) -> bytes:
-        headers = {"Content-Type": "application/td+json"} if body else {}
+    def _sent(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        content_type: str = "application/td+json",
+    ) -> bytes:
+        headers = {"Content-Type": content_type} if body else {}
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
         content = response.read()
