@@ -46,7 +46,7 @@ class Settings(ServerSettings):
         call_open_files: how many of its files one call may have open.
         observe_seconds: the time between two looks at what somebody observes.
         streams: how many may observe at once; each holds a thread.
-        result_seconds: how long a finished call can be asked for.
+        result_seconds: how long a finished call can be asked for, if it is of the latest 10,000.
         max_body_bytes: the largest request body.
         max_package_bytes: the largest module or data file.
         compile_seconds: the longest a module may take to compile.

@@ -1,4 +1,4 @@
-"""The statuses of invocations: kept on disk for a set time, so that they survive a restart.
+"""The statuses of invocations: the latest, kept on disk for a set time, over a restart too.
 
 Source: W3C WoT Profile, HTTP Basic Profile, clause 6.3.2.2 (`ActionStatus`).
 """
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+MOST_STATUSES = 10_000
+"""How many invocations of a device are kept at most, with their files; the oldest go first."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS invocation (
@@ -77,7 +80,7 @@ class Statuses:
 
         Args:
             directory: where it is kept.
-            keep_seconds: how long the status of what has ended is kept.
+            keep_seconds: how long the status of what has ended is kept, at most.
             waiting: the invocations that had not begun, and wait on.
         """
         directory.mkdir(parents=True, exist_ok=True)
@@ -113,7 +116,7 @@ class Statuses:
                 " is_ended = excluded.is_ended, expires = excluded.expires",
                 row,
             )
-        self._discard("is_ended AND expires < ?", (time.time(),))
+        self._discard("is_ended AND (expires < ? OR number <= ?)", (time.time(), self._oldest()))
 
     def get(self, slug: str, action: str, invocation: str) -> Status | None:
         """Return a status; None if there is none, or none any more."""
@@ -145,6 +148,12 @@ class Statuses:
         interrupted = [s for s in self._select("NOT is_ended", ()) if s.id not in waiting]
         for status in interrupted:
             self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
+
+    def _oldest(self) -> int:
+        """Return the number up to which there are too many."""
+        with self._cursor() as cursor:
+            cursor.execute("SELECT MAX(number) FROM invocation")
+            return int(cursor.fetchone()[0] or 0) - MOST_STATUSES
 
     def _select(self, where: str, values: tuple[Any, ...]) -> list[Status]:
         with self._cursor() as cursor:

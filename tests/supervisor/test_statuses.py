@@ -1,0 +1,50 @@
+"""The statuses of invocations are kept for a time, and only so many of them."""
+
+import pytest
+
+from supervisor_app import statuses
+from supervisor_app.statuses import Status, Statuses
+
+MOST = 5
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Statuses of which five are kept, for an hour."""
+    monkeypatch.setattr(statuses, "MOST_STATUSES", MOST)
+    made = Statuses(tmp_path, 3600.0)
+    yield made
+    made.close()
+
+
+def status(number: int, state: str = "completed") -> Status:
+    """Return how an invocation stands."""
+    return Status(f"i{number}", "slow", "work", {"status": state})
+
+
+def test_the_latest_statuses_are_kept(kept):
+    """However many calls there are, the oldest go first, and so do their files."""
+    for number in range(3 * MOST):
+        kept.output_path(f"i{number}").write_bytes(b"x")
+        kept.save(status(number))
+    left = [f"i{number}" for number in range(2 * MOST, 3 * MOST)]
+    assert [each.id for each in kept.of_installation("slow")] == left[::-1]
+    assert sorted(path.stem for path in kept.output_path("i").parent.glob("*.output")) == left
+
+
+def test_what_goes_on_is_kept(kept):
+    """However many calls came after it."""
+    kept.save(status(0, "running"))
+    for number in range(1, 3 * MOST):
+        kept.save(status(number))
+    assert kept.get("slow", "work", "i0") is not None
+    kept.save(status(0))
+    assert kept.get("slow", "work", "i0") is None
+
+
+def test_what_is_over_for_long_is_gone(tmp_path):
+    """The time holds also where there are few."""
+    kept = Statuses(tmp_path, -1.0)
+    kept.save(status(0))
+    assert kept.get("slow", "work", "i0") is None
+    kept.close()
