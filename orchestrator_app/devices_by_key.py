@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
 from orchestrator_app.deployment.granting import with_grants
-from orchestrator_app.deployment.installation import Deployment
+from orchestrator_app.deployment.composing import Deployment
 from orchestrator_app.directory.description import RESERVED_PREFIXES
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.settings import Settings

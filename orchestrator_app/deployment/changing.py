@@ -11,11 +11,11 @@ from typing import Any
 
 from orchestrator_app.certificates import drop_certificate, keep_certificate
 from orchestrator_app.deployment.change import Change
+from orchestrator_app.deployment.composing import Deployment
 from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.establish import Establishing
 from orchestrator_app.deployment.in_flight import InFlight
-from orchestrator_app.deployment.installation import Deployment
 from orchestrator_app.deployment.planning import choose_standbys
 from orchestrator_app.deployment.records import DeploymentRecords
 from orchestrator_app.deployment.retirement import Retirement

@@ -4,14 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator_app.deployment.composing import Deployment
 from orchestrator_app.deployment.events import EVENTS
-from orchestrator_app.deployment.installation import (
-    JSON,
-    TD_MEDIA_TYPE,
-    Deployment,
-    StepAction,
-    input_media_type,
-)
+from orchestrator_app.deployment.installation import JSON, TD_MEDIA_TYPE, input_media_type
+from orchestrator_app.deployment.step_action import StepAction
 from wasmiot_td.namespaces import CANONICAL_CONTEXT, HTTP_BASIC_PROFILE
 
 _SSE = {"subprotocol": "sse", "contentType": JSON}

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator_app.deployment.change import Change
+from orchestrator_app.deployment.composing import Deployment, Draft, compose
 from orchestrator_app.deployment.deployment_thing import Plan
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.installation import Deployment, Draft, compose
 from orchestrator_app.deployment.names import Names, trigger_name
 from orchestrator_app.deployment.planning import Revised, Share, by_device, revise
 from orchestrator_app.deployment.records import DeploymentRecords, Documents

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
-from orchestrator_app.deployment.installation import Deployment
+from orchestrator_app.deployment.composing import Deployment
 from wasmiot_td.access.assertions import Grant
 from wasmiot_td.access.peers import DEVICE, Peer
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator_app.deployment.devices import Devices, Input, Sending
-from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords
 from orchestrator_app.deployment.route import Route
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.deployment.step_failure import StepFailedError
 from orchestrator_app.deployment.trace import GONE
 from orchestrator_app.store import Store

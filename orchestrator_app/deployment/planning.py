@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from orchestrator_app.deployment.installation import Deployment, StepAction
+from orchestrator_app.deployment.composing import Deployment
 from orchestrator_app.deployment.names import Names, share_name, standby_name
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.solver.solution import Placement
 
 Documents = Mapping[str, Mapping[str, Any]]

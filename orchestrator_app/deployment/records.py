@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator_app.deployment.deployment_thing import Plan, deployment_id, deployment_thing
-from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.names import standby_name, trigger_name
 from orchestrator_app.deployment.planning import Held, Share
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.deployment.step_graph import StepGraph
 from orchestrator_app.store import Storable, Store, StoredDocument
 from wasmiot_td.problem import ProblemError

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.records import Deployed
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.deployment.step_graph import StepGraph
 from wasmiot_td.call_context import invocation_id
 

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from orchestrator_app.deployment.change import MOST_REVISIONS
+from orchestrator_app.deployment.composing import Deployment, Draft
 from orchestrator_app.deployment.deployment_thing import Plan
-from orchestrator_app.deployment.installation import Deployment, Draft
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords
 from orchestrator_app.placement import devices_for_each, read_composition
 from orchestrator_app.solver.solution import Placement, Solution

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from orchestrator_app.deployment.installation import StepAction
+from orchestrator_app.deployment.step_action import StepAction
 
 
 class StepFailedError(Exception):

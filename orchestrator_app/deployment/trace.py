@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.route import Route
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.deployment.step_failure import StepFailedError
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable
 from wasmiot_td.models.action_status import ActionStatus

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.deployment.installation import StepAction
 from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.deployment.route import Route
+from orchestrator_app.deployment.step_action import StepAction
 from orchestrator_app.store import Store
 from wasmiot_td.call_context import invocation_id
 from wasmiot_td.errors import InteractionError, ThingUnreachable

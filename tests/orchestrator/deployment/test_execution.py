@@ -225,6 +225,9 @@ def test_an_end_that_cannot_be_kept_is_in_the_log(deployed, monkeypatch, caplog)
 
     monkeypatch.setattr(ExecutionLog, "write", away)
     deployed.client.post("/deployments/thermo/actions/run")
+    deadline = time.monotonic() + 20  # who waits for the end is told a moment before
+    while "execution_not_kept" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert "execution_not_kept slug=thermo" in caplog.text
     monkeypatch.undo()
     assert deployed.execute()["output"] == 42
