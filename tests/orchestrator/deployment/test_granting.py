@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.deployment.composing import Deployment
+from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.deployment.step_graph import StepGraph
 from wasmiot_td.access.assertions import Grant
 from wasmiot_td.access.peers import DEVICE, ORCHESTRATOR, Peer
