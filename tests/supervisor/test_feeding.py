@@ -19,6 +19,8 @@ INCREMENT = """(module
 SENSOR = '(module (func (export "temperature") (result f32) (f32.const 21.3)))'
 DOUBLE = """(module
   (func (export "double") (param f32) (result f32) (f32.mul (local.get 0) (f32.const 2))))"""
+LESS = """(module (func (export "less") (param f32 f32) (result f32)
+  (f32.sub (local.get 0) (local.get 1))))"""
 NUMBER = {"type": "integer"}
 
 
@@ -131,6 +133,28 @@ def test_dependency_is_read(fleet):
     double = {"type": "number", "wasmiot:entrypoint": "double", "wasmiot:dependsOn": [depends]}
     assert room.put("room", DOUBLE, properties={"double": double}).status_code == 201
     assert room.client.get("/deployments/room/properties/double").json == 42.6
+
+
+@pytest.mark.parametrize("is_synchronous", [True, False])
+def test_dependency_of_an_action(fleet, is_synchronous):
+    """What an action depends on is read when it is called, beside what it is sent, by name."""
+    sensor, room = fleet("sensor"), fleet("room")
+    temperature = {"type": "number", "wasmiot:entrypoint": "temperature"}
+    sensor.put("dht", SENSOR, properties={"temperature": temperature})
+    thing = "http://sensor/deployments/dht/td"
+    depends = {"id": "urn:s#/properties/temperature", "thing": thing, "input": "inside"}
+    members = {"outside": {"type": "number"}, "inside": {"type": "number"}}
+    warmer = {"wasmiot:entrypoint": "less", "synchronous": is_synchronous}
+    warmer |= {"input": {"type": "object", "properties": members, "required": ["outside"]}}
+    warmer |= {"output": {"type": "number"}, "wasmiot:dependsOn": [depends]}
+    response = room.put("room", LESS, actions={"warmer": warmer})
+    assert response.status_code == 201, response.text
+    if is_synchronous:
+        url = "/deployments/room/actions/warmer"
+        found = room.client.post(url, json={"outside": 30}).json
+    else:
+        found = room.invoke("room", "warmer", json={"outside": 30})["output"]
+    assert found == pytest.approx(30 - 21.3, abs=1e-5)
 
 
 @pytest.mark.parametrize(

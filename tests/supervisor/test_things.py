@@ -95,6 +95,35 @@ def test_prefer_wait(device):
     assert response.headers["Preference-Applied"] == "wait=5"
 
 
+def test_prefer_wait_that_is_too_short(device):
+    """A client that would wait less than the call takes learns that it still runs, and asks on."""
+    action = {"f": {"wasmiot:entrypoint": "f"}}
+    device.put("slow", '(module (func (export "f") (loop br 0)))', actions=action)
+    preference = {"Prefer": "respond-async, wait=1"}
+    begun = device.client.post("/deployments/slow/actions/f", headers=preference)
+    assert (begun.status_code, begun.json["status"]) == (201, "running")
+    href = begun.headers["Location"]
+    assert device.client.get(href, headers=preference).json["status"] == "running"
+    assert device.client.delete(href).status_code == 204
+    assert device.ended(href)["error"]["trap"] == "cancelled"
+
+
+def test_status_of_an_action(device):
+    """It has what the profile asks for, from the beginning and at the end; failures too."""
+    failing = {"wasmiot:entrypoint": "get", "output": {"type": "integer", "maximum": 0}}
+    device.put("a", WAT, actions={**MEMBERS["actions"], "fails": failing})
+    begun = device.client.post("/deployments/a/actions/later")
+    assert begun.json.keys() >= {"status", "href", "timeRequested"}
+    assert begun.json["href"] == begun.headers["Location"]
+    ended = device.ended(begun.json["href"])
+    assert ended["timeRequested"] == begun.json["timeRequested"] <= ended["timeEnded"]
+    assert (ended["status"], ended["output"], "error" in ended) == ("completed", 1, False)
+    failed = device.invoke("a", "fails")
+    assert (failed["status"], "output" in failed) == ("failed", False)
+    assert failed["error"].keys() >= {"type", "title", "status", "detail"}
+    assert device.client.get(failed["href"]).status_code == 200
+
+
 def test_forgotten_invocation(device):
     """DELETE of an ended invocation forgets it; an unknown one is 404."""
     device.put("a", WAT, **MEMBERS)
