@@ -138,10 +138,14 @@ def write(
     has_begun: threading.Event,
     is_over: threading.Event,
 ) -> None:
-    """Write versions, one after the other, until the orchestrator is gone."""
+    """Write versions, one after the other or all at once, until the orchestrator is gone."""
     things = [f"urn:ex:thing-{writer}-{i}" for i in range(THINGS_A_WRITER)]
     with connected(port) as connection, suppress(OSError, http.client.HTTPException):
         while not is_over.is_set():
+            if writer == 0:
+                write_at_once(connection, things, written)
+                has_begun.set()
+                continue
             for thing in things:
                 version = written.sent[thing] = written.sent.get(thing, 0) + 1
                 status, body = fetch(
@@ -150,6 +154,19 @@ def write(
                 assert status in (201, 204), body
                 written.acknowledged[thing] = version
                 has_begun.set()
+
+
+def write_at_once(
+    connection: http.client.HTTPConnection, things: list[str], written: Written
+) -> None:
+    """Write the next version of several Things in one request."""
+    versions = {thing: written.sent.get(thing, 0) + 1 for thing in things}
+    written.sent.update(versions)
+    lines = b"\n".join(description(thing, version) for thing, version in versions.items())
+    connection.request("POST", "/bulk/things", lines, {"Content-Type": "application/jsonl"})
+    results = json.loads(connection.getresponse().read())
+    assert {result["status"] for result in results} <= {201, 204}, results
+    written.acknowledged.update(versions)
 
 
 def check(port: int, written: Written) -> None:
