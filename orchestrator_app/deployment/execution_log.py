@@ -13,6 +13,9 @@ PREFIX = "urn:wasmiot:execution:"
 MOST_EXECUTIONS = 500
 """How many executions of one deployment are kept."""
 
+MOST_OF_ALL = 20_000
+"""How many of all deployments, also of those that are there no longer."""
+
 MOST_SWEPT = 50
 """How many are deleted at once, so that nobody has to wait long for the end of it."""
 
@@ -37,9 +40,10 @@ class ExecutionLog:
         self._store = store
         self._lock = threading.Lock()
         self._known: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._order: dict[str, tuple[str, str]] = {}
         self._dropped: dict[str, None] = {}
-        for stored in store.list("execution"):
-            slug, _, invocation = stored.id.removeprefix(PREFIX).rpartition(":")
+        names = (s.id.removeprefix(PREFIX).rpartition(":") for s in store.list("execution"))
+        for slug, _, invocation in sorted(names, key=lambda name: name[2]):  # begins with its time
             self.note(slug, invocation)
 
     def write(self, slug: str, invocation: str, status: Status) -> None:
@@ -50,13 +54,25 @@ class ExecutionLog:
         self.note(slug, invocation)
 
     def note(self, slug: str, invocation: str) -> None:
-        """Know of an execution, and drop the oldest beyond the limit."""
+        """Know of an execution, and drop the oldest beyond the limits."""
         with self._lock:
-            known = self._known[slug]
-            if invocation not in known:
+            known, id_ = self._known[slug], _id(slug, invocation)
+            if id_ not in self._order:
+                self._order[id_] = slug, invocation
+                self._dropped.pop(id_, None)  # it has ended after it was dropped
                 known.append(invocation)
             while len(known) > MOST_EXECUTIONS:
-                self._dropped[_id(slug, known.popleft())] = None
+                self._drop(slug, known[0])
+            while len(self._order) > MOST_OF_ALL:
+                self._drop(*next(iter(self._order.values())))
+
+    def _drop(self, slug: str, invocation: str) -> None:
+        id_, known = _id(slug, invocation), self._known[slug]
+        known.remove(invocation)
+        if not known:
+            del self._known[slug]
+        del self._order[id_]
+        self._dropped[id_] = None
 
     def sweep(self, *, is_busy: bool) -> None:
         """Delete what was dropped; while others are waiting, only if it has become too much."""
@@ -80,7 +96,7 @@ class ExecutionLog:
     def invocations(self, slug: str) -> list[str]:
         """Return the invocations of a deployment, newest first."""
         with self._lock:
-            return list(reversed(self._known[slug]))
+            return list(reversed(self._known.get(slug, ())))
 
     def unfinished(self) -> list[tuple[str, str, Status]]:
         """Return what was going on when the orchestrator ended."""
