@@ -10,9 +10,9 @@ count. The clients here do not wait between requests, so that two cores need twe
 hour for it, as busy as they are else; what the five minutes by default show is carried on to it.
 
 It tells requests a second, p50 and p99 by kind, and as a curve the memory, threads and open files
-of each process, and of the largest that answers queries or checks modules for it. The exit code is 1 if a
-request got anything but its answer or 503 (or 429) with `Retry-After`, if a listener lacked an
-event, or if a process grows: `stability.py` says by what it is told from one that fills up.
+of each process, and of the largest that answers queries or checks modules for it. The exit code is
+1 if a request got anything but its answer or 503 (or 429) with `Retry-After`, if a listener lacked
+an event, or if a process grows: `stability.py` says by what it is told from one that fills up.
 """
 
 import argparse
