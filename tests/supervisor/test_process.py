@@ -1,5 +1,6 @@
 """A supervisor as a real process: started by its command, killed, started again."""
 
+import hashlib
 import json
 import signal
 import socket
@@ -54,6 +55,65 @@ def test_survives_its_own_death(start, tmp_path):
     _, base = start()
     assert requests.get(base + path, timeout=10).json() == 42
     assert requests.get(f"{base}.well-known/wot", timeout=10).json()["id"] == device_id
+
+
+WRITER = """(import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 2) (data (i32.const 0) "out") (data (i32.const 20) "\\00\\00\\01")
+  (func (export "f")
+    (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 3) (i32.const 1)
+      (i64.const 66) (i64.const 66) (i32.const 0) (i32.const 8)))
+    (i32.store (i32.const 24) (i32.const 65536))
+    (loop (drop (call $write (i32.load (i32.const 8)) (i32.const 20) (i32.const 1)
+      (i32.const 12))) br 0))"""
+HARMFUL = {
+    "interrupt": '(func (export "f") (loop br 0))',
+    "memory": '(memory 2000) (func (export "f"))',
+    "unreachable": """(memory 1) (func (export "f")
+      (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable)""",
+    "stack-overflow": '(func $f (export "f") call $f)',
+    "memory-out-of-bounds": '(memory 1) (func (export "f") (drop (i32.load (i32.const -1))))',
+    "files": WRITER,
+}
+
+
+def test_harmful_modules_together(start, tmp_path):
+    """All that wants to harm runs at once; each ends by its name, and everything else goes on."""
+    process, base = start("--call-seconds", "4", "--td", *_files(tmp_path))
+    packages, hrefs = tmp_path / "data" / "packages", {}
+    for name, body in HARMFUL.items():
+        binary = wasmtime.wat2wasm(f"(module {body})")
+        digits = hashlib.sha256(binary).hexdigest()
+        (packages / digits).write_bytes(binary)
+        module = {"id": "urn:m", "name": "m", "digest": f"sha256:{digits}"}
+        module["limits"] = {"fileBytes": 20_000_000}
+        mount = {"path": "out", "stage": "output", "mediaType": "x/y", "required": False}
+        action = {"wasmiot:entrypoint": "f", "wasmiot:mount": [mount]}
+        document = {"title": name, "wasmiot:module": [module], "actions": {"f": action}}
+        response = requests.put(f"{base}deployments/{name}", json=document, timeout=60)
+        assert response.status_code == 201, response.text
+    for name in HARMFUL:
+        url = f"{base}deployments/{name}/actions/f"
+        hrefs[name] = requests.post(url, timeout=10).json()["href"]
+    ended = {name: _ended(href) for name, href in hrefs.items()}
+    assert {name: s["error"]["trap"] for name, s in ended.items()} == {n: n for n in hrefs}
+    assert requests.get(f"{base}deployments/clock/properties/answer", timeout=10).json() == 42
+    assert list((tmp_path / "data" / "calls").iterdir()) == []
+    assert process.poll() is None
+
+
+def _files(tmp_path):
+    (tmp_path / "td.json").write_text(TD)
+    (tmp_path / "m.wasm").write_bytes(wasmtime.wat2wasm(MODULE))
+    return tmp_path / "td.json", "--module", tmp_path / "m.wasm"
+
+
+def _ended(href):
+    while "timeEnded" not in (status := requests.get(href, timeout=10).json()):
+        time.sleep(0.05)
+    return status
 
 
 def test_trigger_survives_it(start, tmp_path):
