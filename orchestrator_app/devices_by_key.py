@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urljoin, urlsplit
 
-from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.deployment.composing import Deployment
+from orchestrator_app.deployment.granting import with_grants
 from orchestrator_app.directory.description import RESERVED_PREFIXES
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.settings import Settings
