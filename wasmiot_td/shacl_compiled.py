@@ -1,18 +1,21 @@
 """Whether a graph conforms, asked of a compiled SHACL engine; the only module that imports shifty.
 
-The engine (`pyshifty` on PyPI, the extra `fast`) is ten times faster than pyshacl, and young. It is
-only asked *whether* a graph conforms; what is wrong is pyshacl's to say. A test holds the two
-engines to the same verdict on the whole corpus and on mutants of it. Without the engine pyshacl
-answers alone.
+The engine (`pyshifty` on PyPI, in the extras `fast` and, where it is built for the machine,
+`orchestrator`) is ten times faster than pyshacl, and young. It is only asked *whether* a graph
+conforms; what is wrong is pyshacl's to say. A test holds the two engines to the same verdict on the
+whole corpus and on mutants of it. Without the engine, or where it fails, pyshacl answers alone.
 """
 
 from typing import Any
 
 from rdflib import Graph
 
+_PANICS = "pyo3_runtime"
+"""The module of a failed assertion in Rust, which is no `Exception`."""
+
 
 def _engine() -> Any:
-    """Return the engine's module, None where the extra `fast` is not installed."""
+    """Return the engine's module, None where it is not installed."""
     try:
         import shifty
     except ImportError:
@@ -35,11 +38,16 @@ class CompiledShapes:
         """Return whether a graph conforms, warnings included.
 
         Raises:
-            ValueError: the engine cannot read the graph.
+            ValueError: the engine cannot read the graph, or fails.
         """
-        result = self._validator.validate_algebra(
-            n_triples, graph_mode="data", infer=False, sort_results=False
-        )
+        try:
+            result = self._validator.validate_algebra(
+                n_triples, graph_mode="data", infer=False, sort_results=False
+            )
+        except BaseException as error:
+            if type(error).__module__ != _PANICS:
+                raise
+            raise ValueError(f"the engine has failed: {error}") from error
         return bool(result.conforms)
 
 

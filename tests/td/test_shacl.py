@@ -8,6 +8,7 @@ import pyshacl
 import pytest
 from rdflib import RDF, SH, Graph, URIRef
 
+from wasmiot_td import shacl, shacl_compiled
 from wasmiot_td.document_kind import root_types
 from wasmiot_td.errors import JsonLdError
 from wasmiot_td.jsonld import document_base, expand
@@ -195,6 +196,40 @@ def test_the_compiled_engine_has_the_verdict_of_pyshacl(corpus: Any) -> None:
         found = bool(validate(n_triples, ID, types)), bool(explain(n_triples, ID, types))
         verdicts.add(found)
     assert verdicts == {(True, True), (False, False)}
+
+
+class _Panic(BaseException):
+    """What the engine raises when an assertion of its own fails."""
+
+    __module__ = "pyo3_runtime"
+
+
+class _Failing:
+    """An engine whose assertions fail."""
+
+    class PreparedValidator:
+        """Shapes that nothing can be checked with."""
+
+        def __init__(self, shapes: bytes) -> None: ...
+
+        def validate_algebra(self, n_triples: bytes, **options: Any) -> Any:
+            """Fail as a library in Rust does."""
+            raise _Panic
+
+
+@pytest.mark.parametrize("engine", [None, _Failing()], ids=["missing", "failing"])
+def test_without_the_compiled_engine_pyshacl_answers(monkeypatch: Any, engine: Any) -> None:
+    """An engine that is not there, or fails, changes no verdict."""
+    monkeypatch.setattr(shacl_compiled, "_engine", lambda: engine)
+    shacl._compiled.cache_clear()
+    try:
+        right = f'<{ID}> <{TD.title}> "lamp" .\n'.encode()
+        wrong = f"<{ID}> <{TD.hasForm}> <{ID}#f> .\n".encode()
+        verdicts = [bool(validate(text, ID, ["Thing"])) for text in (right, wrong)]
+    finally:
+        shacl._compiled.cache_clear()
+    assert verdicts == [bool(explain(text, ID, ["Thing"])) for text in (right, wrong)]
+    assert True in verdicts
 
 
 def test_the_cached_shapes_judge_like_pyshacl_itself(corpus: Any) -> None:
