@@ -21,6 +21,7 @@ from wasmiot_td.transport import Answer, Body, Transport
 MAX_REDIRECTS = 5
 CONNECT_SECONDS = 3.0
 
+_BREAKAGE = (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError)
 _CHUNK_BYTES = 64 * 1024
 _PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?/[A-Za-z0-9._~/=&?-]*")
 
@@ -82,7 +83,7 @@ class HttpTransport(Transport):
             final_url, response = plain or self._sent(method, url, body, headers)
             try:
                 found = {name.lower(): value for name, value in response.headers.itermerged()}
-                chunks, stop = self._chunks(response), partial(_stop, response)
+                chunks, stop = self._chunks(url, response), partial(_stop, response)
                 yield Answer(final_url, response.status, found, chunks, stop)
             finally:
                 response.close()
@@ -90,8 +91,8 @@ class HttpTransport(Transport):
         except AddressRefused as error:
             error.url = url
             raise
-        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-            raise ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url) from error
+        except _BREAKAGE as error:
+            raise _unreachable(url, error) from error
 
     def _sent(
         self, method: str, url: str, body: Body | None, headers: Mapping[str, str]
@@ -146,14 +147,18 @@ class HttpTransport(Transport):
             return None
         return target.url, response
 
-    def _chunks(self, response: urllib3.HTTPResponse) -> Iterator[bytes]:
-        """Yield what there is as it comes, so that an answer that trickles is cut off in time."""
+    def _chunks(self, url: str, response: urllib3.HTTPResponse) -> Iterator[bytes]:
+        """Yield what there is as it comes, so that an answer that trickles is cut off in time.
+
+        Who reads may have been handed the answer by a generator, which hears of no error: so what
+        breaks is told here.
+        """
         deadline = time.monotonic() + self._total_seconds
-        while chunk := response.read1(_CHUNK_BYTES, decode_content=False):
+        while chunk := _next_chunk(url, response):
             yield chunk
             if time.monotonic() > deadline:
                 message = f"no complete answer within {self._total_seconds} s"
-                raise requests.Timeout(message)
+                raise ThingUnreachable(f"{url} cannot be reached: {message}", url)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -175,6 +180,17 @@ class HttpTransport(Transport):
 def _plain_target(url: str) -> urllib3.util.Url | None:
     """Return where a URL leads if it is a plain one: no user, nothing to be escaped."""
     return urllib3.util.parse_url(url) if _PLAIN_URL.fullmatch(url) else None
+
+
+def _next_chunk(url: str, response: urllib3.HTTPResponse) -> bytes:
+    try:
+        return response.read1(_CHUNK_BYTES, decode_content=False)
+    except _BREAKAGE as error:
+        raise _unreachable(url, error) from error
+
+
+def _unreachable(url: str, error: Exception) -> ThingUnreachable:
+    return ThingUnreachable(f"{url} cannot be reached: {_reason(error)}", url)
 
 
 def _stop(response: urllib3.HTTPResponse) -> None:

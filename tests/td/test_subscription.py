@@ -48,6 +48,9 @@ def test_event_without_end():
         list(events(endless))
 
 
+JSON = "application/json"
+
+
 @contextmanager
 def serving(answer):
     """Serve GET by a function of the request and its number; yield the address."""
@@ -112,6 +115,28 @@ def test_stream_goes_on_after_the_last_event():
     with serving(answer) as url:
         assert first(subscription(url, subprotocol="sse"), 3) == [0, 1, 2]
     assert asked[:3] == [None, "0", "1"]
+
+
+@pytest.mark.parametrize("subprotocol", ["sse", "longpoll"])
+def test_answer_that_is_cut_off(monkeypatch, subprotocol):
+    """A Thing that dies in the middle of each second answer is asked again, and is heard."""
+    monkeypatch.setattr("wasmiot_td.subscription.FIRST_PAUSE_SECONDS", 0.001)
+
+    def answer(request, number):
+        request.protocol_version = "HTTP/1.1"
+        request.close_connection = True
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        is_stream = subprotocol == "sse"
+        request.send_header("Content-Type", "text/event-stream" if is_stream else JSON)
+        request.end_headers()
+        text = f"retry: 1\ndata: {number}\n\n".encode() if is_stream else b"%d" % number
+        end = b"0\r\n\r\n" if number % 2 else b"5\r\nun"
+        request.wfile.write(b"%x\r\n%s\r\n" % (len(text), text) + end)
+
+    with serving(answer) as url:
+        told = first(subscription(url, subprotocol=subprotocol), 3)
+    assert told == ([0, 1, 2] if subprotocol == "sse" else [1, 3, 5])
 
 
 def test_long_poll():
