@@ -39,7 +39,12 @@ def own_description(
         "securityDefinitions": {"nosec_sc": {"scheme": "nosec"}},
         "security": ["nosec_sc"],
         "properties": {"things": _things()},
-        "actions": {**_thing_actions(), **_searches(), **_module_actions()},
+        "actions": {
+            **_thing_actions(),
+            "createThings": _create_things(),
+            **_searches(),
+            **_module_actions(),
+        },
         "events": {name: _event(kind) for name, kind in _EVENTS.items()},
         "links": [
             {"rel": "type", "href": _MODEL, "type": "application/tm+json"},
@@ -90,6 +95,15 @@ def _thing_actions() -> dict[str, Any]:
         ),
         "deleteThing": _action("things/{id}", "DELETE", None, variables=_ID),
     }
+
+
+def _create_things() -> dict[str, Any]:
+    """Return the action that registers many Things, which W3C's directories do not have."""
+    many = {"type": "array", "items": {"type": "object"}}
+    action = _action("bulk/things", "POST", "application/json", input_schema=many, output=many)
+    action["forms"][0]["response"] = {"contentType": "application/json"}
+    described = "Registers each description, and says of each what came of it."
+    return {"title": "Create Things", "description": described, **action}
 
 
 def _event(kind: str) -> dict[str, Any]:
