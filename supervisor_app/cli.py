@@ -64,6 +64,8 @@ def parser() -> argparse.ArgumentParser:
         "--fleet", default="", metavar="NAME", help="announced to orchestrators of this fleet alone"
     )
     add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
+    add("--compile-seconds", type=float, default=60.0, help="longest to compile (%(default)s)")
+    add("--max-package-bytes", type=int, default=2**29, help="largest module (%(default)s)")
     add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
     add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")
     add("--calls", type=int, default=16, help="clients that may wait for a result (%(default)s)")

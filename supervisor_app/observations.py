@@ -26,7 +26,9 @@ LINGER_SECONDS = 5.0
 long poll does, misses nothing."""
 
 _KEPT_CHANGES = 64
+_KEPT_CHARACTERS = 4 * 1024 * 1024
 _MAX_PENDING = 256
+_MAX_PENDING_CHARACTERS = 8 * 1024 * 1024
 _FIRST_VALUE_SECONDS = 10.0
 _UNKNOWN = object()
 _log = logging.getLogger(__name__)
@@ -38,12 +40,8 @@ class Change:
 
     number: int
     name: str
-    value: Any
-
-    @property
-    def data(self) -> str:
-        """The value as JSON."""
-        return json.dumps(self.value, ensure_ascii=False)
+    data: str
+    """The value as JSON."""
 
 
 class Subscription:
@@ -59,23 +57,34 @@ class Subscription:
         self.is_lost = False
         self.has_missed = False
         self._changes: queue.Queue[Change] = queue.Queue(_MAX_PENDING)
+        self._characters = 0
+        self._lock = threading.Lock()
 
     def add(self, change: Change) -> None:
         """Note a change; who does not listen for so long that there is no room is dropped."""
         if self.is_lost:
             return
+        with self._lock:
+            has_room = self._characters <= _MAX_PENDING_CHARACTERS
+            self._characters += len(change.data)
         try:
-            self._changes.put_nowait(change)
+            self.is_lost = not has_room
+            if has_room:
+                self._changes.put_nowait(change)
         except queue.Full:
             self.is_lost = True
+        if self.is_lost:
             _log.warning("listener_dropped name=%s number=%d", change.name, change.number)
 
     def next(self, seconds: float) -> Change | None:
         """Return the next change; None if there is none for some seconds."""
         try:
-            return self._changes.get(timeout=seconds)
+            change = self._changes.get(timeout=seconds)
         except queue.Empty:
             return None
+        with self._lock:
+            self._characters -= len(change.data)
+        return change
 
 
 @dataclass(eq=False)
@@ -89,10 +98,20 @@ class _Watched:
     operation: Operation
     known_after: int
     subscriptions: list[Subscription] = field(default_factory=list)
-    changes: deque[Change] = field(default_factory=lambda: deque(maxlen=_KEPT_CHANGES))
+    changes: deque[Change] = field(default_factory=deque)
     left: float = 0.0
     is_ready: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
+
+    def keep(self, change: Change) -> None:
+        """Keep a change for those who come back, in the place of the oldest ones."""
+        self.changes.append(change)
+        while len(self.changes) > 1 and self._is_crowded():
+            self.known_after = self.changes.popleft().number
+
+    def _is_crowded(self) -> bool:
+        characters = sum(len(each.data) for each in self.changes)
+        return len(self.changes) > _KEPT_CHANGES or characters > _KEPT_CHARACTERS
 
     def is_wanted(self) -> bool:
         return bool(self.subscriptions) or time.monotonic() - self.left < LINGER_SECONDS
@@ -233,9 +252,8 @@ class Observations:
 
     def _tell(self, watched: _Watched, value: Any) -> None:
         with self._lock:
-            change = Change(next(self._numbers), watched.operation.name, value)
-            if len(watched.changes) == _KEPT_CHANGES:
-                watched.known_after = watched.changes[0].number
-            watched.changes.append(change)
+            text = json.dumps(value, ensure_ascii=False)
+            change = Change(next(self._numbers), watched.operation.name, text)
+            watched.keep(change)
             for subscription in watched.subscriptions:
                 subscription.add(change)

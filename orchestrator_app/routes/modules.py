@@ -86,6 +86,7 @@ def _upload(staging: Staging) -> Upload:
         return _multipart(staging)
     if request.mimetype in _WASM_TYPES:
         limit = services().settings.max_binary_bytes
+        request.max_content_length = limit  # who says that there is more need not send it
         binary = staging.take(request.stream, limit)
         return Upload(binary, name=request.args.get("name", ""))
     raise ProblemError(
