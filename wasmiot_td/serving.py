@@ -31,6 +31,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from wasmiot_td.heap import have_few_heaps, keep_giving_back
 from wasmiot_td.listening import server
 from wasmiot_td.logs import configure_logging
 from wasmiot_td.renewal import renew_when_asked
@@ -47,7 +48,6 @@ from wasmiot_td.tls import Tls
 __all__ = ["Address", "PortInUseError", "die_with_parent", "reserve_address", "serve", "stopping"]
 
 _PR_SET_PDEATHSIG = 1
-_M_ARENA_MAX, _ARENAS = -8, 2
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 _ACCEPT_TIMEOUT_SECONDS = 30.0
 _LEAVE_SECONDS = 5.0  # for the lifespan, before the process is ended
@@ -180,7 +180,7 @@ def _load(
 ) -> Any:
     """Become the serving process: called by Granian before it listens."""
     _forget_signal_handlers()
-    _share_arenas()
+    have_few_heaps()
     configure_logging(log_format)
     try:
         factory = _named(target)
@@ -193,13 +193,6 @@ def _load(
     renew_when_asked(tls, address.url, address.port)
     threading.Thread(target=_live, args=(app, enter, address), name="lifespan").start()
     return app
-
-
-def _share_arenas() -> None:
-    """Have the C library keep few heaps: one for each of many threads holds what all have freed."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _named(path: str) -> Any:
@@ -239,6 +232,7 @@ def _live(app: Any, enter: Lifespan, address: Address) -> None:
     try:
         _wait_until_accepting(address)
         drop_slow_readers(address.port)
+        keep_giving_back(stopping)
         sys.stderr.write(f"listening on {address.url}\n")
         sys.stderr.flush()
         with enter(app):
