@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator_app.commands.options import names_of, remote, slug_of
+from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of
 from wasmiot_td import terminal
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _say(orchestrator: "Orchestrator", slug: str) -> None:
         (">step", "function", "after", "device", "standby"),
         [
             (
-                p["step"],
+                ordinal(p["step"]),
                 p["entrypoint"],
                 ", ".join(p["after"]),
                 titles[p["device"]],

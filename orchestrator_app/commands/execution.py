@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator_app.commands.options import names_of, remote, slug_of
+from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of
 from wasmiot_td import terminal
 from wasmiot_td.command_line import REFUSED, UNREACHABLE, CommandFailed
 from wasmiot_td.errors import WasmiotError
@@ -167,7 +167,7 @@ class _Watch:
                 continue
             self._told[index] = state
             device = self._titles.get(str(entry.device), entry.device)
-            terminal.say(f"{index} {entry.affordance} on {device}: {state}", err=True)
+            terminal.say(f"{ordinal(index)} {entry.affordance} on {device}: {state}", err=True)
 
 
 def _failure(status: "ActionStatus") -> CommandFailed:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import click
 
-from orchestrator_app.commands.options import names_of, remote, slug_of
+from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of
 from wasmiot_td import terminal
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _why(decision: Decision, titles: Mapping[str, str]) -> str:
     """Return the reason with what came of it."""
     about = f"{titles[decision['device']]}: " if "device" in decision else ""
     chosen = ", ".join(
-        f"{c.get('name') or c['step'] + 1} on {titles[c['device']]}"
+        f"{c.get('name') or ordinal(c['step'])} on {titles[c['device']]}"
         + (f" ({c['total']:.0f} points)" if "total" in c else "")
         for c in decision.get("choices", ())
         if "device" in c

@@ -121,6 +121,11 @@ def module_name(document: dict[str, Any]) -> str:
     return str(document["id"]).removeprefix("urn:wasmiot:module:")
 
 
+def ordinal(step: object) -> str:
+    """Return a step's place as people count, as the pages do; documents count from zero."""
+    return str(step + 1) if isinstance(step, int) else str(step)
+
+
 def title_of(document: dict[str, Any]) -> str:
     """Return what a Thing is called."""
     return str(document.get("title", document["id"]))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from orchestrator_app.commands.options import ordinal
 from wasmiot_td import terminal
 from wasmiot_td.command_line import failure_of
 from wasmiot_td.errors import ThingProblem
@@ -113,7 +114,9 @@ def _as_member(each: dict[str, Any], what: str) -> str:
 
 def _label(placement: dict[str, Any]) -> str:
     """Return a step's place and name."""
-    return f"{placement.get('step')} {placement.get('name') or placement.get('entrypoint')}"
+    return (
+        f"{ordinal(placement.get('step'))} {placement.get('name') or placement.get('entrypoint')}"
+    )
 
 
 def _all_devices(placements: Sequence[Any]) -> set[str]:

@@ -39,7 +39,11 @@ def list_things(orchestrator: "Orchestrator", is_json: bool, limit: int | None) 
         return terminal.say_json(found)
     columns = ("title", "kind", ">memory", "provides", "id")
     empty = "The directory is empty; `wasmiot supervisor` starts a device."
-    return terminal.say_table(columns, [_row(thing) for thing in found], empty=empty)
+    return terminal.say_table(columns, sorted(map(_row, found), key=_by_title), empty=empty)
+
+
+def _by_title(row: Sequence[Any]) -> str:
+    return str(row[0]).casefold()
 
 
 def _row(thing: dict[str, Any]) -> tuple[Any, ...]:

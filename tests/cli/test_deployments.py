@@ -56,7 +56,7 @@ sequence:
 """
     told = modules("manifest", "explain", "-", stdin=text).stdout
     assert "Fed by:" in told
-    assert "2 other" in told
+    assert "3 other" in told
     solution = modules.json("manifest", "explain", "-", stdin=text)
     fed = [p.get("informedBy", []) for p in solution["placements"]]
     assert fed == [[], *[["urn:wasmiot:solution:twice#/placements/0"]] * 2]
@@ -182,8 +182,8 @@ def test_an_execution_brings_its_result(modules: Any, reader: str) -> None:
     """A digit on standard output; with `--watch` the steps on standard error."""
     result = modules("execute", reader, "--watch")
     assert result.stdout.strip() in "0123456789"
-    assert "0 takeImage on eye: completed" in result.stderr
-    assert "1 classify on brain: completed" in result.stderr
+    assert "1 takeImage on eye: completed" in result.stderr
+    assert "2 classify on brain: completed" in result.stderr
 
 
 def test_an_input_that_nobody_takes_is_refused(modules: Any, reader: str) -> None:
@@ -271,7 +271,7 @@ def test_ctrl_c_cancels_an_execution(
         command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c
     ) as run:
         assert run.stderr is not None
-        assert "0 f on " in run.stderr.readline()
+        assert "1 f on " in run.stderr.readline()
         run.send_signal(signal.SIGINT)
         assert run.wait(30) == 130
         assert "Traceback" not in run.stderr.read()

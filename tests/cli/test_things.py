@@ -38,6 +38,12 @@ def test_devices_are_listed_with_what_they_provide(wasmiot: Any) -> None:
     assert "camera, communication" in eye
 
 
+def test_things_are_listed_by_their_names(wasmiot: Any) -> None:
+    """Their ids, by which the directory orders them, say nothing to people."""
+    names = [line.split()[0] for line in wasmiot("things", "list").stdout.splitlines()]
+    assert names.index("brain") < names.index("eye")
+
+
 def test_as_json_the_list_has_whole_descriptions(wasmiot: Any) -> None:
     """What the directory gave comes through unchanged."""
     found = {thing["title"]: thing for thing in wasmiot.json("things", "list")}
