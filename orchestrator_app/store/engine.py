@@ -104,11 +104,17 @@ class Engine:
                 self._store, self._n_flushes = None, 0.0
                 self.n_renewals += 1
                 self._required()
+                self._drop_old_logs()
         except StoreUnavailableError as error:  # who asks next tries again
             _log.error("store_not_opened_anew error=%s", error)
         finally:
             self._is_awaited = False
             self._changed.notify_all()
+
+    def _drop_old_logs(self) -> None:
+        """Remove what the engine has said of itself before: it would keep a thousand such files."""
+        for path in self._directory.glob("LOG.old.*") if self._directory else ():
+            path.unlink(missing_ok=True)
 
     def _required(self) -> ox.Store:
         if self._is_closed:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyoxigraph as ox
 
+from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
 from orchestrator_app.store.oxigraph_terms import ground_text
 
@@ -43,7 +44,7 @@ class RemoteCopy:
         self._download, self._version = download, version
         self._revisions_query, self._shared_query = revisions, shared
         self._known: dict[str, str] = {}
-        self._copy: ox.Store | None = None
+        self._copy: Engine | None = None
         self._place: Path | None = None
 
     def write(self, directory: Path) -> None:
@@ -51,21 +52,26 @@ class RemoteCopy:
         if self._copy is None:
             self._place = directory.parent.with_name(f"{directory.parent.name}-copy")
             shutil.rmtree(self._place, ignore_errors=True)
-            self._copy = ox.Store(str(self._place))
+            self._copy = Engine(self._place)
+        copy = self._copy
         for _ in range(_MOST_PASSES):
             version = self._version()
-            self._catch_up(self._copy)
+            self._catch_up(copy)
             if self._version() == version:
                 break
-        self._copy.backup(str(directory))
+        with copy.in_use():
+            copy.store.backup(str(directory))
+        copy.note_flush()
 
     def close(self) -> None:
         """Remove the copy."""
-        self._copy = None
+        if self._copy is not None:
+            self._copy.close()
+            self._copy = None
         if self._place is not None:
             shutil.rmtree(self._place, ignore_errors=True)
 
-    def _catch_up(self, copy: ox.Store) -> None:
+    def _catch_up(self, copy: Engine) -> None:
         current = {
             row["g"].value: row["revision"].value for row in self._rows(self._revisions_query)
         }
@@ -74,8 +80,8 @@ class RemoteCopy:
         to_read = [*changed, *gone]
         for begin in range(0, len(to_read), _GRAPHS_AT_ONCE):
             names = to_read[begin : begin + _GRAPHS_AT_ONCE]
-            MergedGraphs(copy).write(_changes(names, self._rows(_triples_of(names))))
-        MergedGraphs(copy).write(_changes((), self._rows(self._shared_query), is_shared=True))
+            _write(copy, _changes(names, self._rows(_triples_of(names))))
+        _write(copy, _changes((), self._rows(self._shared_query), is_shared=True))
         self._known = current
 
     def _rows(self, query: str) -> Iterator[Any]:
@@ -84,6 +90,11 @@ class RemoteCopy:
             self._download(query, path)
             rows: Any = ox.parse_query_results(path=str(path), format=ox.QueryResultsFormat.JSON)
             yield from rows
+
+
+def _write(copy: Engine, changes: Iterable[GraphChange]) -> None:
+    with copy.in_use():
+        MergedGraphs(copy.store).write(changes)
 
 
 def _triples_of(names: Iterable[str]) -> str:

@@ -7,7 +7,13 @@ import pytest
 
 from orchestrator_app.directory import seen_texts
 from orchestrator_app.directory.seen_texts import SeenTexts
-from orchestrator_app.store import OxigraphStore, StoreUnavailableError, changes, engine
+from orchestrator_app.store import (
+    OxigraphStore,
+    SparqlStore,
+    StoreUnavailableError,
+    changes,
+    engine,
+)
 from orchestrator_app.store.changes import ChangeLog
 from orchestrator_app.store.engine import Engine
 
@@ -38,7 +44,23 @@ def test_the_engine_is_opened_anew_after_some_copies(tmp_path: Path, make_docume
         store.checkpoint(tmp_path / str(number))
     assert store._engine.n_renewals == 2
     assert int(store.select(COUNT)[0]["n"]) == 8
+    assert not [*(tmp_path / "graph").glob("LOG.old.*")]
     store.close()
+
+
+def test_the_copy_of_a_server_is_opened_anew_too(tmp_path, make_document, oxigraph_server, few):
+    """What was copied before is in each later copy."""
+    oxigraph_server.clear()
+    (tmp_path / "copies").mkdir()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    for number in range(4):
+        triples = f'<{A}{number}> <urn:ex:p> "{number}" .'.encode()
+        store.put(make_document(f"{A}{number}", triples), kind="thing")
+        store.checkpoint(tmp_path / "copies" / str(number))
+    store.close()
+    copy = OxigraphStore(tmp_path / "copies" / "3")
+    assert [int(row["n"]) for row in copy.select(COUNT)] == [4]
+    copy.close()
 
 
 def test_many_quads_count_as_several_flushes(opened):
