@@ -126,7 +126,7 @@ def items_of(array: bytes) -> list[bytes]:
     Raises:
         JsonSyntaxError: it is no JSON, or no array.
     """
-    text, decoder = _decoded(array), json.JSONDecoder()
+    text, decoder = _decoded(array), json.JSONDecoder(parse_int=str, parse_float=str)
     place, items = _after_blanks(text, 0), list[bytes]()
     if text[place : place + 1] != "[":
         raise JsonSyntaxError("an array of descriptions is expected", 1, 1)

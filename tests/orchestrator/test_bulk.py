@@ -69,6 +69,13 @@ def test_what_is_no_array_is_refused_as_a_whole(client, array):
     assert (response.status_code, response.mimetype) == (400, "application/problem+json")
 
 
+@pytest.mark.parametrize("item", [b"1" * 5000, b"NaN", b"null", b"[{}]", b'"\\ud800"'])
+def test_an_item_that_is_no_description_is_refused_alone(client, thing, item):
+    """Whatever JSON has beside objects, and what only Python takes for JSON."""
+    array = b"[%s, %s]" % (item, _lines(thing(id="urn:ex:a")))
+    assert [each["status"] for each in _sent(client, array, "application/json").json] == [400, 201]
+
+
 def test_the_last_of_one_id_counts(client, thing):
     """The same Thing twice in one request is put twice."""
     titles = [f"title {i}" for i in range(3)]
