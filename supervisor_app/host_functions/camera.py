@@ -5,7 +5,8 @@ size where the two arguments point to. `takeImageStaticSize` fills room of the g
 size it reads from, and whose used part it stores to, its second argument.
 """
 
-from supervisor_app.host_functions.camera_drivers import CameraDriver
+from supervisor_app.host_functions.camera_drivers import CameraDriver, open_camera
+from supervisor_app.host_functions.communication import RemoteCall
 from supervisor_app.host_functions.guest import (
     Guest,
     HostFunction,
@@ -14,8 +15,14 @@ from supervisor_app.host_functions.guest import (
     load_u32,
     store_u32,
 )
+from supervisor_app.settings import Settings
 
 MODULE = "camera"
+
+
+def linked(settings: Settings, _call: RemoteCall) -> tuple[HostFunction, ...]:
+    """Return the functions of this device; none where it has no camera."""
+    return functions(open_camera(settings.camera)) if settings.camera else ()
 
 
 def functions(driver: CameraDriver) -> tuple[HostFunction, ...]:

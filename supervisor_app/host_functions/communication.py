@@ -9,11 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from supervisor_app.host_functions.guest import Guest, HostFunction, HostFunctionError
+from supervisor_app.settings import Settings
 
 MODULE = "communication"
 RemoteCall = Callable[[str, str, Any], Any]
 _MAX_NAME_BYTES = 2048
 _MAX_DATA_BYTES = 1024 * 1024
+
+
+def linked(_settings: Settings, call: RemoteCall) -> tuple[HostFunction, ...]:
+    """Return the functions of this device."""
+    return functions(call)
 
 
 def functions(call: RemoteCall) -> tuple[HostFunction, ...]:

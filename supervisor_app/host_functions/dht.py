@@ -1,9 +1,16 @@
 """`dht`: temperature (°C) and relative humidity (%) of a DHT sensor, by one of its drivers."""
 
-from supervisor_app.host_functions.dht_drivers import DhtDriver
+from supervisor_app.host_functions.communication import RemoteCall
+from supervisor_app.host_functions.dht_drivers import DhtDriver, open_dht
 from supervisor_app.host_functions.guest import Guest, HostFunction
+from supervisor_app.settings import Settings
 
 MODULE = "dht"
+
+
+def linked(settings: Settings, _call: RemoteCall) -> tuple[HostFunction, ...]:
+    """Return the functions of this device; none where it has no such sensor."""
+    return functions(open_dht(settings.dht)) if settings.dht else ()
 
 
 def functions(driver: DhtDriver) -> tuple[HostFunction, ...]:

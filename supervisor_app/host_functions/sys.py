@@ -3,7 +3,9 @@
 import logging
 import time
 
+from supervisor_app.host_functions.communication import RemoteCall
 from supervisor_app.host_functions.guest import Guest, HostFunction
+from supervisor_app.settings import Settings
 
 MODULE = "sys"
 _MAX_TEXT_BYTES = 4096
@@ -11,6 +13,11 @@ _LINE_LENGTH = 32  # of a line, besides what the guest says
 _I32_MASK = 0x7FFFFFFF
 
 _log = logging.getLogger(__name__)
+
+
+def linked(_settings: Settings, _call: RemoteCall) -> tuple[HostFunction, ...]:
+    """Return the functions of this device."""
+    return functions()
 
 
 def functions() -> tuple[HostFunction, ...]:

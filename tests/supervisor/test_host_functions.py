@@ -6,6 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from supervisor_app import host_functions
 from supervisor_app.host_functions.dht_drivers import IioDht, open_dht
 from supervisor_app.host_functions.guest import HostFunctionError
 
@@ -376,6 +377,25 @@ def test_provides_what_is_linked(make_device, pictures):
         "camera.takeImageStaticSize",
     }
     assert "wasi_snapshot_preview1" in without["wasmiot:provides"]
+
+
+def test_one_file_is_an_interface(make_device, tmp_path, monkeypatch):
+    """A file beside the others is linked and advertised, and nothing else names it."""
+    (tmp_path / "tide_gauge.py").write_text(
+        "from supervisor_app.host_functions.guest import HostFunction\n"
+        "def linked(settings, call):\n"
+        "    read = lambda guest: 1.5\n"
+        "    return (HostFunction('tide', 'metres', (), ('f32',), read),)\n"
+    )
+    monkeypatch.setattr(host_functions, "__path__", [*host_functions.__path__, str(tmp_path)])
+    device = make_device()
+    assert "tide.metres" in device.client.get("/.well-known/wot").json["wasmiot:provides"]
+    module = """(module (import "tide" "metres" (func $m (result f32)))
+      (func (export "level") (result f32) call $m))"""
+    action = {"synchronous": True, "output": {"type": "number"}, "wasmiot:entrypoint": "level"}
+    assert device.put("tide", module, actions={"level": action}).status_code == 201
+    assert device.client.post("/deployments/tide/actions/level").json == 1.5
+    sys.modules.pop("supervisor_app.host_functions.tide_gauge")
 
 
 def test_an_installed_package_brings_a_host_function(make_device, tmp_path, monkeypatch, caplog):
