@@ -34,6 +34,13 @@ _IMPLICIT = (
 )
 
 
+class YamlSyntaxError(JsonSyntaxError):
+    """The bytes are not YAML, or say more than JSON can."""
+
+    language = "YAML"
+    source = "https://yaml.org/spec/1.2.2/"
+
+
 class _CoreLoader(yaml.SafeLoader):
     """Safe, with the scalars of YAML 1.2's core schema, and no key twice."""
 
@@ -70,7 +77,7 @@ def to_json(source: bytes) -> bytes:
     """Return a YAML document as JSON text.
 
     Raises:
-        JsonSyntaxError: it is no YAML, or more than JSON can say.
+        YamlSyntaxError: it is no YAML, or more than JSON can say.
         ValidationError: a key is there twice, or aliases make too much of it.
     """
     if len(source) > MOST_BYTES:
@@ -84,9 +91,9 @@ def to_json(source: bytes) -> bytes:
         mark = getattr(error, "problem_mark", None)
         message = getattr(error, "problem", None) or "this is no YAML"
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise JsonSyntaxError(str(message)[:500], line, column) from error
+        raise YamlSyntaxError(str(message)[:500], line, column) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise JsonSyntaxError(f"more than JSON can say: {error}"[:500], 1, 1) from error
+        raise YamlSyntaxError(f"more than JSON can say: {error}"[:500], 1, 1) from error
 
 
 def _count(value: Any, nodes: int, depth: int) -> int:

@@ -42,11 +42,14 @@ class DocumentError(WasmiotError):
 class JsonSyntaxError(DocumentError):
     """The bytes are not JSON (RFC 8259)."""
 
+    language = "JSON"
+    source = "RFC 8259"
+
     def __init__(self, message: str, line: int, column: int) -> None:
         self.line = line
         self.column = column
         place = f"line {line} column {column}: {message}"
-        super().__init__(Report((Finding("", place, source="RFC 8259"),)))
+        super().__init__(Report((Finding("", place, source=self.source),)))
 
 
 class ContextNotAvailable(DocumentError):

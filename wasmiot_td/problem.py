@@ -44,8 +44,9 @@ class ProblemError(Exception):
 
 def problem_of_document(error: DocumentError) -> Problem:
     """Return the problem details of a rejected document: 400 for syntax, 422 for meaning."""
-    status = 400 if isinstance(error, JsonSyntaxError) else 422
-    title = "Not JSON" if status == 400 else "Document not acceptable"
+    status, title = 422, "Document not acceptable"
+    if isinstance(error, JsonSyntaxError):
+        status, title = 400, f"Not {error.language}"
     return Problem(
         title=title,
         status=status,

@@ -65,5 +65,6 @@ def test_a_fault_in_yaml_is_named_with_its_place(client):
     """The problem says in which line the fault is; other types are refused."""
     answer = client.post("/manifests", data="name: a\nsequence: [", content_type="application/yaml")
     assert answer.status_code == 400
+    assert answer.json["title"] == "Not YAML"
     assert "line 2" in answer.text
     assert client.post("/manifests", data="a", content_type="text/plain").status_code == 415
