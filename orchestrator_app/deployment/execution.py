@@ -225,10 +225,12 @@ class Executions:
         """Return what an execution gave, or an `OutputFile`.
 
         Raises:
-            ProblemError: 502 if a step failed, 503 if it was interrupted, 504 if it goes on.
+            ProblemError: 502 if a step failed, 503 if it was interrupted or its device has too
+                much to do, 504 if it goes on.
         """
         if status["status"] == "failed":
-            code = 503 if self._live.is_closing else 502
+            is_to_come_again = self._live.is_closing or status["error"]["status"] == 503
+            code = 503 if is_to_come_again else 502
             raise ProblemError(**{**status["error"], "status": code})
         if status["status"] != "completed":
             detail = f"no result within {LONGEST_WAIT_SECONDS:g} s; use execute and ask later"

@@ -18,6 +18,9 @@ from wasmiot_td.models.action_status import ActionStatus
 BUSY = frozenset({408, 425, 429, 502, 503, 504})
 """Refusals that may be over in a moment."""
 
+CROWDED = frozenset({429, 503})
+"""Those that say so themselves."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,16 +75,19 @@ class Hops:
         Raises:
             StepFailedError: nobody took it.
         """
-        given, failure = self._given.of(self.route, step), None
+        given = self._given.of(self.route, step)
+        failure: InteractionError | None = None
         for action in self.route.able(step):
             try:
                 return self._invoke(action, given, is_patient=len(self.route.graph.sources) == 1)
-            except ThingUnreachable as error:
-                failure = failure or error
             except InteractionError as error:
-                cause = getattr(error, "problem", None)
-                raise StepFailedError(step, action, str(error), cause) from error
-        raise StepFailedError(step, self.route.actions[step], str(failure)) from failure
+                if not isinstance(error, ThingUnreachable) and not _is_crowded(error):
+                    cause = getattr(error, "problem", None)
+                    raise StepFailedError(step, action, str(error), cause) from error
+                failure = failure or error
+        status = 503 if _is_crowded(failure) else 502
+        action = self.route.actions[step]
+        raise StepFailedError(step, action, str(failure), status=status) from failure
 
     def elsewhere(
         self, step: int, tried: set[str], before: Mapping[int, ActionStatus]
@@ -144,6 +150,11 @@ class Hops:
         return self._devices.invoke(
             device.document, action.share, installation, action.name, given, how
         )
+
+
+def _is_crowded(error: InteractionError | None) -> bool:
+    """Whether a device has not begun a step as others wait there: who asked may ask again."""
+    return isinstance(error, ThingProblem) and error.status in CROWDED
 
 
 def _is_final(error: InteractionError) -> bool:

@@ -8,12 +8,14 @@ from orchestrator_app.deployment.step_action import StepAction
 class StepFailedError(Exception):
     """An execution ended at a step; carries the problem details."""
 
-    def __init__(self, step: int, action: StepAction, detail: str, cause: Any = None) -> None:
+    def __init__(
+        self, step: int, action: StepAction, detail: str, cause: Any = None, status: int = 502
+    ) -> None:
         self.step = step
         self.problem: dict[str, Any] = {
             "type": "about:blank",
             "title": "A step failed",
-            "status": 502,
+            "status": status,
             "detail": f"step {step} ({action.name} on {action.device}): {detail}",
             "step": step,
             "device": action.device,

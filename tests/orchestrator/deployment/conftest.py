@@ -39,6 +39,7 @@ class FakeDevice:
     puts: int = 0
     load: float = 0.25
     refuses: str | None = None
+    is_crowded: bool = False
 
     @property
     def base(self) -> str:
@@ -137,6 +138,9 @@ class FakeDevice:
         return Response(status=404) if found is None else _json(found)
 
     def _invoke(self, slug: str, name: str) -> Response:
+        if self.is_crowded:
+            problem = {"title": "Busy", "status": 503, "detail": "others wait already"}
+            return _json(problem, 503, "application/problem+json")
         affordance = self.installed[slug]["actions"][name]
         given = json.loads(request.get_data() or b"null")
         key = request.headers.get("Idempotency-Key", "").strip('"')

@@ -55,6 +55,28 @@ def test_the_first_step_begins_on_its_stand_in(yard):
     assert status["trace"][0]["device"] == first["standby"]
 
 
+def test_what_a_crowded_device_does_not_begin_may_be_asked_for_again(two):
+    """Nothing has begun, so this is no failure of the deployment: 503, and when to come."""
+    two.devices["sensor"].is_crowded = True
+    answer = two.client.post("/deployments/thermo/actions/run")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert "others wait already" in answer.get_json()["detail"]
+    two.devices["sensor"].is_crowded = False
+    assert two.client.post("/deployments/thermo/actions/run").get_json() == 42
+
+
+def test_the_first_step_begins_on_its_stand_in_where_its_device_is_crowded(yard):
+    """Who asked need not come again."""
+    yard.add("second", "dht.getTemperature", memory_bytes=70_000, read=lambda _: 4)
+    yard.submit("read", "double")
+    yard.client.post("/manifests/thermo/deploy")
+    first = yard.client.get("/deployments/thermo/properties/placement").get_json()[0]
+    yard.devices[first["device"].removeprefix("urn:ex:")].is_crowded = True
+    status = yard.execute()
+    assert status["status"] == "completed"
+    assert status["trace"][0]["device"] == first["standby"]
+
+
 def test_a_step_goes_where_it_was_moved_meanwhile(two):
     """What a later revision says counts for executions under way."""
     two.devices["large"].results["double"] = lambda _: (
