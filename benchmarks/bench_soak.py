@@ -26,7 +26,15 @@ from pathlib import Path
 
 import psutil
 from rows import Row, record
-from stability import HOUR_REQUESTS, Sample, Verdict, hourly_bytes, is_spreading, verdict
+from stability import (
+    HOUR_REQUESTS,
+    Sample,
+    Verdict,
+    hourly_bytes,
+    is_spreading,
+    seen_hourly_bytes,
+    verdict,
+)
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("examples", "examples/digit-reader", "tests/system")]
@@ -187,7 +195,8 @@ def _tell_curve(each: Watched) -> None:
     last = len(each.samples) - 1
     hours = each.samples[last].requests / HOUR_REQUESTS
     print(f"  {each.name}: {verdict(each.samples)}, {hourly:+.1f} MB an hour's worth of requests;")
-    print(f"    it had {hours:.2f} of it")
+    seen = seen_hourly_bytes(each.samples) / MEBIBYTE
+    print(f"    it had {hours:.2f} of it, which shows growth from {seen:.1f} MB on")
     for place in sorted({last * point // N_POINTS for point in range(N_POINTS + 1)}):
         one = each.samples[place]
         minutes, size = f"{one.seconds / 60:5.1f} min", f"{one.rss_bytes / MEBIBYTE:7.1f} MB"

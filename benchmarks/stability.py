@@ -23,6 +23,10 @@ GROWTH_SHARE = 0.1
 GROWTH_BYTES = 8 * 1024 * 1024
 """So much more is never called growth: an interpreter's own heap comes and goes by as much."""
 
+SEEN_BYTES = 3 * 1024 * 1024
+"""A rise that came to less in the second half is not carried on: a cache of a database, the first
+use of something. So a slow leak needs a long run to be seen (`seen_hourly_bytes`)."""
+
 LEVELLING = 0.5
 """What fills up grows by this much of its pace before, or less, from one quarter to the next."""
 
@@ -65,7 +69,8 @@ def verdict(samples: Sequence[Sample]) -> Verdict:
         return Verdict.STEADY
     slope = _slope(least)
     allowed = max(GROWTH_SHARE * median(s.rss_bytes for s in least), GROWTH_BYTES)
-    if slope * HOUR_REQUESTS <= allowed or not _is_rising(least):
+    is_seen = slope * _requests(least) >= SEEN_BYTES and _is_rising(least)
+    if not is_seen or slope * HOUR_REQUESTS <= allowed:
         return Verdict.STEADY
     before, now = _slope(least[: _PARTS // 2]), _slope(least[_PARTS // 2 :])
     if before <= 0 or now > LEVELLING * before:
@@ -81,6 +86,12 @@ def hourly_bytes(samples: Sequence[Sample]) -> float:
     return _slope(_least(samples)) * HOUR_REQUESTS
 
 
+def seen_hourly_bytes(samples: Sequence[Sample]) -> float:
+    """Return what growth in an hour's worth of requests a run is long enough to show."""
+    requests = _requests(_least(samples))
+    return SEEN_BYTES / requests * HOUR_REQUESTS if requests else float("inf")
+
+
 def is_spreading(counts: Sequence[int]) -> bool:
     """Return whether threads or files become more and more."""
     quarter = max(len(counts) // 4, 1)
@@ -94,6 +105,10 @@ def _least(samples: Sequence[Sample]) -> list[Sample]:
     size = max(len(half) // _PARTS, 1)
     parts = [half[begin : begin + size] for begin in range(0, size * _PARTS, size)]
     return [min(part, key=lambda sample: sample.rss_bytes) for part in parts if part]
+
+
+def _requests(samples: Sequence[Sample]) -> int:
+    return samples[-1].requests - samples[0].requests if samples else 0
 
 
 def _slope(samples: Sequence[Sample]) -> float:

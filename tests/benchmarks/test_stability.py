@@ -10,6 +10,7 @@ from stability import (
     Verdict,
     hourly_bytes,
     is_spreading,
+    seen_hourly_bytes,
     verdict,
 )
 
@@ -64,6 +65,14 @@ def test_what_fills_up_is_no_leak(pace):
     """A cache of 120 MB of which less and less is still empty."""
     samples = run(lambda share: 120 * MEBIBYTE * (1 - 2.718 ** (-pace * share)))
     assert verdict(samples) in (Verdict.STEADY, Verdict.FILLING)
+
+
+def test_a_run_shows_what_it_is_long_enough_for():
+    """A slow leak is seen in a long run, and a megabyte in a short one is no leak."""
+    leak = lambda share: share * 4 * MEBIBYTE  # noqa: E731
+    assert verdict(run(leak)) is Verdict.STEADY
+    assert seen_hourly_bytes(run(leak)) == pytest.approx(4 * 3 * MEBIBYTE, rel=0.3)
+    assert verdict(run(lambda share: 5 * leak(share))) is Verdict.GROWING
 
 
 def test_what_still_fills_up_is_told_so():
