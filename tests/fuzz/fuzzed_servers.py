@@ -1,6 +1,6 @@
 """An orchestrator and a device as processes, with something under every kind of name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from fleet import Fleet
 from local_system import IMAGES, MID_BYTES, upload_module
 from orchestrator_client import OrchestratorClient, RefusedError
 
+from wasmiot_td.access.tokens import make_token
 from wasmiot_td.consumed_thing import ConsumedThing
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,6 +32,7 @@ class Target:
         known: parameters of paths as `path.name`, each with values that lead somewhere.
         spare: the same for what may be deleted.
         log: what it has written.
+        token: what is shown to it; nothing where it asks nobody.
     """
 
     name: str
@@ -38,11 +40,16 @@ class Target:
     known: dict[str, list[str]]
     spare: dict[str, list[str]]
     log: Path
+    token: str = ""
 
 
 @contextmanager
-def fuzzed_servers() -> Iterator[dict[str, Target]]:
-    """Run an orchestrator and a device until they are not needed any more."""
+def fuzzed_servers(role: str = "") -> Iterator[dict[str, Target]]:
+    """Run an orchestrator and a device until they are not needed any more.
+
+    Args:
+        role: of those who ask, with a token; where it is empty the servers ask nobody.
+    """
     with Fleet(is_discovered=False) as fleet:
         server = fleet.start_orchestrator()
         server.wait_until_listening()
@@ -56,12 +63,20 @@ def fuzzed_servers() -> Iterator[dict[str, Target]]:
         )
         device.wait_until_listening()
         known = _known(orchestrator, device.url)
+        tokens = [_token(each.arguments, role) for each in (server, device)]
+        spare = {"path.thing_id": list(SPARE)}
         yield {
-            "orchestrator": Target(
-                "orchestrator", server.url, known, {"path.thing_id": list(SPARE)}, server.log
-            ),
-            "supervisor": Target("supervisor", device.url, _on_device(), {}, device.log),
+            "orchestrator": Target("orchestrator", server.url, known, spare, server.log, tokens[0]),
+            "supervisor": Target("supervisor", device.url, _on_device(), {}, device.log, tokens[1]),
         }
+
+
+def _token(arguments: Sequence[str], role: str) -> str:
+    """Return a token for a server that runs, which asks everybody from then on."""
+    if not role:
+        return ""
+    data_dir = Path(arguments[list(arguments).index("--data-dir") + 1])
+    return make_token(data_dir / "access", role, role)[0]
 
 
 def _known(orchestrator: OrchestratorClient, device: str) -> dict[str, list[str]]:

@@ -57,6 +57,7 @@ def command(target: Target, settings: Path, *options: str) -> list[str]:
         *("run", f"{target.url}openapi.json", "--checks", ",".join(CHECKS)),
         *("--request-timeout", str(SECONDS_A_REQUEST), "--exclude-path-regex", STREAMS),
         *("--continue-on-failure", "--warnings", "off", "--request-retries", "0"),
+        *(("--header", f"Authorization: Bearer {target.token}") if target.token else ()),
         *options,
     ]
 

@@ -42,18 +42,19 @@ class Result:
     findings: list[str] = field(default_factory=list)
 
 
-def http(name: str, seconds: float) -> Result:
+def http(part: str, seconds: float) -> Result:
     """Ask a server by its OpenAPI document, anew with other servers until the time is over."""
     from fuzzed_servers import fuzzed_servers
     from http_interface import ask
 
+    name, _, role = part.partition("-")
     result, end = Result(), time.monotonic() + seconds
     while time.monotonic() < end and not result.findings:
         seed, left = str(random.randrange(10**6)), max(10, int(end - time.monotonic()))
-        folder = OUTPUT / f"{name}-{seed}"
+        folder = OUTPUT / f"{part}-{seed}"
         folder.mkdir(parents=True, exist_ok=True)
         options = ("--seed", seed, "--max-time", str(left))
-        with fuzzed_servers() as servers:
+        with fuzzed_servers(role) as servers:
             code, report = ask(servers[name], folder, *options, seconds=left + 300)
             log = servers[name].log.read_text(errors="replace")
         (folder / "report.txt").write_text(report)
@@ -160,6 +161,9 @@ _SEEDS: Mapping[str, Callable[[], Iterator[bytes]]] = {"loader": _documents, "wa
 PARTS: Mapping[str, tuple[Callable[[str, float], Result], str]] = {
     "orchestrator": (http, "requests by the OpenAPI document of an orchestrator"),
     "supervisor": (http, "requests by the OpenAPI document of a device"),
+    "orchestrator-read": (http, "the same of one that asks for tokens, as somebody who may read"),
+    "supervisor-read": (http, "the same of a device"),
+    "supervisor-deploy": (http, "the same as somebody who may deploy"),
     "documents": (properties, "documents and contexts"),
     "binaries": (properties, "modules"),
     "requests": (properties, "requests with documents, queries and patches"),
