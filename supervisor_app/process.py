@@ -14,6 +14,8 @@ from supervisor_app.watch import raise_open_file_limit
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
 
+_REFUSED, _MISUNDERSTOOD = 1, 2  # as `wasmiot_td/command_line.py` counts; it would cost memory here
+
 
 def application(settings: Settings) -> Flask:
     """Return the application in the serving process; what keeps it from starting is one line.
@@ -25,9 +27,13 @@ def application(settings: Settings) -> Flask:
         raise_open_file_limit()
         lock_data_dir(settings.data_dir)
         return create_app(settings)
-    except (SupervisorError, WasmiotError, ProblemError, OSError, ValueError) as error:
+    except OSError as error:
+        name = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {name}{error.strerror or error}\n")
+        raise SystemExit(_MISUNDERSTOOD) from None
+    except (SupervisorError, WasmiotError, ProblemError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
-        raise SystemExit(1) from None
+        raise SystemExit(_REFUSED) from None
 
 
 def lock_data_dir(data_dir: Path) -> None:

@@ -100,8 +100,9 @@ class Engine:
         self._is_awaited = True
         try:
             is_free = self._changed.wait_for(lambda: not self._n_users, PATIENCE_SECONDS)
+            self._n_flushes = 0.0 if is_free else MOST_FLUSHES / 2  # the next ones shall not wait
             if is_free and not self._is_closed:
-                self._store, self._n_flushes = None, 0.0
+                self._store = None
                 self.n_renewals += 1
                 self._required()
                 self._drop_old_logs()

@@ -95,12 +95,14 @@ def test_who_reads_is_waited_for(opened, monkeypatch):
 
 
 def test_who_reads_for_long_is_let_read(opened, monkeypatch):
-    """The engine stays as it is, and is opened anew after the next flush."""
+    """The engine stays as it is; whether it can be opened anew is asked again flushes later."""
     monkeypatch.setattr(engine, "PATIENCE_SECONDS", 0.01)
     with opened.in_use():
         opened.note_flush(10_000)
         assert (opened.n_renewals, bool(opened.store.query("ASK {}"))) == (0, True)
     opened.note_flush()
+    assert opened.n_renewals == 0
+    opened.note_flush(10_000)
     assert opened.n_renewals == 1
 
 

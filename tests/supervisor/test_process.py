@@ -244,3 +244,11 @@ def test_command_loads_little():
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "granian" in loaded
     assert not loaded & {"flask", "requests", "pydantic", "wasmtime", "cryptography", "rdflib"}
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    """A TD that cannot be read is named in one line, and the exit code says so."""
+    missing = tmp_path / "missing.json"
+    command = [*COMMAND, "--data-dir", tmp_path / "data", "--td", missing]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr) == (2, f"error: {missing}: No such file or directory\n")
