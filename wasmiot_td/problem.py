@@ -41,6 +41,14 @@ class ProblemError(Exception):
         self.problem = Problem(title=title, status=status, detail=detail, **extra)
         super().__init__(f"{status} {title}: {detail}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let it go from one process to another."""
+        return _problem_error, (self.problem.model_dump(),)
+
+
+def _problem_error(members: dict[str, Any]) -> ProblemError:
+    return ProblemError(**members)
+
 
 def problem_of_document(error: DocumentError) -> Problem:
     """Return the problem details of a rejected document: 400 for syntax, 422 for meaning."""

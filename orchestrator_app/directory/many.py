@@ -5,6 +5,7 @@ which know nothing of the directory, and end when the last one is loaded.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
 from functools import partial
@@ -29,6 +30,8 @@ AT_ONCE = 100
 """What is stored in one transaction."""
 
 _PIECE_BYTES = 64 * 1024
+
+_log = logging.getLogger(__name__)
 
 Check = Callable[[str], None]
 """Raises if somebody may not change the Thing of an id."""
@@ -79,6 +82,10 @@ def _read(source: bytes, *, reach: Reach, most_bytes: int) -> Description | Exce
         return read_description(source, reach)
     except DocumentError as error:
         return error.with_traceback(None)
+    except Exception as error:  # noqa: BLE001 - the others have no part in it
+        _log.error("description_not_read", exc_info=error)
+        detail = "The orchestrator met an error of its own; its log has the rest."
+        return ProblemError(500, "Internal Server Error", detail)
 
 
 def _kept(

@@ -92,6 +92,21 @@ def test_an_id_of_another_kind_is_refused_alone(client, thing, make_document):
     assert [result["status"] for result in results] == [409, 201]
 
 
+def test_an_error_of_the_orchestrator_is_of_one_alone(client, thing, monkeypatch, caplog):
+    """What nobody has foreseen of one description is answered for that one, and logged."""
+    read = many.read_description
+
+    def read_or_fail(source, reach):
+        if b"urn:ex:odd" in source:
+            raise RuntimeError("unforeseen")
+        return read(source, reach)
+
+    monkeypatch.setattr(many, "read_description", read_or_fail)
+    data = _lines(thing(id="urn:ex:a"), thing(id="urn:ex:odd"), thing(id="urn:ex:b"))
+    assert [result["status"] for result in _sent(client, data).json] == [201, 500, 201]
+    assert "unforeseen" in caplog.text
+
+
 def test_a_long_line_is_refused_and_the_next_is_read(client, thing, monkeypatch):
     """A description may be as long as one that is sent alone."""
     most = client.application.extensions["wasmiot"].settings.max_document_bytes
