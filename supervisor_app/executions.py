@@ -17,6 +17,7 @@ from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import InteractionError
 from wasmiot_td.models.action_status import ActionStatus
+from wasmiot_td.request_id import current_request_id
 
 MOST_AT_ONCE = 4
 """How many executions of one installation a trigger may have under way."""
@@ -42,7 +43,8 @@ class Executions:
         """
         if self.count(slug) >= MOST_AT_ONCE and self.look(slug) >= MOST_AT_ONCE:
             return False
-        context = CallContext(uuid.uuid4().hex, new_traceparent())
+        request_id = current_request_id()
+        context = CallContext(uuid.uuid4().hex, new_traceparent(request_id), request_id)
         begun: set[str] = set()
         error: InteractionError | None = None
         for feed in feeds:

@@ -12,8 +12,8 @@ from supervisor_app.execution import Execution, Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.thing_steps import ThingSteps
 from wasmiot_td.call_context import CallContext
+from wasmiot_td.request_id import current_request_id
 
-_NO_CONTEXT = CallContext()
 _numbers = itertools.count()
 
 
@@ -36,13 +36,17 @@ class Steps:
         *,
         keep_as: Callable[[], Path],
         wait_seconds: float | None = None,
-        context: CallContext = _NO_CONTEXT,
+        context: CallContext | None = None,
     ) -> Outcome:
-        """Run an operation; see `Execution.run` and `ThingSteps.run`."""
+        """Run an operation; see `Execution.run` and `ThingSteps.run`.
+
+        Outside an execution a call that it causes carries the id of the request alone.
+        """
         if operation.uses is None:
             return self._execution.run(
                 operation, inputs, call, keep_as=keep_as, wait_seconds=wait_seconds
             )
+        context = context or CallContext(request_id=current_request_id())
         return self._thing_steps.run(
             operation, operation.uses, inputs, call, keep_as=keep_as, context=context
         )

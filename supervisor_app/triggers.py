@@ -22,6 +22,7 @@ from supervisor_app.executions import Executions
 from supervisor_app.installation import Installation
 from supervisor_app.references import Trigger
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
+from wasmiot_td.request_id import answering, new_request_id
 from wasmiot_td.schedule import next_time
 from wasmiot_td.subscription import Change, Subscription
 
@@ -178,7 +179,11 @@ class _Watch:
         return {**self.counts.to_document(), "running": self._executions.look(self.slug)}
 
     def fire(self, outcome: Outcome) -> None:
-        """Start the composition once, unless too many are under way."""
+        """Start the composition once, unless too many are under way; it has a request id."""
+        with answering(new_request_id()):
+            self._fire(outcome)
+
+    def _fire(self, outcome: Outcome) -> None:
         counts = self.counts
         try:
             is_started = self._executions.start(self.slug, self.trigger.feeds, outcome)

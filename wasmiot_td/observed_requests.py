@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 class ObservedRequests:
     """A WSGI application around another.
 
-    Each request has an id, which is in the response, in the log and in the calls it causes.
+    Each request has an id, which is in the response, in the log and in the calls it causes. A plain
+    call that went well has no line there, unless somebody gave it an id to find it by.
     """
 
     def __init__(self, app: WsgiApp, measures: Measures) -> None:
@@ -29,7 +30,8 @@ class ObservedRequests:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer a request; its time is that to the begin of the answer."""
-        request_id = environ["HTTP_X_REQUEST_ID"] = _id_of(environ)
+        given = accepted(environ.get("HTTP_X_REQUEST_ID"))
+        request_id = environ["HTTP_X_REQUEST_ID"] = given or _new_id(environ)
         found: list[Any] = ["", 500]
         began = time.perf_counter()
 
@@ -45,12 +47,16 @@ class ObservedRequests:
             finally:
                 threads.discard(thread)
                 route, status = found
-                self._note(environ, route, status, time.perf_counter() - began)
+                seconds = time.perf_counter() - began
+                self._note(environ, route, status, seconds, is_named=bool(given))
 
-    def _note(self, environ: dict[str, Any], route: str, status: int, seconds: float) -> None:
+    def _note(
+        self, environ: dict[str, Any], route: str, status: int, seconds: float, *, is_named: bool
+    ) -> None:
         method = environ.get("REQUEST_METHOD", "")
         self._measures.note_request(method, route, status, seconds)
-        level = logging.DEBUG if _is_routine(environ, status, seconds) else logging.INFO
+        is_routine = not is_named and _is_routine(environ, status, seconds)
+        level = logging.DEBUG if is_routine else logging.INFO
         if _log.isEnabledFor(level) and not route.startswith(_QUIET):
             milliseconds = round(seconds * 1000, 1)
             _log.log(
@@ -61,10 +67,10 @@ class ObservedRequests:
             )
 
 
-def _id_of(environ: dict[str, Any]) -> str:
-    given = accepted(environ.get("HTTP_X_REQUEST_ID"))
-    if given or "HTTP_TRACEPARENT" not in environ:
-        return given or new_request_id()
+def _new_id(environ: dict[str, Any]) -> str:
+    """Return the id of a request whose client gave none: its trace, or what nobody has."""
+    if "HTTP_TRACEPARENT" not in environ:
+        return new_request_id()
     trace = {"traceparent": environ["HTTP_TRACEPARENT"]}
     return CallContext.of(trace.get).trace_id or new_request_id()
 

@@ -55,10 +55,12 @@ def test_a_key_makes_an_action_run_once(chain):
 
 
 def test_the_key_and_the_trace_go_along(chain):
-    """The next Thing gets the same key, and a span of its own in the same trace."""
+    """The next Thing gets the same key and request id, and a span of its own in the same trace."""
     device, seen, _ = chain
-    device.invoke("chain", "count", headers={"Idempotency-Key": '"e1"', "traceparent": TRACE})
+    given = {"Idempotency-Key": '"e1"', "traceparent": TRACE, "X-Request-Id": "r1"}
+    device.invoke("chain", "count", headers=given)
     headers = seen[0][0]
+    assert headers["X-Request-Id"] == "r1"
     assert headers["Idempotency-Key"] == '"e1"'
     assert headers["Traceparent"][:36] == TRACE[:36]
     assert headers["Traceparent"] != TRACE

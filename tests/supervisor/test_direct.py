@@ -121,6 +121,14 @@ def test_routine_is_not_logged(ways, caplog):
     assert f'wasmiot_http_request_seconds_count{{{labels},status="204"}} 1.0' in counted
 
 
+@pytest.mark.parametrize("given", ["find-me", "find me"])
+def test_what_was_given_an_id_is_logged(ways, caplog, given):
+    """Whoever gave a plain call a well-formed id finds its line; what is none makes no line."""
+    caplog.set_level("INFO")
+    ways[0].post(f"{URL}/actions/nothing", headers={"X-Request-Id": given})
+    assert ("actions/nothing" in caplog.text) == (given == "find-me")
+
+
 def test_nothing_goes_past_a_hook(ways, device):
     """What an application calls before its routes, as to ask for a token, sees plain calls too."""
     device.app.before_request_funcs.setdefault(None, []).append(lambda: ("not you", 401))

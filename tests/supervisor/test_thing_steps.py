@@ -51,6 +51,7 @@ class Lamp:
     def __init__(self):
         self.asked, self.value, self.statuses = [], 7, ["running", "completed"]
         self.fails, self.cancelled, self.is_slow = 0, threading.Event(), False
+        self.ids = []
         self.app = Flask("lamp")
         self.app.add_url_rule(
             "/<path:path>", view_func=self.answer, methods=["GET", "PUT", "POST", "DELETE"]
@@ -62,6 +63,7 @@ class Lamp:
             return STATIC
         key = request.headers.get("Idempotency-Key")
         self.asked.append((request.method, request.full_path.strip("?"), request.data, key))
+        self.ids.append(request.headers.get("X-Request-Id"))
         if self.fails:
             self.fails -= 1
             return Response(status=503)
@@ -145,6 +147,15 @@ def test_property_is_read(hub):
     """A step reads a property of a Thing that knows nothing of modules."""
     put(hub, step=use("level", "readproperty", output=INTEGER))
     assert hub.invoke("d", "step")["output"] == 7
+
+
+@pytest.mark.parametrize("is_synchronous", [True, False])
+def test_the_id_of_the_request_goes_along(hub, lamp, is_synchronous):
+    """The Thing behind a step learns the id of the request, whether the caller waits or not."""
+    put(hub, step=use("toggle", "invokeaction", synchronous=is_synchronous))
+    headers = {"X-Request-Id": "r1", "Prefer": "wait=5"}
+    assert hub.client.post("/deployments/d/actions/step", headers=headers).status_code < 300
+    assert lamp.ids == ["r1"]
 
 
 def test_property_is_read_with_a_variable(hub):

@@ -24,6 +24,7 @@ class Counter:
 
     def __init__(self):
         self.values, self.keys, self.level, self.is_busy = [], [], 1, False
+        self.ids = []
         self.app = Flask("counter")
         self.app.add_url_rule("/td", view_func=self.td)
         self.app.add_url_rule("/count", view_func=self.count, methods=["POST"])
@@ -44,6 +45,8 @@ class Counter:
         """Count."""
         self.values.append(json.loads(request.data) if request.data else None)
         self.keys.append(request.headers["Idempotency-Key"])
+        trace = request.headers["traceparent"].split("-")[1]
+        self.ids.append((request.headers["X-Request-Id"], trace))
         if self.is_busy:
             return {"status": "pending", "href": "/count/1"}, 201, {"Location": "/count/1"}
         return "", 204
@@ -105,6 +108,8 @@ def test_interval(start, counter):
     until(lambda: len(counter.values) >= 3)
     assert len(set(counter.keys)) == len(counter.keys)
     until(lambda: told(device)["fired"] >= 3)
+    assert len(set(counter.ids)) == len(counter.ids)
+    assert all(request_id == trace for request_id, trace in counter.ids)
     value = told(device)
     assert datetime.fromisoformat(value["nextTime"]).microsecond % 100_000 == 0
     assert (value["failed"], "lastFired" in value) == (0, True)

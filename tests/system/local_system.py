@@ -34,9 +34,13 @@ class System:
     orchestrator: OrchestratorClient
     devices: dict[str, str] = field(default_factory=dict)
 
-    def add_supervisor(self, name: str, memory_bytes: int, camera: Path | None = None) -> Server:
+    def add_supervisor(
+        self, name: str, memory_bytes: int, camera: Path | None = None, options: Sequence[str] = ()
+    ) -> Server:
         """Start a supervisor and register it."""
-        server = self.fleet.start_supervisor(name, memory_bytes=memory_bytes, camera=camera)
+        server = self.fleet.start_supervisor(
+            name, *options, memory_bytes=memory_bytes, camera=camera
+        )
         server.wait_until_listening()
         td = requests.get(f"{server.url}.well-known/wot", timeout=10)
         self.devices[name] = td.json()["id"]
