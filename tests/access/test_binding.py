@@ -1,18 +1,20 @@
 """A server that would ask nobody for a token stays on its own machine, unless told otherwise."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator_app.cli import settings_of as orchestrator_settings
 from supervisor_app.cli import settings_of as supervisor_settings
-from wasmiot_td.access.binding import refuse_open_binding
+from wasmiot_td.access.binding import is_loopback, refuse_open_binding
 from wasmiot_td.access.join_tokens import make_join_token
-from wasmiot_td.access.opening import is_guarded
+from wasmiot_td.access.opening import is_guarded, open_guard
 from wasmiot_td.access.tokens import make_token, revoke_token
 from wasmiot_td.processes import ServerProcesses
 
@@ -67,6 +69,49 @@ def test_every_other_address_does(host: str) -> None:
     """All interfaces, an address of a network and a link's are for others too."""
     with pytest.raises(SystemExit, match="can be reached from other machines"):
         refuse_open_binding(host, is_guarded=False, is_insecure=False)
+
+
+@pytest.mark.parametrize("settings_of", [orchestrator_settings, supervisor_settings])
+def test_a_server_is_on_loopback_unless_told_otherwise(settings_of: Any) -> None:
+    """Nobody who says nothing about it is reached from other machines."""
+    assert settings_of([]).host == "127.0.0.1"
+    assert is_loopback(settings_of([]).host)
+
+
+def test_a_name_without_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who answers names may be silent now and say anything when the server binds."""
+
+    def silent(*_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    assert not is_loopback("localhost")
+    with pytest.raises(SystemExit, match="localhost: Temporary failure"):
+        refuse_open_binding("localhost", is_guarded=False, is_insecure=False)
+    refuse_open_binding("localhost", is_guarded=True, is_insecure=False)
+
+
+ISSUER_OF = "--oauth-issuer http://127.0.0.1:9/"
+
+
+@pytest.mark.parametrize("settings_of", [orchestrator_settings, supervisor_settings])
+def test_an_issuer_guards(settings_of: Any, tmp_path: Path) -> None:
+    """A server that takes an issuer's tokens asks everybody, also while there are none."""
+    options = ["--data-dir", str(tmp_path), *ISSUER_OF.split(), "--oauth-audience", "fleet"]
+    assert is_guarded(settings_of(options))
+    assert not open_guard(settings_of(options)).is_open
+    assert not is_guarded(settings_of(options[:2]))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_issuer_needs_an_audience(module: str, tmp_path: Path) -> None:
+    """Tokens for somebody else would count otherwise: the server ends in one sentence."""
+    options = options_of(module, *ISSUER_OF.split())
+    ended = started(module, tmp_path, *options)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "error: --oauth-issuer needs --oauth-audience: tokens for others are not for us"
+    ]
 
 
 def test_a_server_stays_guarded_when_its_last_token_is_revoked(tmp_path: Path) -> None:

@@ -46,18 +46,31 @@ def refuse_open_binding(host: str, *, is_guarded: bool, is_insecure: bool) -> No
     Raises:
         SystemExit: it is none of these; one sentence says what to do.
     """
-    if is_guarded or is_insecure or is_loopback(host):
+    if is_guarded or is_insecure:
         return
-    raise SystemExit(
-        f"error: {host} can be reached from other machines and nobody would be asked for a token; "
-        "make one with `wasmiot token make`, or say --insecure."
-    )
+    try:
+        is_local = all(map(_is_loopback_address, _addresses(host)))
+    except socket.gaierror as error:
+        said = f"error: {host}: {error.strerror}; who could reach it cannot be told."
+        raise SystemExit(said) from error
+    if not is_local:
+        raise SystemExit(
+            f"error: {host} can be reached from other machines and nobody would be asked for a "
+            "token; make one with `wasmiot token make`, or say --insecure."
+        )
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is reached from this machine alone."""
+    """Say whether a host is reached from this machine alone; not of one that has no address."""
     try:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
-    except socket.gaierror:
-        return True  # it cannot be bound either, which the server says
-    return all(ipaddress.ip_address(a.partition("%")[0]).is_loopback for a in found)
+        return all(map(_is_loopback_address, _addresses(host)))
+    except socket.gaierror:  # it may have another one when it is bound
+        return False
+
+
+def _addresses(host: str) -> set[str]:
+    return {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+
+
+def _is_loopback_address(address: str) -> bool:
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
