@@ -11,8 +11,8 @@ hour for it, as busy as they are else; what the five minutes by default show is 
 
 It tells requests a second, p50 and p99 by kind, and as a curve the memory, threads and open files
 of each process, and of the largest that answers queries or checks modules for it. The exit code is
-1 if a request got anything but its answer or 503 (or 429) with `Retry-After`, if a listener lacked
-an event, or if a process grows: `stability.py` says by what it is told from one that fills up.
+1 if a request got anything but its answer or 503 with `Retry-After`, if a listener lacked an event
+or heard none, or if a process grows: `stability.py` says by what it is told from one that fills up.
 """
 
 import argparse
@@ -108,15 +108,16 @@ def main() -> int:
         device = start_slow_device(fleet)
         watched = _watched(system.server, device, fleet.servers[1])
         mix = Mix(system.server.url, device.url, "chain", n_things=options.things)
+        registered = asyncio.run(mix.register_all())
         acts = [_paced(act, options) for act in mix.acts(options.clients)]
         tally = _run(acts, options.minutes * 60, watched)
     _tell(tally, watched, options)
     gaps = sum(not heard.is_gapless for heard in mix.heard)
     faults = [fault for each in watched for fault in each.faults]
-    for text in (*tally.told, *faults):
+    for text in (*registered.told, *tally.told, *faults):
         print(f"  WRONG: {text}")
     print(f"  listeners that lacked an event: {gaps} of {len(mix.heard)}")
-    return 1 if tally.errors or gaps or faults else 0
+    return 1 if registered.errors or tally.errors or gaps or faults else 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -46,7 +46,7 @@ class Counter:
         self.values.append(json.loads(request.data) if request.data else None)
         self.keys.append(request.headers["Idempotency-Key"])
         trace = request.headers["traceparent"].split("-")[1]
-        self.ids.append((request.headers["X-Request-Id"], trace))
+        self.ids.append((request.headers.get("X-Request-Id"), trace))
         if self.is_busy:
             return {"status": "pending", "href": "/count/1"}, 201, {"Location": "/count/1"}
         return "", 204

@@ -95,8 +95,60 @@ def test_two_hundred_clients_get_no_error(orchestrator: Server, fleet: Fleet) ->
     """Whatever they ask of both servers at once, they get it, or are told to come again."""
     device = start_slow_device(fleet, "--shutdown-seconds", "0", name="busy")
     mix = Mix(orchestrator.url, device.url)
+    assert asyncio.run(mix.register_all()).told == []
     tally = asyncio.run(crowd(mix.acts(200), 5.0))
     assert tally.told == []
     kinds = {"thing", "page", "sparql", "register", "invoke", "begin", "health", "metrics"}
     assert kinds <= tally.answered.keys()
+    assert tally.busy.total() < tally.answered.total() / 2, (tally.busy, tally.answered)
     assert all(heard.is_gapless for heard in mix.heard)
+
+
+ANSWERS = {
+    "429": b"HTTP/1.1 429 Too Many\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
+    "wrong": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong",
+    "short": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nright",
+    "right": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nright",
+}
+
+
+async def told_of(answer: bytes) -> Tally:
+    """Return what is made of a server that says this one thing, and ends the connection."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    async def ask_once(client: Client) -> None:
+        await client.ask("it", "GET", url, is_right=lambda body: body == b"right")
+        client.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        return await crowd([ask_once], 0.01)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_what_is_no_answer_is_told(name: str) -> None:
+    """To be throttled, a body that is another and one that is cut off count as errors."""
+    tally = asyncio.run(told_of(ANSWERS[name]))
+    assert bool(tally.told) == (name != "right")
+    assert bool(tally.answered) == (name == "right")
+
+
+def test_who_never_gets_an_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that is still held up when the time is over is an error, not silence."""
+    monkeypatch.setattr("crowd.ANSWER_SECONDS", 0.2)
+
+    async def hang(client: Client) -> None:
+        await asyncio.sleep(3600)
+
+    assert asyncio.run(crowd([hang], 0.01)).errors.total() == 1
+
+
+def test_who_heard_nothing_heard_not_all() -> None:
+    """Neither silence nor a gap nor an event that came twice is a stream without gaps."""
+    heard = {numbers: Heard([*numbers]).is_gapless for numbers in ((), (3, 4), (3, 5), (3, 3))}
+    assert heard == {(): False, (3, 4): True, (3, 5): False, (3, 3): False}
