@@ -263,13 +263,15 @@ def test_every_model_passes_the_official_schema(wasm, upload, corpus, has_descri
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a//b", "a/../b"])
-def test_a_data_file_stays_inside_its_mount(client, wasm, path):
-    """A file name that leads out of the directory is refused."""
+def test_a_data_file_stays_inside_its_mount(app, client, wasm, path):
+    """A file name that leads out of the directory is refused, and nothing of it is kept."""
     data = {
         "binary": (io.BytesIO(wasm(ADD)), "a.wasm"),
         "data": (io.BytesIO(b"x"), path),
     }
     assert client.post("/modules", data=data).status_code == 422
+    assert client.get("/modules").json == []
+    assert stored_files(app) == set()
 
 
 def test_packages_are_cached_and_cut(client, wasm, upload):

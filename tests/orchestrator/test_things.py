@@ -135,6 +135,7 @@ def test_ids_of_the_orchestrator_cannot_be_taken(client, thing):
     """A stranger's Thing cannot pass for a module or for the store itself."""
     for name in ("urn:wasmiot:module:camera:1.0.0", "urn:wasmiot:store"):
         assert client.put(f"/things/{name}", json=thing(id=name)).status_code == 400
+    assert client.get("/things").json == []
 
 
 def test_the_registration_counts_from_the_last_write(client, thing):

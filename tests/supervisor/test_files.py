@@ -350,6 +350,8 @@ def test_nothing_is_left(device):
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "", "."])
 def test_mount_outside(device, path):
-    """A TD whose mount leads out of the directory is refused."""
+    """A TD whose mount leads out of the directory is refused, and nothing of it is kept."""
     action = {**COPY_ACTION, "wasmiot:mount": [mount(path, "execution")]}
     assert device.put("files", COPY, actions={"copy": action}).status_code == 422
+    assert device.client.get("/deployments").json == []
+    assert list((device.settings.data_dir / "installations").iterdir()) == []

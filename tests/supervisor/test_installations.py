@@ -213,6 +213,20 @@ def test_fetched_and_verified(make_device):
     module["digest"] = "sha256:" + "1" * 64
     response = device.client.put("/deployments/b", json=document)
     assert (response.status_code, digest in response.json["detail"]) == (422, True)
+    assert device.client.get("/deployments").json == ["a"]
+
+
+def test_what_is_on_the_disk_is_verified_when_it_is_installed(device):
+    """A package that is there already and is not that of its digest is not run."""
+    assert device.put("a", ONE, actions=F).status_code == 201
+    (package,) = (device.settings.data_dir / "packages").iterdir()
+    package.write_bytes(wasmtime.wat2wasm(TWO))
+    module = {"id": "urn:m", "name": "m", "digest": f"sha256:{package.name}"}
+    module["binary"] = "http://127.0.0.1:1/m"
+    document = {"title": "x", "wasmiot:module": [module], "actions": F}
+    response = device.client.put("/deployments/b", json=document)
+    assert (response.status_code, response.json["title"]) == (422, "Not installable")
+    assert device.client.get("/deployments").json == ["a"]
 
 
 def test_damaged_package_is_not_used(device):
@@ -236,8 +250,12 @@ def test_no_td(device, body):
 
 @pytest.mark.parametrize("slug", ["A", "..", "a%2Fb", "-", "x" * 200])
 def test_names(device, slug):
-    """A name that could be something else in a path or a URL is refused."""
-    assert device.client.put(f"/deployments/{slug}", json={}).status_code in (400, 404, 405)
+    """A name that could be something else in a path or a URL is refused, whatever comes with it."""
+    digest = device.place(wasmtime.wat2wasm(ONE))
+    before = everything_on_disk(device)
+    assert device.put_digest(slug, digest, actions=F).status_code in (400, 404, 405)
+    assert everything_on_disk(device) == before
+    assert device.put_digest("a", digest, actions=F).status_code == 201
 
 
 def test_served_again_after_a_restart(device):
