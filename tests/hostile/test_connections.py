@@ -1,13 +1,17 @@
 """Clients that do not read, send too many headers, or ask for too much at once."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from wasmtime import wat2wasm
 
 pytestmark = pytest.mark.usefixtures("bounded")
 
 TD = "https://www.w3.org/2022/wot/td/v1.1"
+JSON_TD = {"Content-Type": "application/td+json"}
 NOSEC = {"security": "n", "securityDefinitions": {"n": {"scheme": "nosec"}}}
 
 
@@ -61,6 +65,76 @@ def test_ids_that_break_out(orchestrator: Any, thing_id: str) -> None:
     assert answer.status == 400
     assert "is no IRI" in answer.problem["detail"]
     assert orchestrator.things() == []
+
+
+BREAKING_OUT = ("x> } DROP ALL #", "urn:x> } DROP ALL #", 'x" } } ; DROP ALL #')
+MODULE = bytes(wat2wasm('(module (func (export "f") (result i32) i32.const 1))'))
+
+
+def asked(target: Any, query: str) -> Any:
+    """Return what the graph says."""
+    answer = target.ask("GET", f"/sparql?query={quote(query)}")
+    assert answer.status == 200
+    return json.loads(answer.body)["results"]["bindings"]
+
+
+@pytest.fixture
+def bystander(orchestrator: Any) -> Iterator[Any]:
+    """Return how a Thing looks that nobody means, and its graph."""
+    thing = json.dumps({"@context": TD, "id": "urn:ex:by", "title": "by", **NOSEC}).encode()
+    put = orchestrator.ask("PUT", "/things/urn:ex:by", thing, JSON_TD)
+    assert put.status == 201
+
+    def looked_at() -> Any:
+        graph = "SELECT (COUNT(*) AS ?count) { GRAPH <urn:ex:by> { ?s ?p ?o } }"
+        return orchestrator.things(), asked(orchestrator, graph)
+
+    yield looked_at
+    assert orchestrator.ask("DELETE", "/things/urn:ex:by").status == 204
+
+
+@pytest.mark.parametrize("name", BREAKING_OUT)
+def test_names_of_modules_that_break_out(orchestrator: Any, bystander: Any, name: str) -> None:
+    """A module and a manifest may be called so: it is a text, in the graph too, and no more."""
+    before = bystander()
+    path, binary = f"/modules?name={quote(name)}", {"Content-Type": "application/wasm"}
+    uploaded = orchestrator.ask("POST", path, MODULE, binary)
+    assert uploaded.status == 201
+    model = json.loads(uploaded.body)
+    manifest = {
+        "name": name,
+        "sequence": [{"module": model["id"].split(":", 3)[3], "entrypoint": "f"}],
+    }
+    text, about = json.dumps(manifest).encode(), {"Content-Type": "application/json"}
+    made = orchestrator.ask("POST", "/manifests", text, about)
+    assert (made.status, json.loads(made.body)["name"]) == (201, name)
+    title = f"{{ GRAPH <{model['id']}> {{ ?m <https://www.w3.org/2019/wot/td#title> ?title }} }}"
+    texts = asked(orchestrator, f"SELECT ?title {title}")
+    assert [found["title"]["value"] for found in texts] == [name] == [model["title"]]
+    assert bystander() == before
+    for listed in ("/manifests", "/modules"):
+        (kept,) = json.loads(orchestrator.ask("GET", listed).body)
+        gone = orchestrator.ask("DELETE", f"{listed}/{kept['id'].split(':', 3)[3]}")
+        assert gone.status == 204
+
+
+@pytest.mark.parametrize("name", BREAKING_OUT)
+def test_names_of_devices_that_break_out(orchestrator: Any, bystander: Any, name: str) -> None:
+    """No step is for such a device, and none is cordoned."""
+    before = bystander()
+    binary = {"Content-Type": "application/wasm"}
+    assert orchestrator.ask("POST", "/modules?name=plain", MODULE, binary).status == 201
+    step = {"device": name, "module": "plain", "entrypoint": "f"}
+    text = json.dumps({"name": "pinned", "sequence": [step]}).encode()
+    answer = orchestrator.ask("POST", "/manifests", text, {"Content-Type": "application/json"})
+    assert answer.status == 422
+    assert "/sequence/0/device" in answer.problem["detail"]
+    for method in ("PUT", "DELETE"):
+        assert orchestrator.ask(method, f"/cordons/{quote(name)}").status == 404
+    for listed in ("/manifests", "/cordons"):
+        assert json.loads(orchestrator.ask("GET", listed).body) == []
+    assert bystander() == before
+    assert orchestrator.ask("DELETE", "/modules/plain").status == 204
 
 
 def test_who_never_reads_events(orchestrator: Any) -> None:
