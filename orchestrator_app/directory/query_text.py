@@ -30,6 +30,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _WORD = re.compile(r"(?P<word>\w+)|(?P<other>.)")
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _ESCAPED_CHARACTER = re.compile(r"\\(.)")
 _UPDATES = frozenset(
     ("INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH")
@@ -58,20 +59,24 @@ def check_query(text: str) -> None:
         raise ProblemError(400, "Query nested too deep", detail)
 
 
-def dataset_of(text: str) -> tuple[list[str], list[str]]:
-    """Return the graphs that a query names in its clauses FROM, and in those FROM NAMED."""
+def dataset_of(text: str, base: str = "") -> tuple[list[str], list[str]]:
+    """Return the graphs that a query names in its clauses FROM, and in those FROM NAMED.
+
+    Args:
+        text: the query.
+        base: what its relative IRIs begin with as long as it names no base of its own.
+    """
     tokens = [(kind, token) for kind, token in _tokens(text) if kind != "comment"]
     prefixes: dict[str, str] = {}
-    base = ""
     default: list[str] = []
     named: list[str] = []
     following = [*tokens[2:], ("", "")]
     for before, (kind, token), after in zip(tokens, tokens[1:], following, strict=False):
         keyword = before[1].upper() if before[0] == "word" else ""
         if keyword == "BASE":
-            base = token[1:-1]
+            base = _joined(base, token[1:-1])
         elif keyword == "PREFIX":
-            prefixes[token] = urljoin(base, after[1][1:-1])
+            prefixes[token] = _joined(base, after[1][1:-1])
         elif keyword in ("FROM", "NAMED") and kind in ("iri", "name"):
             graphs = default if keyword == "FROM" else named
             graphs.append(_resolved(kind, token, base, prefixes))
@@ -80,9 +85,17 @@ def dataset_of(text: str) -> tuple[list[str], list[str]]:
 
 def _resolved(kind: str, token: str, base: str, prefixes: Mapping[str, str]) -> str:
     if kind == "iri":
-        return urljoin(base, token[1:-1])
+        return _joined(base, token[1:-1])
     prefix, _, local = token.partition(":")
     return prefixes.get(f"{prefix}:", "") + _ESCAPED_CHARACTER.sub(r"\1", local)
+
+
+def _joined(base: str, iri: str) -> str:
+    """Return an IRI in full; `urljoin` would take an empty fragment or query away."""
+    if _ABSOLUTE.match(iri):
+        return iri
+    end = iri[-1:] if iri[-1:] in ("#", "?") else ""
+    return urljoin(base, iri).removesuffix(end) + end
 
 
 def refused_update() -> ProblemError:

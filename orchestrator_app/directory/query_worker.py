@@ -118,7 +118,7 @@ class Worker:
 
     def _answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         store, dataset = self._dataset(request)
-        result = store.query(request["query"], **dataset)
+        result = store.query(request["query"], base_iri=request["base"], **dataset)
         is_graph = isinstance(result, ox.QueryTriples)
         media_type = request["graph_type" if is_graph else "result_type"]
         formats: dict[str, Any] = GRAPH_FORMATS if is_graph else RESULT_FORMATS

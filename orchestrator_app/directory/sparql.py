@@ -40,6 +40,7 @@ class GraphQuery:
     Attributes:
         result_type: the media type for SELECT and ASK; None if the client accepts none.
         graph_type: the media type for CONSTRUCT and DESCRIBE; None if the client accepts none.
+        base: where it was sent, which its relative IRIs begin with; None where there is none.
     """
 
     text: str
@@ -47,6 +48,7 @@ class GraphQuery:
     graph_type: str | None = "text/turtle"
     default_graphs: Sequence[str] = ()
     named_graphs: Sequence[str] = ()
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class QueryService:
         query = _with_dataset(query)
         request = {
             "query": query.text,
+            "base": query.base,
             "result_type": query.result_type,
             "graph_type": query.graph_type,
             "default_graphs": list(query.default_graphs),
@@ -223,7 +226,7 @@ def _write_things(store: Store, folder: Path) -> None:
 
 def _with_dataset(query: GraphQuery) -> GraphQuery:
     """Let the protocol name what several FROM in the text name, so that they are merged."""
-    default, named = dataset_of(query.text)
+    default, named = dataset_of(query.text, query.base or "")
     if query.default_graphs or query.named_graphs or len(default) < 2:
         return query
     return replace(query, default_graphs=default, named_graphs=named)

@@ -57,6 +57,7 @@ def _answer(text: str, result_type: str, graph_type: str) -> Response:
             graph_type=_accepted(GRAPH_TYPES, graph_type),
             default_graphs=request.values.getlist("default-graph-uri"),
             named_graphs=request.values.getlist("named-graph-uri"),
+            base=f"{services().settings.base_url}{request.path[1:]}",
         ),
         client_name(),
     )

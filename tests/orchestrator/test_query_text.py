@@ -88,3 +88,24 @@ def test_a_long_query_is_refused() -> None:
     """It says how long one may be."""
     with pytest.raises(ProblemError, match="65536 characters"):
         check_query("ASK {} #" + "x" * MAX_CHARACTERS)
+
+
+@pytest.mark.parametrize(
+    ("prologue", "folder"),
+    [
+        ("", "http://h/"),
+        ("BASE <a/>", "http://h/a/"),
+        ("BASE <http://other/a>", "http://other/"),
+        ("BASE <a/> BASE <b/>", "http://h/a/b/"),
+    ],
+)
+def test_relative_graphs_begin_where_the_query_was_sent(prologue: str, folder: str) -> None:
+    """Unless it says where, which may be relative too."""
+    text = f"{prologue} PREFIX p: <p#> ASK FROM <g> FROM NAMED p:x {{}}"
+    assert dataset_of(text, "http://h/sparql") == ([f"{folder}g"], [f"{folder}p#x"])
+
+
+def test_an_absolute_prefix_stays_as_it_is() -> None:
+    """Also one that ends in an empty fragment, as most do."""
+    text = "PREFIX p: <http://x/y#> PREFIX q: <urn:z:> ASK FROM p:a FROM q:b {}"
+    assert dataset_of(text, "http://h/sparql")[0] == ["http://x/y#a", "urn:z:b"]
