@@ -102,7 +102,16 @@ def _results(orchestrator: "Orchestrator", batch: Sequence[Sent]) -> list[dict[s
 def _sent_at_once(orchestrator: "Orchestrator", contents: Sequence[bytes]) -> list[dict[str, Any]]:
     """Send descriptions as lines; line breaks stand only between the words of JSON."""
     lines = (content.replace(b"\r", b" ").replace(b"\n", b" ") for content in contents)
-    answer = orchestrator.send("POST", "bulk/things", b"\n".join(lines), JSON_LINES)
+    from wasmiot_td.errors import ThingProblem
+
+    try:
+        answer = orchestrator.send("POST", "bulk/things", b"\n".join(lines), JSON_LINES)
+    except ThingProblem as error:  # in the midst of them: what came before holds
+        told = list(error.problem.get("results", ()))
+        if not told:
+            raise
+        why = {name: value for name, value in error.problem.items() if name != "results"}
+        return told + [{"problem": why}] * (len(contents) - len(told))
     return list(answer.json())
 
 

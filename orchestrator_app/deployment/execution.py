@@ -121,16 +121,27 @@ class Executions:
         request_id = current_request_id()
         traceparent = traceparent or new_traceparent(request_id)
         context = CallContext(invocation, traceparent, request_id).child()
-        self._spans.begin(key, context.traceparent, traceparent)
         status: Status = {"status": "pending", "timeRequested": now(), "trace": []}
         status["traceId"] = context.trace_id
-        is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
-        self._book.begin(key, status, is_waiting=is_waiting)
-        if is_standing(deployed.manifest):
-            self._submit(self._gathering, key, partial(self._run_each, deployed, given, context))
-        else:
-            self._submit(self._pool, key, partial(self._run, deployed, given, context))
+        try:
+            self._spans.begin(key, context.traceparent, traceparent)
+            is_waiting = len(self._live) >= MOST_PARALLEL_EXECUTIONS
+            self._book.begin(key, status, is_waiting=is_waiting)
+            if is_standing(deployed.manifest):
+                each = partial(self._run_each, deployed, given, context)
+                self._submit(self._gathering, key, each)
+            else:
+                self._submit(self._pool, key, partial(self._run, deployed, given, context))
+        except BaseException:
+            self._give_up(key)
+            raise
         return invocation, status
+
+    def _give_up(self, key: Key) -> None:
+        """Know no more of an execution that could not be begun: nobody was told of it."""
+        self._spans.drop(key)
+        self._live.end(key)
+        self._deployments.changing.in_flight.leave(*key)
 
     def run(self, slug: str, given: Given, traceparent: str = "") -> Any:
         """Execute and wait for the end; return the output, or an `OutputFile`.
@@ -215,7 +226,7 @@ class Executions:
             deployed = self._deployments.records.require(slug)
             if deployed.state == "undeploying":
                 raise ProblemError(409, "Being undeployed", f"{slug} takes no more executions")
-        except ProblemError:
+        except BaseException:
             in_flight.leave(slug, invocation)
             raise
         in_flight.on(slug, invocation, deployed.revision)

@@ -18,6 +18,10 @@ class ExecutionSpans:
         """Begin the span of an execution, with its `traceparent` and its caller's."""
         self._begun[key] = (own, parent, time.time())
 
+    def drop(self, key: Key) -> None:
+        """Know no more of an execution that has not come about."""
+        self._begun.pop(key, None)
+
     def end(self, key: Key, status: Status) -> None:
         """Tell of an execution that has ended, if it was begun here."""
         known = self._begun.pop(key, None)

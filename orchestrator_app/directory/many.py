@@ -29,6 +29,10 @@ FEW = 2000
 AT_ONCE = 100
 """What is stored in one transaction."""
 
+BYTES_AT_ONCE = 4 * 1024 * 1024
+"""No more is put to a transaction that has so much: what is loaded takes many times its text."""
+
+_NOT_ALL = "Not all registered"
 _PIECE_BYTES = 64 * 1024
 
 _log = logging.getLogger(__name__)
@@ -57,24 +61,30 @@ def register_many(
         jobs: how many processes load them; as many as there are cores if None.
 
     Raises:
-        ProblemError: 503, the processes were killed; what was yielded is kept.
+        ProblemError: 503, the processes were killed, or the store cannot be written; what was
+            yielded holds.
     """
-    read = partial(_read, reach=directory.reach, most_bytes=most_bytes)
-    batch: dict[str, Description | Exception] = {}
+    read = partial(_sized, reach=directory.reach, most_bytes=most_bytes)
+    batch, n_bytes = dict[str, Description | Exception](), 0
     try:
-        for number, outcome in enumerate(in_processes(read, sources, jobs, few=FEW)):
+        for number, (outcome, size) in enumerate(in_processes(read, sources, jobs, few=FEW)):
             name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
-            if name in batch or len(batch) >= AT_ONCE:
+            if name in batch or len(batch) >= AT_ONCE or n_bytes >= BYTES_AT_ONCE:
                 yield from _kept(directory, batch, check)
-                batch = {}
+                batch, n_bytes = {}, 0
             batch[name] = outcome
+            n_bytes += size
         yield from _kept(directory, batch, check)
     except BrokenExecutor as error:
-        detail = "What loads the descriptions was ended; send again what you have no answer for."
-        raise ProblemError(503, "Not all registered", detail) from error
+        raise ProblemError(503, _NOT_ALL, "What loads the descriptions was ended.") from error
 
 
-def _read(source: bytes, *, reach: Reach, most_bytes: int) -> Description | Exception:
+def _sized(source: bytes, *, reach: Reach, most_bytes: int) -> tuple[Description | Exception, int]:
+    """Return what is made of a text, and its size."""
+    return _read(source, reach, most_bytes), len(source)
+
+
+def _read(source: bytes, reach: Reach, most_bytes: int) -> Description | Exception:
     """Return a description, or why it cannot be kept, in whichever process."""
     try:
         if len(source) > most_bytes:
@@ -91,15 +101,18 @@ def _read(source: bytes, *, reach: Reach, most_bytes: int) -> Description | Exce
 def _kept(
     directory: Directory, batch: dict[str, Description | Exception], check: Check
 ) -> Iterator[Kept]:
-    """Store a batch, and yield in its order what came of each."""
+    """Store a batch, and yield in its order what came of each; the next shall not wait in vain."""
     checked = {name: _allowed(each, check) for name, each in batch.items()}
     allowed = [each for each in checked.values() if isinstance(each, Description)]
     try:
-        kept = iter(directory.keep(allowed, HTTP))
+        kept = directory.keep(allowed, HTTP)
     except StoreUnavailableError as error:
-        kept = iter([error] * len(allowed))
+        kept = [error] * len(allowed)
+    told = iter(kept)
     for each in checked.values():
-        yield next(kept) if isinstance(each, Description) else each
+        yield next(told) if isinstance(each, Description) else each
+    if any(isinstance(each, StoreUnavailableError) for each in kept):
+        raise ProblemError(503, _NOT_ALL, "The graph store is not available.")
 
 
 def _allowed(outcome: Description | Exception, check: Check) -> Description | Exception:

@@ -1,8 +1,10 @@
 """`/bulk/things`: many descriptions in one request, each answered for."""
 
+import shutil
 import threading
 from collections.abc import Iterator
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -18,8 +20,9 @@ from wasmiot_td.problem import ProblemError
 from wasmiot_td.turns import resting
 
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
+MOST_BYTES = 128 * 1024 * 1024
 MOST_ARRAY_BYTES = 32 * 1024 * 1024
-"""An array is read whole before anything of it is kept; lines are kept as they come."""
+"""An array is in memory as a whole; lines one by one."""
 
 _WAIT_SECONDS = 30.0
 _TOLD_ERRORS = 10
@@ -34,22 +37,25 @@ def register_things() -> Response:
 
     One that has an id is put, another one gets one; each is kept whole or not at all.
     """
-    sources = _sources()
-    with resting():
-        has_turn = _turn.acquire(timeout=_WAIT_SECONDS)
-    if not has_turn:
-        raise ProblemError(503, "Busy", "Others register many Things; try again later.")
-    try:
-        return _answer(sources)
-    finally:
-        _turn.release()
+    with TemporaryFile() as body:
+        sources = _sources(body)  # all of it is here before others have to wait for this request
+        with resting():
+            has_turn = _turn.acquire(timeout=_WAIT_SECONDS)
+        if not has_turn:
+            raise ProblemError(503, "Busy", "Others register many Things; try again later.")
+        try:
+            return _answer(sources)
+        finally:
+            _turn.release()
 
 
-def _sources() -> Iterator[bytes]:
-    """Return the texts of the descriptions that were sent."""
-    most_bytes = services().settings.max_document_bytes
+def _sources(body: IO[bytes]) -> Iterator[bytes]:
+    """Return the texts of the descriptions that were sent, which a file holds meanwhile."""
     if request.mimetype in JSON_LINES:
-        return lines_of(request.stream.read, most_bytes)
+        request.max_content_length = MOST_BYTES
+        shutil.copyfileobj(request.stream, body)
+        body.seek(0)
+        return lines_of(body.read, services().settings.max_document_bytes)
     if request.mimetype not in (JSON, JSON_LD):
         wanted = " or ".join((*JSON_LINES, JSON))
         raise ProblemError(415, "Unsupported Media Type", f"{wanted} is expected")
@@ -68,7 +74,14 @@ def _answer(sources: Iterator[bytes]) -> Response:
         most_bytes=services().settings.max_document_bytes,
         check=check_owner,
     )
-    results = [_result(each) for each in kept]
+    results = list[dict[str, Any]]()
+    try:
+        for each in kept:
+            results.append(_result(each))
+    except ProblemError as error:
+        detail = f"{error.problem.detail} Send again what `results` does not tell of."
+        title, status = error.problem.title, error.problem.status
+        raise ProblemError(status, title, detail, results=results) from error
     if bounded.has_more:
         detail = f"At most {MOST_THINGS} Things are taken at once; the others were not read."
         raise ProblemError(413, "Too many Things", detail, results=results)

@@ -5,6 +5,7 @@ until there is no more room. Small writes that are asked about at once make such
 time. So a store of a few megabytes would hold all of that after an hour, on a small board too.
 """
 
+import contextlib
 import gc
 import logging
 import threading
@@ -114,8 +115,9 @@ class Engine:
 
     def _drop_old_logs(self) -> None:
         """Remove what the engine has said of itself before: it would keep a thousand such files."""
-        for path in self._directory.glob("LOG.old.*") if self._directory else ():
-            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for path in self._directory.glob("LOG.old.*") if self._directory else ():
+                path.unlink(missing_ok=True)
 
     def _required(self) -> ox.Store:
         if self._is_closed:

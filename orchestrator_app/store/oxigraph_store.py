@@ -85,7 +85,7 @@ class OxigraphStore:
         self._write_lock, self._copy_lock = threading.Lock(), threading.Lock()
         self._is_closed = False
         self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
-        self._version = self._graph_version = 0
+        self._version = self._graph_version = self._graph_noted = 0
         self._changes = ChangeLog()
         self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
         self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
@@ -337,6 +337,8 @@ class OxigraphStore:
             for text in texts
             if text.number <= self._taken_number  # which version the rest makes is not known yet
         ]
+        if not changes:  # they are written, only what comes after it failed: it is tried again then
+            return self._written_number
         is_repair = changes[0].number <= self._tried_number
         self._tried_number = max(self._tried_number, changes[-1].number)
         with self._engine_lock, self._engine.in_use():
@@ -354,10 +356,9 @@ class OxigraphStore:
 
     def _version_of(self, number: int) -> int:
         """Return the version of the store in which the journal had grown to a number."""
-        version = 0
         while self._versions and self._versions[0][0] <= number:
-            _, version = self._versions.popleft()
-        return version
+            _, self._graph_noted = self._versions.popleft()
+        return self._graph_noted
 
     def _flush(self, number: int = 2**62) -> None:
         """Keep the memory small that new quads take, and forget what is safe on disk now."""

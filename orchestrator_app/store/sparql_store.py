@@ -116,11 +116,19 @@ class SparqlStore:
             return self._replace(document.id, wanted, shared)
 
     def put_many(self, puts: Sequence[Put]) -> Outcomes:
-        """See `Store.put_many`; some that are new are one operation, any other is one alone."""
+        """See `Store.put_many`; some that are new are one operation, any other is one alone.
+
+        A server that fails in between has kept some of them: which, is told for each.
+        """
         outcomes: Outcomes = []
-        for begin in range(0, len(puts), _AT_ONCE):
-            some = puts[begin : begin + _AT_ONCE]
-            outcomes += self._written_together(some) or map(self._outcome, some)
+        try:
+            for begin in range(0, len(puts), _AT_ONCE):
+                some = puts[begin : begin + _AT_ONCE]
+                outcomes += self._written_together(some)
+                for put in some[len(outcomes) - begin :]:
+                    outcomes.append(self._outcome(put))
+        except StoreUnavailableError as error:
+            outcomes += [error.with_traceback(None)] * (len(puts) - len(outcomes))
         return outcomes
 
     def _outcome(self, put: Put) -> bool | StoreError:

@@ -8,7 +8,7 @@ import pytest
 from orchestrator_app.directory import many
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.routes import bulk
-from orchestrator_app.store import OxigraphStore
+from orchestrator_app.store import OxigraphStore, StoreUnavailableError
 from wasmiot_td.errors import JsonSyntaxError
 
 LINES = "application/jsonl"
@@ -105,6 +105,23 @@ def test_an_error_of_the_orchestrator_is_of_one_alone(client, thing, monkeypatch
     data = _lines(thing(id="urn:ex:a"), thing(id="urn:ex:odd"), thing(id="urn:ex:b"))
     assert [result["status"] for result in _sent(client, data).json] == [201, 500, 201]
     assert "unforeseen" in caplog.text
+
+
+def test_what_came_before_a_failure_is_told(client, thing, monkeypatch):
+    """The answer says which descriptions are kept, so that nobody sends those again."""
+    monkeypatch.setattr(many, "AT_ONCE", 1)
+    keep = Directory.keep
+
+    def keep_or_fail(self, descriptions, introduced_by):
+        if descriptions[0].id == "urn:ex:b":
+            raise StoreUnavailableError("gone")
+        return keep(self, descriptions, introduced_by)
+
+    monkeypatch.setattr(Directory, "keep", keep_or_fail)
+    response = _sent(client, _lines(*(thing(id=f"urn:ex:{name}") for name in "abc")))
+    assert response.status_code == 503
+    assert [result["status"] for result in response.json["results"]] == [201, 503]
+    assert [each["id"] for each in client.get("/things").json] == ["urn:ex:a"]
 
 
 def test_a_long_line_is_refused_and_the_next_is_read(client, thing, monkeypatch):

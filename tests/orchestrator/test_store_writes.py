@@ -19,6 +19,7 @@ from orchestrator_app.store import (
 from orchestrator_app.store.documents import FILE_NAME
 from orchestrator_app.store.endpoint import advice
 from orchestrator_app.store.graph_writer import GraphWriter
+from orchestrator_app.store.interface import Put
 from orchestrator_app.store.merged_graphs import MergedGraphs
 
 A = "urn:ex:a"
@@ -98,6 +99,22 @@ def test_a_graph_that_cannot_be_written_is_no_silent_gap(tmp_path: Path, numbere
         store.put(numbered(2), kind="thing")
         assert store.get(A).document == {"n": 2}
     assert eventually(lambda: seen(store)) == ({"2"}, N_TRIPLES)
+    store.close()
+
+
+def test_what_follows_a_written_graph_may_fail_once(tmp_path: Path, numbered, monkeypatch):
+    """The graph is there, so whoever asks it is answered; what failed comes with the next write."""
+    monkeypatch.setattr("orchestrator_app.store.oxigraph_store._FLUSH_AFTER_QUADS", 0)
+    store = OxigraphStore(tmp_path / "graph")
+    with monkeypatch.context() as broken:
+        broken.setattr(store._documents, "forget_journal", failing)
+        store.put(numbered(1), kind="thing")
+        with pytest.raises(StoreUnavailableError, match="full"):
+            store.select(WHOLE)
+    assert eventually(lambda: seen(store)) == ({"1"}, N_TRIPLES)
+    store.put(numbered(2), kind="thing")
+    assert eventually(lambda: seen(store)) == ({"2"}, N_TRIPLES)
+    assert not store._documents.journal(0, 1)
     store.close()
 
 
@@ -251,6 +268,31 @@ def test_only_what_differs_is_sent_to_a_server(oxigraph_server, make_document, m
     store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
     assert "value-0" in sent[0]
     assert sent[0].count("value-") == 1
+
+
+def test_a_server_that_fails_amid_many_is_told_for_each(
+    oxigraph_server, make_document, monkeypatch
+):
+    """What was kept before it failed is told as kept; what came after it is not there."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    puts = [
+        Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
+        for n in range(4)
+    ]
+    monkeypatch.setattr(store, "_inserted", lambda puts: [])
+    put, n_written = store.put, iter(range(4))
+
+    def put_twice(document, **others):
+        if next(n_written) == 2:
+            raise StoreUnavailableError("gone")
+        return put(document, **others)
+
+    monkeypatch.setattr(store, "put", put_twice)
+    outcomes = store.put_many(puts)
+    assert outcomes[:2] == [True, True]
+    assert [type(outcome) for outcome in outcomes[2:]] == [StoreUnavailableError] * 2
+    assert [each.id for each in store.list("thing")] == ["urn:ex:0", "urn:ex:1"]
 
 
 def test_the_store_of_a_newer_program_is_refused(tmp_path: Path):

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator_app.backup_archive import restored
 from orchestrator_app.deployment import execution
+from orchestrator_app.deployment.execution_journal import ExecutionJournal
 from orchestrator_app.deployment.execution_log import ExecutionLog
 from orchestrator_app.store import StoreUnavailableError
 from wasmiot_td.consumed_thing import ConsumedThing
@@ -231,6 +232,21 @@ def test_an_end_that_cannot_be_kept_is_in_the_log(deployed, monkeypatch, caplog)
     assert "execution_not_kept slug=thermo" in caplog.text
     monkeypatch.undo()
     assert deployed.execute()["output"] == 42
+
+
+def test_an_execution_that_cannot_be_begun_holds_nothing(deployed, monkeypatch):
+    """Nobody was told of it: it counts neither as live nor as a use of its deployment."""
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    executions = deployed.parts.executions
+    with monkeypatch.context() as broken:
+        broken.setattr(ExecutionJournal, "note", full)
+        assert deployed.client.post("/deployments/thermo/actions/execute").status_code == 500
+        assert executions.live_count == 0
+    assert deployed.execute()["output"] == 42
+    assert deployed.client.delete("/deployments/thermo").status_code == 204
 
 
 def test_only_so_many_executions_wait(deployed, monkeypatch):
