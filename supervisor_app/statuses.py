@@ -96,7 +96,7 @@ class Statuses:
         self._fail_interrupted(waiting)
 
     def save(self, status: Status) -> None:
-        """Keep a status, new or changed."""
+        """Keep a status, new or changed; one that ends late is kept no shorter."""
         expires = time.time() + self._keep_seconds
         row = (
             status.id,
@@ -113,7 +113,9 @@ class Statuses:
                 " (id, slug, action, members, file_media_type, is_ended, expires)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " members = excluded.members, file_media_type = excluded.file_media_type,"
-                " is_ended = excluded.is_ended, expires = excluded.expires",
+                " is_ended = excluded.is_ended, expires = excluded.expires, number = CASE"
+                " WHEN excluded.is_ended THEN (SELECT MAX(number) + 1 FROM invocation)"
+                " ELSE number END",
                 row,
             )
         self._discard("is_ended AND (expires < ? OR number <= ?)", (time.time(), self._oldest()))
@@ -125,7 +127,8 @@ class Statuses:
 
     def of_installation(self, slug: str) -> list[Status]:
         """Return the statuses of an installation, the newest first."""
-        return self._select("slug = ?", (slug,))
+        found = self._select("slug = ?", (slug,))
+        return sorted(found, key=lambda each: str(each.members.get("timeRequested")), reverse=True)
 
     def output_path(self, invocation: str) -> Path:
         """Return where the output file of an invocation is kept."""

@@ -114,8 +114,8 @@ class Listeners:
         with self._lock:
             if stopping.is_set():
                 return
-            self._under_way.add(id(end))
             worker.serve_mtr(*self._how, end)
+            self._under_way.add(id(end))
             older, self._newest = self._newest, end
         if older is not None:
             older.set()

@@ -227,6 +227,10 @@ def _forget_signal_handlers() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+class _StoppedError(Exception):
+    """The process was told to stop before it served."""
+
+
 def _live(app: Any, enter: Lifespan, address: Address) -> None:
     """Run the lifespan from the first accepted connection to the end of the last request."""
     try:
@@ -237,6 +241,8 @@ def _live(app: Any, enter: Lifespan, address: Address) -> None:
         sys.stderr.flush()
         with enter(app):
             wait_for_the_last_request()
+    except _StoppedError:
+        end()
     except Exception:  # noqa: BLE001 - a thread's error would be lost, and half a server left
         _log.exception("lifespan_failed")
         end(1)
@@ -251,7 +257,9 @@ def _wait_until_accepting(address: Address) -> None:
         try:
             socket.create_connection((host, address.port), timeout=1).close()
         except OSError:
-            if time.monotonic() > deadline or stopping.is_set():
+            if stopping.is_set():
+                raise _StoppedError from None
+            if time.monotonic() > deadline or not threading.main_thread().is_alive():
                 raise
             time.sleep(0.01)
         else:

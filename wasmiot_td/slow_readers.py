@@ -3,7 +3,8 @@
 Under WSGI an answer that nobody takes holds a thread for as long as the client likes: TCP goes on
 asking whether there is room. The kernel ends a connection to which nothing could be written for a
 while if it is told to (`TCP_USER_TIMEOUT`, RFC 5482), and a connection has that from the socket
-on which it was accepted. It also finds out who has gone without a word.
+on which it was accepted. One that says nothing is asked whether it is still there (`SO_KEEPALIVE`,
+RFC 9293, 3.8.4), so that who goes without a word while it sends holds nothing either.
 """
 
 import os
@@ -16,6 +17,9 @@ PATIENCE_SECONDS = 30.0
 
 MOST_UNSENT_BYTES = 256 * 1024
 """How much is kept by the kernel for a client that has no room."""
+
+SILENT_SECONDS = 10
+"""After how long without a word the kernel asks a client whether it is there, and again."""
 
 _DESCRIPTORS = "/proc/self/fd"
 _USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
@@ -40,6 +44,9 @@ def drop_slow_readers(port: int, seconds: float | None = None) -> int:
         with listener:
             listener.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(patience * 1000))
             listener.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, MOST_UNSENT_BYTES)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENT_SECONDS)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENT_SECONDS)
             count += 1
     return count
 

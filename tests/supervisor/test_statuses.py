@@ -33,12 +33,15 @@ def test_the_latest_statuses_are_kept(kept):
 
 
 def test_what_goes_on_is_kept(kept):
-    """However many calls came after it."""
+    """However many calls came after it; and when it has ended it is as new as what ended then."""
     kept.save(status(0, "running"))
     for number in range(1, 3 * MOST):
         kept.save(status(number))
     assert kept.get("slow", "work", "i0") is not None
     kept.save(status(0))
+    assert kept.get("slow", "work", "i0") is not None
+    for number in range(MOST):
+        kept.save(status(100 + number))
     assert kept.get("slow", "work", "i0") is None
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from wasmiot_td.slow_readers import drop_slow_readers
+from wasmiot_td.slow_readers import SILENT_SECONDS, drop_slow_readers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems cannot")
 
@@ -19,3 +19,12 @@ def test_all_listeners_of_a_port_are_told_and_nothing_is_left_open() -> None:
             assert drop_slow_readers(listener.getsockname()[1], 7) == 1
         assert os.listdir("/proc/self/fd") == before  # noqa: PTH208
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+
+
+def test_who_is_accepted_is_asked_whether_they_are_there() -> None:
+    """A client that is cut off while it sends would otherwise be awaited for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        drop_slow_readers(listener.getsockname()[1])
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == SILENT_SECONDS
