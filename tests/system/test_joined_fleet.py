@@ -9,7 +9,7 @@ import requests
 from joined_fleet import MEMORY, JoinedFleet, made, shown, wait_until
 from local_system import EXAMPLE
 
-from wasmiot_td.access.assertions import assertion
+from wasmiot_td.access.assertions import Grant, assertion, granted
 from wasmiot_td.access.keys import read_key
 from wasmiot_td.access.peers import known_peers
 from wasmiot_td.processes import ServerProcesses
@@ -172,15 +172,31 @@ def test_keys_outlast_restarts(fleet: JoinedFleet) -> None:
 
 
 def test_a_revoked_device_is_out(fleet: JoinedFleet) -> None:
-    """Its key counts no more from the next request on, and the others are told."""
+    """Its key counts no more from the next request on, and then what was granted to it neither."""
     key = known_peers(fleet.directory / "orchestrator" / "access")[fleet.device_id("tiny")].key
     headers = fleet.said_by("tiny", fleet.orchestrator_id)
     assert requests.get(f"{fleet.url}things", headers=headers, timeout=10).status_code == 200
+    share = f"{fleet.servers['mid'].url}deployments/digit-reader/td"
+    granted_use = granted_to_tiny(fleet, key)
+    assert requests.get(share, headers=granted_use, timeout=10).status_code == 200
     made("revoke", "tiny", "--data-dir", str(fleet.directory / "orchestrator"))
     assert requests.get(f"{fleet.url}things", headers=headers, timeout=10).status_code == 401
     headers = fleet.said_by("mid", fleet.orchestrator_id)
     told = requests.get(f"{fleet.url}join/revoked", headers=headers, timeout=10)
     assert told.json() == [key]
+    wait_until(lambda: requests.get(share, headers=granted_use, timeout=10).status_code == 401)
+    refused = requests.get(share, headers=granted_use, timeout=10).json()
+    assert "was revoked" in refused["detail"]
+
+
+def granted_to_tiny(fleet: JoinedFleet, public: str) -> dict[str, str]:
+    """Return what `tiny` shows to `mid`, to use there what the orchestrator granted to it."""
+    audience, base = fleet.device_id("mid"), fleet.servers["mid"].url
+    signing = read_key(fleet.directory / "orchestrator" / "access" / "key.pem")
+    grant = Grant(fleet.device_id("tiny"), public, audience, base, ("digit-reader",))
+    text = granted(signing, fleet.orchestrator_id, grant)
+    own = read_key(fleet.directory / "tiny" / "access" / "key.pem")
+    return shown(assertion(own, fleet.device_id("tiny"), audience, text)[0])
 
 
 def test_grants_need_no_orchestrator(fleet: JoinedFleet) -> None:
