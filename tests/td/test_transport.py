@@ -2,10 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
+from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.errors import ThingUnreachable
 from wasmiot_td.http_transport import HttpTransport
 
@@ -78,6 +81,70 @@ def test_who_asks_is_led_on(server: str, transport: HttpTransport, query: str) -
     assert transport.request("POST", f"{server}/from{query}", body=b"").status == 302
     with pytest.raises(ThingUnreachable, match="redirects"):
         transport.request("GET", f"{server}/round{query}")
+
+
+class _Leading(BaseHTTPRequestHandler):
+    """Leads on to the URL in its query, and keeps what it was shown."""
+
+    seen: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        """Answer."""
+        path, _, target = self.path.partition("?")
+        self.seen.append((path, self.headers.get("Authorization")))
+        self.send_response(302 if target else 200)
+        if target:
+            self.send_header("Location", target)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def leading() -> Iterator[tuple[int, int]]:
+    """The ports of two servers, which lead on."""
+    _Leading.seen.clear()
+    with ExitStack() as stack:
+        ports = []
+        for _ in range(2):
+            served = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), _Leading))
+            thread = threading.Thread(target=served.serve_forever)
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(served.shutdown)
+            ports.append(served.server_port)
+        yield ports[0], ports[1]
+
+
+class _OneToken:
+    """Knows a token for one server."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+
+    def token(self, url: str) -> str:
+        """Return it where it belongs."""
+        return "secret" if url.startswith(self._origin) else ""
+
+
+@pytest.mark.parametrize("place", ["same server", "another name", "another port"])
+def test_a_token_is_not_led_elsewhere(
+    leading: tuple[int, int], transport: HttpTransport, place: str
+) -> None:
+    """Who is led to another host, or to another port of the same, shows nothing there."""
+    first = f"http://127.0.0.1:{leading[0]}"
+    urls = {
+        "same server": f"{first}/to",
+        "another name": f"http://localhost:{leading[0]}/to",
+        "another port": f"http://127.0.0.1:{leading[1]}/to",
+    }
+    asking = AuthorizedTransport(transport, _OneToken(f"{first}/"))
+    assert asking.request("GET", f"{first}/from?{urls[place]}").status == 200
+    shown = "Bearer secret" if place == "same server" else None
+    assert _Leading.seen[0] == _Leading.seen[-2] == ("/from", "Bearer secret")
+    assert _Leading.seen[-1] == ("/to", shown)
 
 
 @ANY_URL
