@@ -37,6 +37,16 @@ Kept = tuple[StoredDocument, bool] | Exception
 Check = Callable[[str, Mapping[str, Any]], None]
 """Raises if a description may not have an id, or not say what it says."""
 
+Precondition = Callable[[StoredDocument | None], None]
+"""Raises if a Thing, None if there is none, is not what a client means to change.
+
+It is asked where nobody else can change the Thing before it is written.
+"""
+
+
+def _none(_known: StoredDocument | None) -> None:
+    """Let a change be, whatever is known."""
+
 
 @dataclass(frozen=True)
 class _Put:
@@ -85,6 +95,7 @@ class Directory:
         expected_id: str | None = None,
         introduced_by: str = "http",
         must_be_anonymous: bool = False,
+        precondition: Precondition = _none,
     ) -> tuple[StoredDocument, bool]:
         """Store a description; one of the same id is replaced.
 
@@ -93,6 +104,7 @@ class Directory:
             expected_id: the id that it must have, or gets.
             must_be_anonymous: it may have no id of its own.
             introduced_by: how it came: `http`, `dns-sd` or `key`.
+            precondition: what is asked of the Thing that it replaces.
 
         Returns:
             The Thing as it is kept, and whether it is new.
@@ -102,13 +114,13 @@ class Directory:
             ProblemError: 403, it may not be here.
         """
         if isinstance(source, bytes) and not must_be_anonymous:
-            renewed = self._renewed(source, expected_id, introduced_by)
+            renewed = self._renewed(source, expected_id, introduced_by, precondition)
             if renewed is not None:
                 return renewed, False
         description = read_description(
             source, self.reach, expected_id=expected_id, must_be_anonymous=must_be_anonymous
         )
-        kept = self.keep([description], introduced_by)[0]
+        kept = self.keep([description], introduced_by, precondition)[0]
         if isinstance(kept, Exception):
             raise kept
         if isinstance(source, bytes) and not description.is_anonymous:
@@ -116,12 +128,18 @@ class Directory:
             self._seen.note(source, expected_id, description.loaded.document, given)
         return kept
 
-    def keep(self, descriptions: Sequence[Description], introduced_by: str) -> list[Kept]:
+    def keep(
+        self,
+        descriptions: Sequence[Description],
+        introduced_by: str,
+        precondition: Precondition = _none,
+    ) -> list[Kept]:
         """Store descriptions at once; each of them is kept or is not.
 
         Args:
             descriptions: no two of one id.
             introduced_by: how they came.
+            precondition: what is asked of each that is replaced; if it raises, none is stored.
 
         Returns:
             For each the Thing as it is kept and whether it is new, or why it is not kept.
@@ -130,7 +148,7 @@ class Directory:
         refusals = [self._refusal(each, introduced_by) for each in descriptions]
         with self._lock:
             prepared = [
-                refusal or self._prepared(each, introduced_by)
+                refusal or self._prepared(each, introduced_by, precondition)
                 for each, refusal in zip(descriptions, refusals, strict=True)
             ]
             outcomes = iter(self._store.put_many([p.put for p in prepared if isinstance(p, _Put)]))
@@ -138,7 +156,9 @@ class Directory:
                 kept.append(self._told(each, next(outcomes)) if isinstance(each, _Put) else each)
         return kept
 
-    def patch(self, thing_id: str, merge_patch: bytes) -> StoredDocument | None:
+    def patch(
+        self, thing_id: str, merge_patch: bytes, precondition: Precondition = _none
+    ) -> StoredDocument | None:
         """Change parts of a description; what comes out is checked as a whole.
 
         Returns:
@@ -153,6 +173,7 @@ class Directory:
             known = self.get(thing_id)
             if known is None:
                 return None
+            precondition(known)
             source = merged(enriched(known), patch.value)
             introduced_by = str(known.registration.get(INTRODUCED_BY, "http"))
             return self.register(source, expected_id=thing_id, introduced_by=introduced_by)[0]
@@ -170,11 +191,14 @@ class Directory:
         """Return how many Things there are."""
         return self._store.count("thing")
 
-    def delete(self, thing_id: str) -> bool:
+    def delete(self, thing_id: str, precondition: Precondition = _none) -> bool:
         """Remove a Thing; return whether it was there."""
         with self._lock:
             known = self.get(thing_id)
-            if known is None or not self._store.delete(thing_id):
+            if known is None:
+                return False
+            precondition(known)
+            if not self._store.delete(thing_id):
                 return False
             self._note_expiry(known, has_gone=True)
             self._tell(DirectoryChange("thing_deleted", thing_id, before=known.document))
@@ -199,9 +223,12 @@ class Directory:
             return error.with_traceback(None)
         return None
 
-    def _prepared(self, description: Description, introduced_by: str) -> "_Put | Exception":
+    def _prepared(
+        self, description: Description, introduced_by: str, precondition: Precondition
+    ) -> "_Put | Exception":
         """Return what to store, or why its registration cannot be noted."""
         known = self.get(description.id)
+        precondition(known)
         so_far = known.registration if known else None
         try:
             registration = registered(description.given, so_far, self._now(), introduced_by)
@@ -225,7 +252,11 @@ class Directory:
         return thing, outcome
 
     def _renewed(
-        self, source: bytes, expected_id: str | None, introduced_by: str
+        self,
+        source: bytes,
+        expected_id: str | None,
+        introduced_by: str,
+        precondition: Precondition,
     ) -> StoredDocument | None:
         """Return the Thing with a new registration, None if the text says anything new."""
         seen = self._seen.find(source, expected_id)
@@ -235,6 +266,7 @@ class Directory:
             known = self.get(seen.id)
             if known is None or not seen.is_still(known.document):
                 return None
+            precondition(known)
             registration = registered(
                 seen.registration, known.registration, self._now(), introduced_by
             )

@@ -72,7 +72,6 @@ def put_thing(thing_id: str) -> Response:
     """Register or replace a description."""
     _check_content_type(_JSON_TYPES)
     check_owner(thing_id)
-    check_preconditions(lambda: _known(thing_id))
     thing, is_new = _registered(thing_id, body())
     return Response(status=201, headers={"Location": _url(thing)}) if is_new else _done()
 
@@ -82,9 +81,8 @@ def patch_thing(thing_id: str) -> Response:
     """Change parts of a description."""
     _check_content_type({MERGE_PATCH})
     check_owner(thing_id)
-    existing = _existing(thing_id)
-    check_preconditions(lambda: enriched(existing))
-    if services().directory.patch(thing_id, body()) is None:
+    _existing(thing_id)
+    if services().directory.patch(thing_id, body(), _check_unchanged) is None:
         raise _unknown(thing_id)
     return _done()
 
@@ -93,9 +91,8 @@ def patch_thing(thing_id: str) -> Response:
 def delete_thing(thing_id: str) -> Response:
     """Remove a description."""
     check_owner(thing_id)
-    existing = _existing(thing_id)
-    check_preconditions(lambda: enriched(existing))
-    services().directory.delete(thing_id)
+    if not services().directory.delete(thing_id, _check_unchanged):
+        raise _unknown(thing_id)
     return _done()
 
 
@@ -103,16 +100,18 @@ def _registered(thing_id: str, source: bytes) -> tuple[StoredDocument, bool]:
     """Register a description; one that a device sends of itself says where that is from now on."""
     directory = services().directory
     if principal().peer != thing_id:
-        return directory.register(source, expected_id=thing_id)
+        return directory.register(source, expected_id=thing_id, precondition=_check_unchanged)
     base = check_described(services(), thing_id, json_text.parse(source).value)
-    kept = directory.register(source, expected_id=thing_id, introduced_by=BY_KEY)
+    kept = directory.register(
+        source, expected_id=thing_id, introduced_by=BY_KEY, precondition=_check_unchanged
+    )
     note_address(services(), thing_id, base)
     return kept
 
 
-def _known(thing_id: str) -> dict[str, Any] | None:
-    thing = services().directory.get(thing_id)
-    return enriched(thing) if thing else None
+def _check_unchanged(known: StoredDocument | None) -> None:
+    """Refuse to change what is not what the client knows, if it says what it knows."""
+    check_preconditions(lambda: enriched(known) if known else None)
 
 
 def _existing(thing_id: str) -> StoredDocument:

@@ -1,10 +1,14 @@
 """The directory service: registration, reading, changes, pages."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 from jsonschema import Draft7Validator
+
+from orchestrator_app.routes import things
 
 LAMP = "/things/urn:ex:lamp"
 
@@ -164,7 +168,39 @@ def test_preconditions_protect_from_lost_updates(client, thing):
     assert client.get(LAMP, headers={"If-None-Match": tag}).status_code == 304
     other = client.get(LAMP, headers={"If-Match": '"x"'})
     assert (other.status_code, other.mimetype) == (412, "application/problem+json")
+    assert client.delete(LAMP, headers={"If-Match": '"x"'}).status_code == 412
     assert client.delete(LAMP, headers={"If-Match": tag}).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses"), [("PUT", [204, 412]), ("PATCH", [204, 412]), ("CREATE", [201, 412])]
+)
+def test_of_two_who_change_the_same_at_once_one_is_told(
+    app, client, thing, monkeypatch, method, statuses
+):
+    """Both know the same version, and both are held until nothing but the write is left."""
+    document = thing(id="urn:ex:lamp")
+    condition = {"If-None-Match": "*"}
+    if method != "CREATE":
+        client.put(LAMP, json=document)
+        condition = {"If-Match": client.get(LAMP).headers["ETag"]}
+    together, read = threading.Barrier(2), things.body
+
+    def read_together() -> bytes:
+        text = read()
+        together.wait(20)
+        return text
+
+    def change(title: str) -> int:
+        options = {"json": {**document, "title": title}, "headers": condition}
+        if method == "PATCH":
+            options |= {"content_type": things.MERGE_PATCH}
+        verb = "PATCH" if method == "PATCH" else "PUT"
+        return app.test_client().open(LAMP, method=verb, **options).status_code
+
+    monkeypatch.setattr(things, "body", read_together)
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(change, ["a", "b"])) == statuses
 
 
 def test_another_content_type_is_refused(client):
