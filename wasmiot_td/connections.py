@@ -1,6 +1,7 @@
 """The connections of a transport: within a reach, over TLS as files of one's own say."""
 
 import socket
+from ssl import SSLContext
 from typing import Any
 
 import requests
@@ -43,6 +44,23 @@ class Connections(HTTPAdapter):
         """Keep the authorities that requests brings from being added to those of a context."""
         if self.tls_context is None:
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+
+class RenewedPool(urllib3.PoolManager):
+    """Connections of which none outlives, idle, the TLS context that it was made with."""
+
+    def __init__(self, context: SSLContext | None, **options: Any) -> None:
+        self._context = context
+        self._times_renewed = getattr(context, "times_renewed", 0)
+        super().__init__(ssl_context=context, **options)
+
+    def urlopen(self, *arguments: Any, **options: Any) -> urllib3.BaseHTTPResponse:
+        """Send a request; see `urllib3.PoolManager.urlopen`."""
+        times_renewed = getattr(self._context, "times_renewed", 0)
+        if times_renewed != self._times_renewed:
+            self._times_renewed = times_renewed
+            self.clear()
+        return super().urlopen(*arguments, **options)
 
 
 class NothingPlain(HTTPAdapter):

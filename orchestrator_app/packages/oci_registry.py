@@ -16,6 +16,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import urllib3
 
+from wasmiot_td.connections import RenewedPool
 from wasmiot_td.problem import ProblemError
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -36,9 +37,7 @@ class OciRegistry:
         self.host = parts.netloc
         self.namespace = parts.path.strip("/")
         self._root = f"{parts.scheme}://{parts.netloc}/v2/"
-        self._pool = urllib3.PoolManager(
-            timeout=_TIMEOUT, retries=_RETRIES, ssl_context=tls_context
-        )
+        self._pool = RenewedPool(tls_context, timeout=_TIMEOUT, retries=_RETRIES)
 
     def repository(self, name: str) -> str:
         """Return the repository of a module.

@@ -14,6 +14,7 @@ from rdflib.plugins.stores.sparqlstore import SPARQLUpdateStore
 from rdflib.query import Result
 
 from orchestrator_app.store.errors import StoreUnavailableError, UnstorableDocumentError
+from wasmiot_td.connections import RenewedPool
 
 _FORM = "application/x-www-form-urlencoded"
 _UPDATE = "application/sparql-update; charset=UTF-8"
@@ -45,11 +46,8 @@ class Endpoint(SPARQLUpdateStore):
     ) -> None:
         super().__init__(query_url, update_url, returnFormat="json", context_aware=False)
         self.server = ""
-        self._pool = urllib3.PoolManager(
-            maxsize=_MAX_CONNECTIONS,
-            timeout=timeout_seconds,
-            retries=False,
-            ssl_context=tls_context,
+        self._pool = RenewedPool(
+            tls_context, maxsize=_MAX_CONNECTIONS, timeout=timeout_seconds, retries=False
         )
 
     def download(self, query: str, path: Path) -> None:
