@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from wasmiot_td.serving import stopping
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 15
+LATE_SECONDS = 5.0
+"""Whose connection ends after so long a wait for it to take an event has not left by itself."""
+
 _EVENTS = "text/event-stream"
 _FRESH = {"Cache-Control": "no-store"}
 
@@ -31,8 +35,9 @@ def stream(
 ) -> Response:
     """Answer with a stream of events; each holds a thread of the server, so only so many may be.
 
-    Who reads too slowly for what is kept is dropped. Who comes back hears first what came after
-    its `Last-Event-ID`, or, where that is not all there any more, the event `missed`.
+    Who reads too slowly for what is kept, or not at all, is dropped, and the log says so. Who
+    comes back hears first what came after its `Last-Event-ID`, or, where that is not all there any
+    more, the event `missed`.
 
     HEAD is answered at once, and takes no place.
 
@@ -83,7 +88,19 @@ def _lines(
         number = events[-1].number if events else number
         texts = [text for event in events if (text := text_of(event)) is not None]
         silence = 0 if texts else silence + 1
-        yield from texts
+        yield from _taken(texts)
         if silence >= silence_seconds:
             silence = 0
             yield ":\n\n"
+
+
+def _taken(texts: Iterable[str]) -> Iterator[str]:
+    """Yield texts; tell of whoever did not take one for so long that the connection was ended."""
+    for text in texts:
+        began = time.monotonic()
+        try:
+            yield text
+        except GeneratorExit:
+            if time.monotonic() - began >= LATE_SECONDS:
+                _log.warning("listener_dropped reason=%s", "it takes nothing any more")
+            raise

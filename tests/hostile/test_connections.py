@@ -1,6 +1,8 @@
 """Clients that do not read, send too many headers, or ask for too much at once."""
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +14,11 @@ pytestmark = pytest.mark.usefixtures("bounded")
 
 TD = "https://www.w3.org/2022/wot/td/v1.1"
 JSON_TD = {"Content-Type": "application/td+json"}
+CLOSE = b"Connection: close\r\n\r\n"
+BYTES_OF_CHANGE = 2_000_000
+N_CHANGES = 45
+"""So many changes of so many bytes, both descriptions together, are more than is kept."""
+
 NOSEC = {"security": "n", "securityDefinitions": {"n": {"scheme": "nosec"}}}
 
 
@@ -138,19 +145,32 @@ def test_names_of_devices_that_break_out(orchestrator: Any, bystander: Any, name
 
 
 def test_who_never_reads_events(orchestrator: Any) -> None:
-    """Listeners that take nothing hold neither memory nor those who work."""
-    listeners = []
+    """Listeners that take nothing hold neither memory nor those who work.
+
+    Each of their streams ends, and the log tells of each.
+    """
+    listeners, log = [], orchestrator.server.log
+    n_before = log.read_text().count("listener_dropped")
     try:
         for _ in range(6):
             connection = orchestrator.connect()
             listeners.append(connection)
-            connection.sendall(b"GET /events?diff=true HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /events?diff=true HTTP/1.1\r\nHost: x\r\n" + CLOSE)
         headers = {"Content-Type": "application/td+json"}
-        for number in range(60):
-            described = {"@context": TD, "id": "urn:ex:a", "title": f"{number}" * 50_000, **NOSEC}
+        for number in range(10, 10 + N_CHANGES):
+            title = f"{number}" * (BYTES_OF_CHANGE // 4)
+            described = {"@context": TD, "id": "urn:ex:a", "title": title, **NOSEC}
             text = json.dumps(described).encode()
             assert orchestrator.ask("PUT", "/things/urn:ex:a", text, headers).status in (201, 204)
         assert orchestrator.ask("GET", "/healthz").status == 200
+        for connection in listeners:
+            with contextlib.suppress(ConnectionResetError):  # after half a minute
+                while connection.recv(2**20):  # what was sent before, and then the end
+                    pass
+        deadline = time.monotonic() + 60
+        while log.read_text().count("listener_dropped") < n_before + len(listeners):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
     finally:
         for connection in listeners:
             connection.close()

@@ -14,6 +14,7 @@ from orchestrator_app.directory.events import (
     bytes_of,
 )
 from orchestrator_app.directory.merge_patch import difference, merged
+from orchestrator_app.routes import event_stream
 
 LAMP = "/things/urn:ex:lamp"
 
@@ -115,6 +116,19 @@ def test_a_listener_that_is_too_slow_is_dropped(client, listen):
     for number in range(CAPACITY + 1):
         log.note(DirectoryChange("thing_created", f"urn:ex:{number}"))
     assert list(stream.response) == []
+
+
+@pytest.mark.parametrize("late_seconds", [0.0, 60.0])
+def test_who_takes_nothing_is_told_from_who_leaves(
+    client, listen, thing, late_seconds, monkeypatch, caplog
+):
+    """The log names a listener whose connection ended because it took no event, and no other."""
+    monkeypatch.setattr(event_stream, "LATE_SECONDS", late_seconds)
+    stream = listen("/events")
+    change_a_lamp(client, thing)
+    heard(stream, 1)
+    stream.close()
+    assert ("listener_dropped" in caplog.text) == (late_seconds == 0)
 
 
 def test_large_descriptions_are_kept_for_a_shorter_while():
