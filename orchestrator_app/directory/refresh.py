@@ -2,7 +2,8 @@
 
 What DNS-SD introduced is registered for a while only, and every answer of the Thing renews that;
 so a Thing that vanishes without a goodbye expires. A Thing Link is not registered: what it links
-to is introduced in its place, and goes when it goes (W3C WoT Discovery, clause 7.1).
+to is introduced in its place, and goes when it goes (W3C WoT Discovery, clause 7.1). Nor is another
+directory, however it was announced: what it knows is its own.
 """
 
 import logging
@@ -27,6 +28,14 @@ MOST_LINKS = 100
 
 _THING_LINK = frozenset(
     ("ThingLink", "discovery:ThingLink", "https://www.w3.org/2022/wot/discovery#ThingLink")
+)
+_DIRECTORY = frozenset(
+    (
+        "ThingDirectory",
+        "discovery:ThingDirectory",
+        "https://www.w3.org/2022/wot/discovery#ThingDirectory",
+        "https://www.w3.org/2022/wot/discovery-ontology#ThingDirectory",
+    )
 )
 _LINKED = " by link: "  # after the name of a service, before a URL
 
@@ -119,8 +128,10 @@ class IntroducedThings:
             self._parts.directory.patch(known.id, b"{}")
             return
         description = _description(known, response.checked())
-        if _is_link(description):
+        if _is_one_of(_THING_LINK, description):
             self._follow(name, known, description)
+        elif _is_one_of(_DIRECTORY, description):
+            self._leave_alone(name, known)
         else:
             self._take(name, known, description, response.headers.get("etag", ""))
 
@@ -138,6 +149,13 @@ class IntroducedThings:
             self._known[name] = replace(
                 self._known[name], id=thing_id, entity_tag=tag, is_refused=False
             )
+
+    def _leave_alone(self, name: str, known: Introduced) -> None:
+        """Register nothing; what was a Thing before, or a link, is so no longer."""
+        self._forget_linked(name, known.url)
+        if self._is_introduced(known):
+            self._parts.directory.delete(known.id)
+        _log.debug("directory_left_alone url=%s", known.url)
 
     def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> None:
         """Introduce what a Thing Link links to, each once, and forget what it no longer does."""
@@ -202,9 +220,10 @@ def _description(known: Introduced, response: Response) -> dict[str, Any]:
     return description
 
 
-def _is_link(description: dict[str, Any]) -> bool:
+def _is_one_of(wanted: frozenset[str], description: dict[str, Any]) -> bool:
     types = description.get("@type", ())
-    return not _THING_LINK.isdisjoint([types] if isinstance(types, str) else types)
+    types = types if isinstance(types, list) else [types]
+    return any(isinstance(each, str) and each in wanted for each in types)
 
 
 def _linked_urls(description: dict[str, Any], url: str) -> Iterator[str]:

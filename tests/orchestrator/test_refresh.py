@@ -12,7 +12,7 @@ from orchestrator_app.directory.refresh import IntroducedThings
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
-from wasmiot_td.errors import ThingProblem
+from wasmiot_td.errors import ThingProblem, WasmiotError
 from wasmiot_td.wsgi_transport import WsgiTransport
 
 URL = "http://lamp.example/td"
@@ -229,3 +229,32 @@ def test_an_anonymous_thing_keeps_the_id_it_was_given(scene):
     before = {t.id for t in scene.parts.directory.page()}
     scene.later()
     assert {t.id for t in scene.parts.directory.page()} == before
+
+
+@pytest.mark.parametrize("types", ["ThingDirectory", ["Thing", "discovery:ThingDirectory"]])
+def test_a_directory_is_left_alone_however_it_was_announced(scene, types):
+    """Nothing in its announcement need say what it is; its description does."""
+    scene.lamp.document["@type"] = types
+    scene.things.note("directory", URL)
+    scene.later()
+    assert scene.ids() == set()
+    del scene.lamp.document["@type"]
+    scene.later()
+    assert scene.ids() == {"urn:ex:lamp"}
+
+
+@pytest.mark.parametrize("types", [5, None, {"a": 1}, [[], 5, None]])
+def test_types_that_are_none_are_no_reason_to_fall(scene, types):
+    """The description is refused as any that is not valid, and the next round goes on."""
+    scene.lamp.document |= {"@type": types, "id": "urn:ex:odd"}
+    with pytest.raises(WasmiotError):
+        scene.things.note("odd", URL)
+    scene.later()
+    assert "urn:ex:odd" not in scene.ids()
+
+
+def test_a_thing_that_becomes_a_directory_goes(scene):
+    """It was introduced as a Thing, and is no longer known as one."""
+    scene.lamp.document["@type"] = "ThingDirectory"
+    scene.later()
+    assert scene.ids() == set()
