@@ -122,6 +122,7 @@ def _event(kind: str) -> dict[str, Any]:
 
 
 def _searches() -> dict[str, Any]:
+    # the model says `object` for both; what a path selects is an array, and clients check the type
     sparql, by_path = _search("sparql", {"type": "object"}), _search("jsonpath", {"type": "array"})
     by_post = {"href": "search/sparql", "htv:methodName": "POST"}
     sparql["forms"].append(sparql["forms"][0] | by_post)

@@ -6,6 +6,7 @@ import pytest
 
 KINDS = ("properties", "actions", "events")
 NOT_OFFERED = {"/actions/searchXPath"}
+ANSWERS_WITH_AN_ARRAY = "/actions/searchJSONPath"
 
 
 @pytest.fixture
@@ -45,6 +46,30 @@ def test_each_affordance_is_where_the_model_has_it(client, model):
         assert arguments >= affordance.get("uriVariables", {}).keys(), pointer
         sent = {form.get("contentType") for form in affordance["forms"]} - {None}
         assert sent <= {form.get("contentType") for form in own[pointer]["forms"]}, pointer
+
+
+def answered(form):
+    """Return the media type of what a form answers with."""
+    return form.get("response", {}).get("contentType", form.get("contentType"))
+
+
+def test_each_affordance_takes_and_gives_what_the_model_says(client, model):
+    """Schemas have the model's types, and forms its media types.
+
+    But for the search by JSONPath: the model says `object`, and the answer is always an array.
+    """
+    own = affordances(client.get("/.well-known/wot").json)
+    for pointer in affordances(model).keys() - NOT_OFFERED:
+        wanted, given = affordances(model)[pointer], own[pointer]
+        for name in {"input", "output", "data"} & wanted.keys():
+            is_array = (pointer, name) == (ANSWERS_WITH_AN_ARRAY, "output")
+            expected = "array" if is_array else wanted[name]["type"]
+            assert given[name]["type"] == expected, (pointer, name)
+        for name in {"safe", "idempotent"} & wanted.keys():
+            assert given[name] is wanted[name], (pointer, name)
+        responses = [form.get("response", {}) for form in wanted["forms"]]
+        types = {r["contentType"] for r in responses if "contentType" in r}
+        assert types <= {answered(form) for form in given["forms"]}, pointer
 
 
 def test_it_is_a_thing_and_no_model(client):
