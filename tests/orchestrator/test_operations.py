@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator_app.measures import unwritable
 
@@ -61,6 +62,20 @@ def test_a_directory_that_is_gone_cannot_be_written_to(tmp_path):
     """The reason names the directory."""
     assert unwritable(tmp_path) == ""
     assert str(tmp_path / "gone") in unwritable(tmp_path / "gone")
+
+
+def test_prometheus_reads_all_numbers(app, client, thing):
+    """Its own parser takes every line, also with a Thing, a query and a failure counted."""
+    client.post("/things", json=thing(), content_type="application/td+json")
+    client.get("/sparql?query=ASK%7B%7D")
+    client.get('/things/urn:x:"\\\n')
+    answer = client.get("/metrics")
+    families = {f.name: f for f in text_string_to_metric_families(answer.text)}
+    read = sum(len(family.samples) for family in families.values())
+    assert read == sum(line[:1] != "#" for line in answer.text.splitlines()) > 50
+    assert families["wasmiot_documents"].type == "gauge"
+    assert families["wasmiot_http_request_seconds"].type == "histogram"
+    assert all(family.documentation for family in families.values())
 
 
 @pytest.mark.parametrize("given", ["op-7", "a b", ""])

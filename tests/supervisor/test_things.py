@@ -1,5 +1,7 @@
 """The TDs that a device serves: valid, canonical, with what a client needs."""
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from wasmiot_td.thing_description import load
 
 WAT = """(module
@@ -62,6 +64,20 @@ def test_forms_work(device):
     assert device.client.post(base + now).json == 1
     assert device.client.post(base + later).status_code == 201
     assert device.client.get(base + document["forms"][0]["href"]).json == {"level": 1}
+
+
+def test_prometheus_reads_all_numbers(device):
+    """Its own parser takes every line, also with calls and a failure counted."""
+    device.put("a", WAT, **MEMBERS)
+    device.client.post("/deployments/a/actions/now")
+    device.client.get('/deployments/"\\/td')
+    text = device.client.get("/metrics").text
+    families = {f.name: f for f in text_string_to_metric_families(text)}
+    read = sum(len(family.samples) for family in families.values())
+    assert read == sum(line[:1] != "#" for line in text.splitlines()) > 20
+    assert families["wasmiot_supervisor_waiting_calls"].type == "gauge"
+    assert families["wasmiot_http_request_seconds"].type == "histogram"
+    assert all(family.documentation for family in families.values())
 
 
 def test_wrong_direction(device):
