@@ -3,6 +3,8 @@
 import sqlite3
 import threading
 import time
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyoxigraph as ox
@@ -45,30 +47,65 @@ def seen(store) -> tuple[set[str], int]:
     return {str(row["value"]) for row in rows}, len(rows)
 
 
+MOST_WRITES = 5000
+
+
+@contextmanager
+def looking(look):
+    """Look again and again beside what is done meanwhile."""
+    is_done = threading.Event()
+
+    def go_on() -> None:
+        while not is_done.is_set():
+            look()
+
+    reader = threading.Thread(target=go_on)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        is_done.set()
+        reader.join()
+
+
 def test_a_reader_never_sees_half(store, numbered):
     """While a document is replaced, each query sees one version, and none older than the text."""
-    store.put(numbered(0), kind="thing")
-    is_done, halves = threading.Event(), []
+    store.put(numbered(0), kind="thing", registration={"n": 0})
+    halves, versions = [], set()
 
-    def read() -> None:
-        while not is_done.is_set():
-            before = store.get(A).document["n"]
-            numbers, n_rows = seen(store)
-            after = store.get(A).document["n"]
-            if len(numbers) != 1 or n_rows != N_TRIPLES:
-                halves.append(numbers)
-            elif not before <= int(*numbers) <= after:
-                halves.append((before, numbers, after))
+    def look() -> None:
+        before = store.get(A)
+        numbers, n_rows = seen(store)
+        after = store.get(A)
+        if any(read.registration["n"] != read.document["n"] for read in (before, after)):
+            halves.append((before, after))
+        if len(numbers) != 1 or n_rows != N_TRIPLES:
+            halves.append(numbers)
+        elif not before.document["n"] <= int(*numbers) <= after.document["n"]:
+            halves.append((before, numbers, after))
+        versions.update(numbers)
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(1, 30):
-        store.put(numbered(number), kind="thing")
-    is_done.set()
-    reader.join()
-    assert halves == []
-    assert seen(store) == ({"29"}, N_TRIPLES)
-    assert store.get(A).document == {"n": 29}
+    last = 0
+    with looking(look) as reader:
+        while last < 30 or (len(versions) < 3 and last < MOST_WRITES and reader.is_alive()):
+            last += 1
+            store.put(numbered(last), kind="thing", registration={"n": last})
+    assert (halves, len(versions) >= 3) == ([], True)
+    assert seen(store) == ({str(last)}, N_TRIPLES)
+    assert store.get(A).document == {"n": last} == store.get(A).registration
+
+
+def test_a_reader_sees_all_of_a_document_or_nothing(store, numbered):
+    """While it comes and goes, no query finds some of its triples."""
+    counts = Counter()
+    with looking(lambda: counts.update([seen(store)[1]])) as reader:
+        for number in range(MOST_WRITES):
+            store.put(numbered(number), kind="thing")
+            store.delete(A)
+            is_enough = number >= 30 and {0, N_TRIPLES} <= counts.keys()
+            if is_enough or not reader.is_alive():
+                break
+    assert counts.keys() == {0, N_TRIPLES}
 
 
 def test_what_the_engine_had_not_written_is_written_at_the_next_start(
