@@ -12,7 +12,7 @@ import pytest
 import requests
 from fleet import Fleet, Server
 from local_system import System, start_system
-from slow_chain import ROOM_BYTES, submit_chain, until, upload_chain
+from slow_chain import ROOM_BYTES, begin, placement, submit_chain, until, upload_chain
 from slow_device import start_slow_device, url_of
 
 PATIENCE_SECONDS = 5.0
@@ -168,3 +168,33 @@ def test_an_execution_along_a_chain_ends(chain: System, callers: ThreadPoolExecu
         pass
     assert ended(server, 2 + PATIENCE_SECONDS) == (0, [])
     assert (called.result().status_code, called.result().json()) == (200, 2)
+
+
+def test_an_execution_that_takes_too_long_says_so(
+    fleet: Fleet, callers: ThreadPoolExecutor
+) -> None:
+    """When the orchestrator's time is over, who waits gets 503, and the reason is kept."""
+    system = start_system(fleet, ("--shutdown-seconds", "1"))
+    system.add_supervisor("first", ROOM_BYTES, options=("--shutdown-seconds", "0"))
+    upload_chain(system.orchestrator, 60_000)
+    system.orchestrator.deploy(submit_chain(system.orchestrator))
+    server, actions = system.server, "deployments/chain/actions"
+    sink = f"{placement(system.orchestrator)[1]['thing'].removesuffix('td')}actions"
+    called = callers.submit(requests.post, f"{server.url}{actions}/run", timeout=60)
+    href = begin(system.orchestrator).removeprefix(server.url)
+    until(lambda: states_of(sink, "next"), lambda states: states.count("running") == 2)
+    server.process.terminate()
+    assert ended(server, 1 + PATIENCE_SECONDS) == (0, [])
+    answer = called.result()
+    assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert "Retry-After" in answer.headers
+    again = fleet.start_orchestrator()
+    again.wait_until_listening()
+    status = requests.get(f"{again.url}{href}", timeout=30).json()
+    assert status["status"] == "failed"
+    assert "the orchestrator was stopped meanwhile" in status["error"]["detail"]
+
+
+def states_of(actions_url: str, name: str) -> list[str]:
+    """Return how the invocations of an action stand."""
+    return [s["status"] for s in requests.get(actions_url, timeout=10).json()[name]]
