@@ -13,22 +13,19 @@ import json
 import os
 import platform
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
-import domus
 import fleet
 import measured
+from beside import measure_beside, put_thing
 from measured import MEBIBYTE, times_of
 from rdflib import URIRef
 from rows import Row, record
@@ -42,25 +39,14 @@ from orchestrator_app.store import OxigraphStore, Store
 from wasmiot_td.thing_description import load
 
 ROOT = Path(__file__).parents[1]
-CLIENTS = (1, 2, 8)
-RATE_TURNS = 3
 MOST_IN_TURN = 2000
 """Of each size; what is beyond them is registered in bulk."""
 
 FEW_IN_BULK = 1000
-N_IN_BULK = 1000
 SEARCH = """
 PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
 """
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How fast a server takes new Things, and what each costs its processes."""
-
-    a_second: float
-    cpu_ms: float
 
 
 def main() -> None:
@@ -182,7 +168,7 @@ def print_requests(client: measured.Client, n_things: int) -> None:
     print(f"  SPARQL query        {asked}, first {first.median_ms:.0f}")
     record(Row("SPARQL query", asked.median_ms, size=n_things))
     numbers = [dice.randrange(n_things) for _ in range(40)]
-    put = times_of(lambda number: _put(client, number, "renamed"), numbers)
+    put = times_of(lambda number: put_thing(client, number, "renamed"), numbers)
     print(f"  PUT of a change     {put}")
     record(Row("PUT of a change", put.median_ms, size=n_things))
     after = times_of(client.get, [path]).median_ms
@@ -208,159 +194,22 @@ def measure_again(data_dir: Path, n_times: int) -> None:
     record(Row("one Thing again and again", times[-1], peer=times[0], peer_name="at the start"))
 
 
-def measure_beside(folder: Path, n_documents: int) -> None:
-    """Measure this directory and domus-tdd-api, each over an Oxigraph server, request by request.
-
-    They take turns, so that what else runs on the machine slows all alike.
-    """
-    print(f"\n{n_documents} Things over an Oxigraph server, the same requests to both in turn")
-    environment = ROOT / ".cache" / "domus"
-    try:
-        with domus.domus(folder, environment) as theirs, ExitStack() as stack:
-            ours = _ours(folder, stack)
-            rows = _requests([theirs, *ours], list(range(n_documents)))
-            rates = {n: measure_rates([theirs, ours[-1]], n) for n in CLIENTS}
-            in_bulk = [measure_bulk(own) for own in ours]
-    except (RuntimeError, OSError) as error:
-        print(f"  domus-tdd-api cannot be measured here: {error}")
-        return
-    print(f"  {'':10}{'domus':>10}{'server':>10}{'ratio':>8}{'embedded':>10}{'ratio':>8}   (ms)")
-    for name, (domus_ms, *ours) in rows.items():
-        compared = [f"{own_ms:>10.2f}{domus_ms / own_ms:>8.0f}" for own_ms in ours]
-        print(f"  {name:10}{domus_ms:>10.1f}{''.join(compared)}")
-        record(Row(f"{name}, in turn", ours[-1], peer=domus_ms, peer_name="domus-tdd-api"))
-    for n_clients, (theirs, own) in rates.items():
-        print(
-            f"  {n_clients} clients at once, new Things a second: domus {theirs.a_second:.2f}, ",
-            end="",
-        )
-        print(f"embedded {own.a_second:.0f}, ratio {own.a_second / theirs.a_second:.0f}; ", end="")
-        record(
-            Row(
-                "new Things, clients at once",
-                own.a_second,
-                "/s",
-                theirs.a_second,
-                "domus-tdd-api",
-                n_clients,
-                is_more_better=True,
-            )
-        )
-        print(f"CPU {theirs.cpu_ms:.0f} and {own.cpu_ms:.1f} ms, {theirs.cpu_ms / own.cpu_ms:.0f}")
-
-    best = max(theirs.a_second for theirs, _ in rates.values())
-    for name, bulk in zip(("server", "embedded"), in_bulk, strict=True):
-        print(f"  in bulk, new Things a second: {name} {bulk.a_second:.0f}, ", end="")
-        print(f"ratio to domus's best {bulk.a_second / best:.0f}; CPU {bulk.cpu_ms:.1f} ms")
-        record(
-            Row(
-                f"new Things in bulk, {name}",
-                bulk.a_second,
-                "/s",
-                best,
-                "domus-tdd-api, one by one",
-                is_more_better=True,
-            )
-        )
-
-
-def measure_bulk(client: measured.Client) -> Rate:
-    """Return how many new Things a second a server takes in one request."""
-    assert client.process
-    rates = list[Rate]()
-    for turn in range(RATE_TURNS):
-        things = _registrations(9_000_000 + 10_000 * turn, N_IN_BULK)
-        lines = b"\n".join(body for _, body in things)
-        worked, began_at = measured.cpu_seconds(client.process), time.perf_counter()
-        fresh = measured.Client(client.port)  # an old connection may have been closed meanwhile
-        refused = [r for r in fresh.post_lines("/bulk/things", lines) if r["status"] != 201]
-        seconds = time.perf_counter() - began_at
-        fresh.close()
-        worked = measured.cpu_seconds(client.process) - worked
-        if refused:
-            raise RuntimeError(f"{len(refused)} were refused, the first one: {refused[0]}")
-        rates.append(Rate(N_IN_BULK / seconds, worked * 1000 / N_IN_BULK))
-    return _middle(rates)
-
-
-def _middle(rates: list[Rate]) -> Rate:
-    return Rate(
-        statistics.median(r.a_second for r in rates), statistics.median(r.cpu_ms for r in rates)
-    )
-
-
-def measure_rates(clients: list[measured.Client], n_at_once: int) -> list[Rate]:
-    """Return how many new Things a second each server takes of several clients, in turns."""
-    rates: list[list[Rate]] = [[] for _ in clients]
-    for turn in range(RATE_TURNS):
-        for own, client, n_things in zip(rates, clients, (8, 400), strict=True):
-            first = 1_000_000 * n_at_once + 10_000 * turn
-            own.append(_rate(client, _registrations(first, n_things), n_at_once))
-    return [_middle(own) for own in rates]
-
-
-def _rate(client: measured.Client, puts: list[tuple[str, bytes]], n_at_once: int) -> Rate:
-    assert client.process
-    worked = measured.cpu_seconds(client.process)
-    a_second = measured.rate(client.port, puts, n_at_once)
-    worked = measured.cpu_seconds(client.process) - worked
-    return Rate(a_second, worked * 1000 / len(puts))
-
-
-def _registrations(first: int, n_things: int) -> list[tuple[str, bytes]]:
-    numbers = range(first, first + n_things)
-    return [
-        (f"/things/{fleet.thing_id(n)}", json.dumps(fleet.description(n)).encode()) for n in numbers
-    ]
-
-
-def _ours(folder: Path, stack: ExitStack) -> list[measured.Client]:
-    """Run this directory twice: over an Oxigraph server, and over the embedded store."""
-    server = measured.oxigraph_server(folder / "ours", "--union-default-graph")
-    query_url, update_url = stack.enter_context(server)
-    options = ("--store-url", query_url, "--store-update-url", update_url)
-    remote = measured.orchestrator(folder / "remote", *options)
-    embedded = measured.orchestrator(folder / "embedded")
-    return [stack.enter_context(each)[1] for each in (remote, embedded)]
-
-
-def _requests(clients: list[measured.Client], numbers: list[int]) -> dict[str, list[float]]:
-    """Return the median times of the requests that all answer, by client."""
-    requests: dict[str, Callable[[measured.Client, int], Any]] = {
-        "ingest": _put,
-        "changed": lambda client, number: _put(client, number, "again"),
-        "the same": lambda client, number: _put(client, number, "again"),
-        "GET": lambda client, number: client.get(f"/things/{fleet.thing_id(number)}"),
-        "page of 10": lambda client, _: client.get("/things?limit=10"),
-    }
-    for client in clients:
-        _put(client, numbers[-1] + 1, "first")
-    return {name: _turns(call, clients, numbers) for name, call in requests.items()}
-
-
-def _turns(
-    call: Callable[[measured.Client, int], Any], clients: list[measured.Client], numbers: list[int]
-) -> list[float]:
-    taken = [
-        [times_of(partial(call, client), [number]).median_ms for client in clients]
-        for number in numbers
-    ]
-    return [statistics.median(times) for times in zip(*taken, strict=True)]
-
-
-def _put(client: measured.Client, number: int, title: str = "") -> None:
-    body = json.dumps(fleet.description(number, title)).encode()
-    client.put(f"/things/{fleet.thing_id(number)}", body)
-
-
 def crash(n_rounds: int) -> None:
-    """Run the test that kills the orchestrator, for many rounds."""
+    """Run the tests that kill the orchestrator and a writer, for many rounds."""
     print(f"\nkill -9 under writes, {n_rounds} times", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "--log-cli-level=INFO"]
     environment = {**os.environ, "WASMIOT_CRASH_ROUNDS": str(n_rounds)}
-    test = "tests/orchestrator/test_store_crash.py"
+    tests = [
+        "test_store_crash.py",
+        "test_directory.py::test_no_acknowledged_write_is_lost_by_a_kill",
+    ]
     outcome = subprocess.run(
-        [*command, test], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*command, *(f"tests/orchestrator/{test}" for test in tests)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     print("\n".join(f"  {line}" for line in outcome.stdout.splitlines()[-4:]))
 
@@ -368,9 +217,13 @@ def crash(n_rounds: int) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--sizes", default="100,1000,10000", help="numbers of Things, '' for none (%(default)s)")
+    add(
+        "--sizes",
+        default="100,1000,10000,50000",
+        help="numbers of Things, '' for none (%(default)s)",
+    )
     add("--again", type=int, default=10000, help="registrations of one Thing (%(default)s)")
-    add("--beside", type=int, default=20, help="Things for domus-tdd-api too (%(default)s)")
+    add("--beside", type=int, default=15, help="Things for domus-tdd-api too (%(default)s)")
     add("--crash-rounds", type=int, default=0, help="kills under writes (%(default)s)")
     return parser.parse_args()
 

@@ -1,7 +1,8 @@
 """`domus-tdd-api` from PyPI beside this directory, over the same kind of store.
 
 It sends queries and updates to one URL, and Oxigraph has two: a forwarder stands between them,
-which costs both of them nothing that counts beside a `node` process for each document.
+whose cost is measured. A TD as JSON it checks with a JSON schema only, while this directory checks
+SHACL shapes too: what compares the two favours it by that.
 """
 
 import http.client
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -42,11 +44,26 @@ def installed(folder: Path) -> Path:
     return command
 
 
+@dataclass(frozen=True)
+class Domus:
+    """It while it runs.
+
+    Attributes:
+        processes: it, and the server of its store.
+        forwarder_url: what stands before its store.
+    """
+
+    client: measured.Client
+    processes: "tuple[subprocess.Popen[bytes], ...]"
+    store: measured.Oxigraph
+    forwarder_url: str
+
+
 @contextmanager
-def domus(folder: Path, environment_dir: Path) -> Iterator[measured.Client]:
-    """Run it over an Oxigraph server of its own, and give a client for it."""
+def domus(folder: Path, environment_dir: Path) -> Iterator[Domus]:
+    """Run it over an Oxigraph server of its own."""
     command, port = installed(environment_dir), measured.free_port()
-    with measured.oxigraph_server(folder / "oxigraph") as urls, _forwarded(*urls) as url:
+    with measured.oxigraph_server(folder / "oxigraph") as store, _forwarded(store) as url:
         settings = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "TDD__SPARQLENDPOINT_URL": url,
@@ -58,15 +75,15 @@ def domus(folder: Path, environment_dir: Path) -> Iterator[measured.Client]:
         with measured.served(arguments, folder / "domus", port, settings) as process:
             client = measured.Client(port, process)
             try:
-                yield client
+                yield Domus(client, (process, store.process), store, url)
             finally:
                 client.close()
 
 
 @contextmanager
-def _forwarded(query_url: str, update_url: str) -> Iterator[str]:
+def _forwarded(store: measured.Oxigraph) -> Iterator[str]:
     """Serve one URL for queries and updates."""
-    targets = {b"query=": urlsplit(query_url), b"update": urlsplit(update_url)}
+    targets = {b"query=": urlsplit(store.query_url), b"update": urlsplit(store.update_url)}
 
     class Forwarder(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -50,7 +50,12 @@ HEADLINES = (
     Headline("bench_directory", "ingest", "take a new Thing into the directory", 10_000),
     Headline("bench_directory", "page of 100", "a page of 100 Things", 10_000),
     Headline("bench_directory", "match, rare", "the devices that can run a module, of", 10_000),
-    Headline("bench_directory", "new Things, clients at once", "new Things, clients at once", 8),
+    Headline(
+        "bench_directory",
+        "new Things, clients at once, embedded store",
+        "new Things, clients at once, our embedded store",
+        8,
+    ),
     Headline(
         "bench_solver", "solve 5 steps", "solve five steps over devices, with reasons", 10_000
     ),
@@ -133,7 +138,7 @@ def _compared(row: Row) -> str:
     """Return how a figure stands to the one beside it, where that says something."""
     if row.ratio is None or (row.ratio < 1 and not row.is_more_better):
         return ""
-    return f", {row.ratio:.2g} times as good" if row.ratio >= 1 else f", {row.ratio:.0%} of it"
+    return f", {float(f'{row.ratio:.2g}'):g} times as good" if row.ratio >= 1 else f", {row.ratio:.0%} of it"
 
 
 def _amount(value: float, unit: str) -> str:

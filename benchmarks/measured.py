@@ -33,6 +33,15 @@ class Times:
         return f"{self.median_ms:.2f} ms (95 %: {self.slow_ms:.2f})"
 
 
+@dataclass(frozen=True)
+class Oxigraph:
+    """A running `oxigraph` server."""
+
+    query_url: str
+    update_url: str
+    process: "subprocess.Popen[bytes]"
+
+
 def times_of(call: Callable[[Any], Any], arguments: list[Any]) -> Times:
     """Call with each argument, and return how long it took."""
     taken = []
@@ -122,13 +131,14 @@ def orchestrator(
 
 
 @contextmanager
-def oxigraph_server(folder: Path, *options: str) -> Iterator[tuple[str, str]]:
-    """Run an `oxigraph` server; give its query and its update URL."""
+def oxigraph_server(folder: Path, *options: str) -> Iterator[Oxigraph]:
+    """Run an `oxigraph` server."""
     program = shutil.which("oxigraph") or str(Path(sys.executable).with_name("oxigraph"))
     port = free_port()
     command = [program, "serve", *options, "--location", str(folder / "graph")]
-    with served([*command, "--bind", f"127.0.0.1:{port}"], folder, port):
-        yield f"http://127.0.0.1:{port}/query", f"http://127.0.0.1:{port}/update"
+    with served([*command, "--bind", f"127.0.0.1:{port}"], folder, port) as process:
+        url = f"http://127.0.0.1:{port}"
+        yield Oxigraph(f"{url}/query", f"{url}/update", process)
 
 
 class Client:

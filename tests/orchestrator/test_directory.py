@@ -15,7 +15,7 @@ import orchestrator_app
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 
-CRASHES = int(os.environ.get("WASMIOT_CRASHES", "3"))
+CRASHES = int(os.environ.get("WASMIOT_CRASH_ROUNDS", "3"))
 WRITER = """
 import sys
 from pathlib import Path
@@ -78,6 +78,7 @@ def test_an_empty_patch_renews_the_registration(store, clock, thing):
     assert renewed.registration["created"] < renewed.registration["modified"]
 
 
+@pytest.mark.timeout(60 + 20 * CRASHES)
 def test_no_acknowledged_write_is_lost_by_a_kill(tmp_path):
     """After each kill, the last acknowledged version of each Thing is whole, or a later one."""
     acknowledged = {}
