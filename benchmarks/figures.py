@@ -138,7 +138,9 @@ def _compared(row: Row) -> str:
     """Return how a figure stands to the one beside it, where that says something."""
     if row.ratio is None or (row.ratio < 1 and not row.is_more_better):
         return ""
-    return f", {float(f'{row.ratio:.2g}'):g} times as good" if row.ratio >= 1 else f", {row.ratio:.0%} of it"
+    if row.ratio < 1:
+        return f", {row.ratio:.0%} of it"
+    return f", {float(f'{row.ratio:.2g}'):g} times as good"
 
 
 def _amount(value: float, unit: str) -> str:
