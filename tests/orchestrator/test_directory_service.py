@@ -29,14 +29,15 @@ def known(client, thing):
 
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_head_is_answered_wherever_get_is(known, path):
-    """The same status and type, without a body; nobody starts to listen by it."""
+    """The same status and headers, without a body; nobody starts to listen by it."""
     get = known.get(path)
     get.close()
     for _ in range(20):
         head = known.head(path)
         head.close()
         assert (head.status_code, head.data) == (200, b"")
-        assert head.headers["Content-Type"] == get.headers["Content-Type"]
+        for name in ("Content-Type", "ETag", "Link", "Vary", "Cache-Control"):
+            assert head.headers.get(name) == get.headers.get(name), name
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
