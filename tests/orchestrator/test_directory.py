@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from orchestrator_app.directory.things import Directory
 from orchestrator_app.store import OxigraphStore
 
 CRASHES = int(os.environ.get("WASMIOT_CRASH_ROUNDS", "3"))
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 WRITER = """
 import sys
 from pathlib import Path
@@ -76,6 +78,21 @@ def test_an_empty_patch_renews_the_registration(store, clock, thing):
     clock.now += timedelta(seconds=59)
     assert directory.purge() == 0
     assert renewed.registration["created"] < renewed.registration["modified"]
+
+
+def test_the_registration_says_when_as_rfc_3339_does(store, clock, thing):
+    """Written again, it was created when it was, and is modified and expires by the second time."""
+    directory, document = Directory(store, clock), thing(id="urn:ex:a", registration={"ttl": 60})
+    directory.register(document)
+    clock.now += timedelta(seconds=30)
+    directory.register({**document, "title": "other"})
+    kept = directory.get("urn:ex:a").registration
+    expected = {"created": 0, "modified": 30, "expires": 90}
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for name, seconds in expected.items():
+        assert RFC_3339.fullmatch(kept[name])
+        assert datetime.fromisoformat(kept[name]) == start + timedelta(seconds=seconds), name
+    assert kept["ttl"] == 60
 
 
 @pytest.mark.timeout(60 + 20 * CRASHES)

@@ -144,6 +144,7 @@ def test_the_directory_announces_itself():
         browser.close()
     assert (infos[-1].port, infos[-1].properties[b"td"]) == (5000, b"/.well-known/wot")
     assert infos[-1].properties[b"type"] == b"Directory"
+    assert infos[-1].properties[b"scheme"] == b"http"
 
 
 def test_a_responder_that_is_late_stops_nobody(monkeypatch):

@@ -52,6 +52,14 @@ def test_a_query_selects_parts_of_descriptions(lamps, query, selected):
     assert find(lamps, query) == selected
 
 
+def test_an_anonymous_thing_is_found_by_the_id_it_was_given(client, thing):
+    """A search tells of that id, as a list and a reading do."""
+    location = client.post("/things", json=thing()).headers["Location"]
+    [found] = find(client, "$[0].id")
+    assert found.startswith("urn:uuid:")
+    assert location.endswith(f"/things/{found}")
+
+
 def test_what_is_found_is_as_new_as_the_directory(client, thing):
     """A later search sees a later write."""
     client.put("/things/urn:ex:lamp", json=thing(id="urn:ex:lamp"))

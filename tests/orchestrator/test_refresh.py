@@ -104,6 +104,18 @@ def test_a_changed_description_is_fetched(scene):
     assert scene.parts.directory.get("urn:ex:lamp").registration["ttl"] == 3 * INTERVAL_SECONDS
 
 
+def test_what_is_introduced_several_times_is_one_thing(scene):
+    """Two services lead to one description, one of them by another URL, and one says so twice."""
+    scene.apps["http://other.example"] = scene.lamp.app()
+    for _ in range(2):
+        scene.things.note("second", "http://other.example/td")
+    scene.things.note("third", URL)
+    assert scene.ids() == {"urn:ex:lamp"}
+    assert len(scene.lamp.answers) == 4
+    scene.later()
+    assert scene.ids() == {"urn:ex:lamp"}
+
+
 def test_nobody_is_asked_before_it_is_due(scene):
     """A round in between asks nothing."""
     scene.things.refresh()

@@ -93,12 +93,19 @@ def test_a_format_that_does_not_fit_is_not_acceptable(lamps):
 
 
 @pytest.mark.parametrize(
-    ("query", "media_type"), [(ALL, "application/json"), (CONSTRUCT, "application/ld+json")]
+    ("query", "media_type"),
+    [
+        (ALL, "application/json"),
+        ("ASK { ?s ?p ?o }", "application/json"),
+        (CONSTRUCT, "application/ld+json"),
+        ("DESCRIBE <urn:ex:a>", "application/ld+json"),
+    ],
 )
 def test_a_search_answers_in_plain_types(lamps, query, media_type):
     """Where the client names none, JSON for tables and JSON-LD for graphs."""
     response = lamps.get("/search/sparql", query_string={"query": query})
     assert (response.status_code, response.mimetype) == (200, media_type)
+    assert response.json
 
 
 @pytest.mark.parametrize("query", ["DROP ALL", "nonsense", "LOAD <http://x.example/>"])

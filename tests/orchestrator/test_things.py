@@ -1,4 +1,4 @@
-"""The directory service: registration, reading, changes, pages."""
+"""The directory service: registration, reading, changes, pages; over each kind of store."""
 
 import json
 import threading
@@ -8,9 +8,24 @@ from urllib.parse import quote
 import pytest
 from jsonschema import Draft7Validator
 
+from orchestrator_app.app import create_app
 from orchestrator_app.routes import things
+from orchestrator_app.settings import Settings
 
 LAMP = "/things/urn:ex:lamp"
+
+
+@pytest.fixture(params=["embedded", "server"])
+def app(request, tmp_path):
+    """An orchestrator that knows nothing yet: over its own store, and over an Oxigraph server."""
+    urls = {}
+    if request.param == "server":
+        server = request.getfixturevalue("oxigraph_server")
+        server.clear()
+        urls = {"store_url": server.query_url, "store_update_url": server.update_url}
+    made = create_app(Settings(data_dir=tmp_path / "data", **urls))
+    yield made
+    made.extensions["wasmiot"].close()
 
 
 def test_an_anonymous_description_gets_an_id(client, thing):
@@ -38,6 +53,18 @@ def test_a_description_with_an_id_is_put_and_replaced(client, thing):
     assert client.put(LAMP, json=document).status_code == 201
     assert client.put(LAMP, json={**document, "title": "light"}).status_code == 204
     assert [t["title"] for t in client.get("/things").json] == ["light"]
+
+
+def test_a_thing_is_created_read_changed_listed_and_deleted(client, thing):
+    """Each method sees what the one before it did."""
+    document = thing(id="urn:ex:lamp")
+    assert client.put(LAMP, json=document).status_code == 201
+    assert client.get(LAMP).json["title"] == "lamp"
+    assert client.put(LAMP, json={**document, "title": "light"}).status_code == 204
+    assert client.get(LAMP).json["title"] == "light"
+    assert [each["id"] for each in client.get("/things").json] == ["urn:ex:lamp"]
+    assert client.delete(LAMP).status_code == 204
+    assert (client.get(LAMP).status_code, client.get("/things").json) == (404, [])
 
 
 def test_the_id_of_the_path_must_be_the_documents(client, thing):
@@ -103,9 +130,26 @@ def test_a_collection_says_how_many_there_are(client, thing):
     """The verbose format counts the Things and names the next page."""
     for name in "ab":
         client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}"))
-    collection = client.get("/things?format=collection&limit=1").json
+    response = client.get("/things?format=collection&limit=1")
+    collection = response.json
     assert (collection["total"], len(collection["members"])) == (2, 1)
-    assert collection["next"] == "/things?offset=1&limit=1&format=collection"
+    assert (collection["@type"], collection["@id"]) == ("ThingCollection", "/things")
+    assert collection["@context"] == "https://www.w3.org/2022/wot/discovery"
+    assert f'<{collection["next"]}>; rel="next"' in response.headers["Link"]
+    assert '</things>; rel="canonical"; etag=' in response.headers["Link"]
+
+
+def test_the_pages_of_a_collection_lead_to_all(client, thing):
+    """Who follows `next` to the end has read each Thing once."""
+    for name in "abcde":
+        client.put(f"/things/urn:ex:{name}", json=thing(id=f"urn:ex:{name}"))
+    url, pages = "/things?format=collection&limit=2", []
+    while url:
+        pages.append(client.get(url).json)
+        url = pages[-1].get("next")
+    assert [len(page["members"]) for page in pages] == [2, 2, 1]
+    listed = client.get("/things").json
+    assert [member for page in pages for member in page["members"]] == listed
 
 
 @pytest.mark.parametrize("arguments", ["limit=0", "limit=-1", "limit=x", "offset=x", "format=x"])
@@ -203,9 +247,22 @@ def test_of_two_who_change_the_same_at_once_one_is_told(
         assert sorted(pool.map(change, ["a", "b"])) == statuses
 
 
-def test_another_content_type_is_refused(client):
-    """A body that is announced as something else is a 415."""
-    assert client.post("/things", data="x", content_type="text/plain").status_code == 415
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize(
+    ("kind", "is_taken"), [("application/td+json", True), ("text/plain", False)]
+)
+def test_a_description_comes_as_what_it_is(client, thing, method, kind, is_taken):
+    """Announced as a description it is taken, new and again; announced as something else, a 415."""
+    document, path = (thing(), "/things") if method == "POST" else (thing(id="urn:ex:lamp"), LAMP)
+    options = {"data": json.dumps(document), "content_type": kind}
+    statuses = [client.open(path, method=method, **options).status_code for _ in range(2)]
+    assert statuses == ([201, 201 if method == "POST" else 204] if is_taken else [415, 415])
+    n_known = 0 if not is_taken else 2 if method == "POST" else 1
+    assert len(client.get("/things").json) == n_known
+
+
+def test_what_is_not_there_is_a_problem(client):
+    """An unknown path is a problem, and a method that a path has not names those it has."""
     assert client.get("/nothing").mimetype == "application/problem+json"
     assert "GET" in client.post("/healthz").headers["Allow"]
 
