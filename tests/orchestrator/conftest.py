@@ -54,6 +54,19 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
+@pytest.fixture
+def path_store(request: pytest.FixtureRequest, store: Store) -> Store:
+    """A store that is asked for paths within two `NOT EXISTS`.
+
+    Virtuoso 7.2.5 answers that with nothing in some sessions, and then in all of the session: which
+    plan it chooses is not known. The orchestrator asks no such question; a person may.
+    """
+    if "virtuoso" in request.node.name:
+        reason = "Virtuoso answers a path within two NOT EXISTS with nothing in some sessions"
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=False, raises=AssertionError))
+    return store
+
+
 @dataclass(frozen=True)
 class GraphServer:
     """A SPARQL server that runs as a process of its own."""

@@ -75,10 +75,10 @@ def test_a_device_matches_if_it_provides_all_and_has_the_memory(store, make_docu
     }
 
 
-def test_the_plain_query_agrees_with_the_match(store, make_document):
+def test_the_plain_query_agrees_with_the_match(path_store, make_document):
     """`candidates.rq` asks for the same in one query over all devices."""
-    put_devices(store, make_document)
-    rows = store.select(query("candidates"), module=URIRef(NEEDY))
+    put_devices(path_store, make_document)
+    rows = path_store.select(query("candidates"), module=URIRef(NEEDY))
     assert {str(row["device"]) for row in rows} == {"urn:ex:fit", "urn:ex:twin"}
 
 

@@ -30,27 +30,29 @@ def n_triples() -> bytes:
 
 
 @pytest.mark.parametrize("name", ["candidates", "module"])
-def test_the_solvers_queries_say_the_same_on_each_engine(store, make_document, n_triples, name):
+def test_the_solvers_queries_say_the_same_on_each_engine(
+    path_store, make_document, n_triples, name
+):
     """What is asked of the embedded store may be asked of any."""
     bound = {"module": URIRef(MODULE)}
     if name == "module":
         bound = {"prefix": Literal("urn:wasmiot:module:m:")}
     embedded = OxigraphStore()
-    for each in (store, embedded):
+    for each in (path_store, embedded):
         each.put(make_document("urn:ex:fleet", n_triples), kind="thing")
     query = (SOLVER / f"{name}.rq").read_text()
     found, wanted = (
         {frozenset(row.items()) for row in each.select(query, **bound)}
-        for each in (store, embedded)
+        for each in (path_store, embedded)
     )
     assert found == wanted
     assert found
 
 
-def test_the_device_that_fits_is_found(store, make_document, n_triples):
+def test_the_device_that_fits_is_found(path_store, make_document, n_triples):
     """The bound module reaches into the sub-select and its NOT EXISTS."""
-    store.put(make_document("urn:ex:fleet", n_triples), kind="thing")
-    rows = store.select((SOLVER / "candidates.rq").read_text(), module=URIRef(MODULE))
+    path_store.put(make_document("urn:ex:fleet", n_triples), kind="thing")
+    rows = path_store.select((SOLVER / "candidates.rq").read_text(), module=URIRef(MODULE))
     assert [str(row["device"]) for row in rows] == ["urn:d:fits"]
 
 
