@@ -52,6 +52,12 @@ HEADLINES = (
     Headline("bench_directory", "match, rare", "the devices that can run a module, of", 10_000),
     Headline(
         "bench_directory",
+        "new Things, clients at once, over an Oxigraph server",
+        "new Things, clients at once, the same kind of store",
+        8,
+    ),
+    Headline(
+        "bench_directory",
         "new Things, clients at once, embedded store",
         "new Things, clients at once, our embedded store",
         8,

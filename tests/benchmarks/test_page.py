@@ -147,6 +147,28 @@ def test_the_documents_quote_what_was_measured(figures: dict[str, Any]) -> None:
     assert page == figures["full_page"](published)
 
 
+@pytest.mark.parametrize(
+    "what", ["GET by id", "page of 100", "SPARQL query", "disk", "memory of all processes"]
+)
+def test_the_directory_was_measured_at_its_expected_scale(what: str) -> None:
+    """What is quoted was measured with 10,000 Things, and stands beside what it was with fewer."""
+    published = json.loads((BENCHMARKS / "figures.json").read_text())
+    rows = published["scripts"]["bench_directory"]
+    sizes = {row["size"] for row in rows if row["what"] == what}
+    assert sizes >= {100, 1000, 10_000}
+
+
+@pytest.mark.parametrize("store", ["over an Oxigraph server", "embedded store"])
+@pytest.mark.parametrize("what", ["ingest", "GET", "page of 10", "search by SPARQL"])
+def test_the_directory_was_compared_by_kind_of_store(what: str, store: str) -> None:
+    """Each of the two has a row of its own, beside what domus-tdd-api took in the same run."""
+    published = json.loads((BENCHMARKS / "figures.json").read_text())
+    rows = published["scripts"]["bench_directory"]
+    [row] = [row for row in rows if row["what"] == f"{what}, {store}"]
+    assert row["peer"] > 0
+    assert row["peer_name"] == "domus-tdd-api over an Oxigraph server"
+
+
 def test_a_figure_that_was_not_measured_has_no_line(figures: dict[str, Any]) -> None:
     """The others stand with what they were compared with."""
     row = {"what": "load of a description", "ours": 1.5, "peer": 30.0, "peer_name": "naive"}
