@@ -81,7 +81,7 @@ class Invocations:
         self._length = length
         self._waiting = threading.BoundedSemaphore(max(waiting, 1))
         self._active: dict[str, Invocation] = {}
-        self._idle = 0
+        self._idle = self._untaken = 0  # both change at once: who was given work is not idle
         self._following = 0
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -120,8 +120,7 @@ class Invocations:
                 raise ProblemError(503, "Busy", f"{self._length} invocations are waiting already")
             self._statuses.save(status)
             self._active[status.id] = invocation
-            self._queue.put(invocation)
-            self._have_worker()
+            self._put(invocation)
         return status
 
     def hold(self, operation: Operation, context: CallContext) -> Invocation:
@@ -141,8 +140,7 @@ class Invocations:
         invocation.operation, invocation.inputs = operation, inputs
         with self._lock:
             invocation.is_held = False
-            self._queue.put(invocation)
-            self._have_worker()
+            self._put(invocation)
 
     def abandon(self, slug: str, action: str, id_: str, error: Exception) -> None:
         """Note that an invocation from before a restart can never begin."""
@@ -239,9 +237,14 @@ class Invocations:
                 self._end(invocation, _failed(invocation.status, CallCutShortError()))
         self._spans.close()
 
+    def _put(self, invocation: Invocation) -> None:
+        self._queue.put(invocation)
+        self._untaken += 1
+        self._have_worker()
+
     def _have_worker(self) -> None:
         limit = self._worker_limit + min(self._following, MOST_FOLLOWING)
-        if self._idle < self._queue.qsize() and len(self._threads) < limit:
+        if self._idle < self._untaken and len(self._threads) < limit:
             name = f"invocations-{len(self._threads)}"
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
@@ -252,10 +255,11 @@ class Invocations:
             with self._lock:
                 self._idle += 1
             invocation = self._queue.get()
-            with self._lock:
-                self._idle -= 1
             if invocation is None:
                 return
+            with self._lock:
+                self._idle -= 1
+                self._untaken -= 1
             request_id = invocation.context.request_id
             with self._another_if_following(invocation.operation), answering(request_id):
                 self._perform(invocation)

@@ -1,5 +1,6 @@
 """Modules that misbehave: each ends as a failed call with a name, and the supervisor serves on."""
 
+import queue
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -155,6 +156,24 @@ def test_two_run_at_once(make_device, caplog):
         time.sleep(0.01)
     assert [device.client.get(href).json["status"] for href in hrefs] == ["running"] * 2
     assert [device.client.delete(href).status_code for href in hrefs] == [204, 204]
+
+
+class LateQueue(queue.Queue):
+    """One whose taker is held up as soon as it has taken something."""
+
+    def get(self, *arguments, **options):
+        """Return what comes next, late: another call comes before anybody is told."""
+        found = super().get(*arguments, **options)
+        time.sleep(0.3)
+        return found
+
+
+def test_who_has_been_given_a_call_takes_no_other(make_device, caplog, monkeypatch):
+    """A call that comes while a worker is about to begin another one does not wait for its end."""
+    with monkeypatch.context() as late:
+        late.setattr("supervisor_app.invocation.queue.Queue", LateQueue)
+        device = make_device(slots=2, call_seconds=20)
+    test_two_run_at_once(lambda **_: device, caplog)
 
 
 def test_bounded_queue(make_device):
