@@ -1,6 +1,6 @@
 """One call of a WebAssembly function: what it is asked to do, what it may use, how it is stopped.
 
-Nothing here knows the engine; `runtime.py` runs what is described here.
+Nothing here knows the engine; `slot.py` runs what is described here.
 """
 
 import os

@@ -20,7 +20,7 @@ from supervisor_app.compile import begin, compile_apart
 from supervisor_app.engine import ENGINE_TAG
 from supervisor_app.errors import CompileError, PackageError
 from supervisor_app.installation import DIGEST_PREFIX, Package
-from supervisor_app.runtime import inspect_file
+from supervisor_app.module_interface import inspect_file
 
 Fetch = Callable[[str, int], bytes]
 

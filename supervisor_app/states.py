@@ -18,7 +18,8 @@ from supervisor_app.execution import Execution
 from supervisor_app.installation import Installation, Module, Operation
 from supervisor_app.kept_state import ModuleState
 from supervisor_app.modules import Packages
-from supervisor_app.runtime import Runtime, Slot
+from supervisor_app.runtime import Runtime
+from supervisor_app.slot import Slot
 from wasmiot_td.problem import ProblemError
 
 MEDIA_TYPE = "application/zip"

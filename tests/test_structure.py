@@ -51,10 +51,12 @@ IMPORTERS = {
     },
     "wasmtime": {
         "supervisor_app/engine.py",
+        "supervisor_app/entering.py",
         "supervisor_app/instance.py",
         "supervisor_app/kept_state.py",
-        "supervisor_app/runtime.py",
+        "supervisor_app/module_interface.py",
         "supervisor_app/short_calls.py",
+        "supervisor_app/slot.py",
         "orchestrator_app/packages/wasm_binary.py",
     },
     "zeroconf": {"supervisor_app/announce.py", "orchestrator_app/directory/introduction.py"},

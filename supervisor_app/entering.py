@@ -1,0 +1,64 @@
+"""Enter an instance: arguments into its memory, the function called, its results decoded."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import wasmtime
+
+from supervisor_app.call import Argument, Call, CallRequest, Place
+from supervisor_app.errors import ArgumentError
+from supervisor_app.host_functions.guest import Guest, load_u32, store_u32
+from supervisor_app.instance import Instance, InstanceGuest
+
+_PLACE_BYTES = 4
+
+
+def enter(instance: Instance, store: wasmtime.Store, request: CallRequest, call: Call) -> Any:
+    """Call the function that is asked for, and return what the request's `decode` made of it.
+
+    Raises:
+        ArgumentError: the arguments do not fit the function, or there is none of that name.
+    """
+    guest = InstanceGuest(store, instance.get, call)
+    function = instance.get(request.entrypoint)
+    if not callable(function):
+        raise ArgumentError(f"the module exports no function {request.entrypoint!r}")
+    room = instance.get(request.buffer)(store) & 0xFFFFFFFF if request.buffer else None
+    values, places = _lower(guest, request.arguments, room)
+    returned = _as_tuple(function(store, *values))
+    if places:
+        returned = tuple(load_u32(guest, place) for place in places)
+    if room is not None and not returned:
+        returned = (room,)
+    call.check_files()
+    guest.readable_bytes = call.limits.output_bytes
+    return request.decode(guest, returned)
+
+
+def _lower(
+    guest: Guest, arguments: Sequence[Argument], room: int | None
+) -> tuple[list[int | float], list[int]]:
+    """Return the values of the parameters, with bytes put into the guest's memory, and places."""
+    values: list[int | float] = []
+    places: list[int] = []
+    for argument in arguments:
+        if isinstance(argument, bytes) and room is not None:
+            guest.write(room, argument)
+            values.append(len(argument))
+        elif isinstance(argument, bytes):
+            address = guest.allocate(max(len(argument), 1))
+            guest.write(address, argument)
+            values += [address, len(argument)]
+        elif isinstance(argument, Place):
+            places.append(guest.allocate(_PLACE_BYTES))
+            store_u32(guest, places[-1], 0)
+            values.append(places[-1])
+        else:
+            values.append(argument)
+    return values, places
+
+
+def _as_tuple(returned: Any) -> tuple[Any, ...]:
+    if returned is None:
+        return ()
+    return tuple(returned) if isinstance(returned, list) else (returned,)

@@ -1,0 +1,200 @@
+"""A slot: where one call at a time runs in wasmtime.
+
+It is an engine of its own, so that stopping one call leaves the others alone, with the host
+functions linked once. Each call gets a fresh store and a fresh instance in it.
+
+A host function never raises through the engine: wasmtime-py keeps the exception of a host
+function in one global variable, where another thread's trap would pick it up. Instead the failure
+is noted on the call, and the store's deadline is set to now.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import wasmtime
+
+from supervisor_app.call import Call, CallRequest, Import
+from supervisor_app.call_directory import stderr_of
+from supervisor_app.engine import load_compiled, new_engine
+from supervisor_app.entering import enter
+from supervisor_app.errors import CallFailedError
+from supervisor_app.host_functions import wasi_poll
+from supervisor_app.host_functions.guest import HostFunction, HostFunctionError
+from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
+from supervisor_app.kept_state import ModuleState, read_state, state_exports
+from supervisor_app.module_interface import interface_of
+
+_MAX_CACHED_MODULES = 64
+_SCARCE = ("memory", "table")
+_SHORT_SECONDS = 0.002
+_WASI = "wasi_snapshot_preview1"
+
+
+class Slot:
+    """An engine with the host functions linked; runs one call at a time."""
+
+    def __init__(self, functions: Sequence[HostFunction]) -> None:
+        self.engine = new_engine()
+        self.linker = wasmtime.Linker(self.engine)
+        self.linker.allow_shadowing = True
+        self.linker.define_wasi()
+        self._offered = {(f.module, f.name) for f in functions}
+        self._ready: dict[Path, Template] = {}
+        self._call: Call | None = None
+        self._store: wasmtime.Store | None = None
+        self._instance: tuple[wasmtime.Store, Instance] | None = None
+        self.lock = threading.Lock()
+        for function in (*functions, *wasi_poll.functions()):
+            self._link(function)
+
+    def check_imports(self, compiled: Path) -> list[str]:
+        """Return why a module cannot be linked here; empty if it can."""
+        module = load_compiled(self.engine, compiled)
+        missing = [
+            f"{i.module}.{i.name}" for i in interface_of(module).imports if not self._offers(i)
+        ]
+        if missing:
+            return [f"this device does not provide {name}" for name in missing]
+        try:
+            self.linker.instantiate_pre(module)
+        except wasmtime.WasmtimeError as error:
+            return [str(error)]
+        return []
+
+    def run(self, request: CallRequest, call: Call) -> Any:
+        """Make a call: in a fresh instance, or in the one that the slot keeps."""
+        kept, self._instance = self._instance, None
+        template = self._template(request)
+        store = kept[0] if kept else self._new_store(call, request, template.needs_wasi)
+        is_kept = False
+        try:
+            self._begin(store, call, request.directory)
+            instance = kept[1] if kept else template.instantiate(store)
+            if request.prepare is None:
+                result = enter(instance, store, request, call)
+            else:
+                result = request.prepare(store, instance)
+            if call.failure is not None:
+                raise call.failure
+            if request.state is not None:  # after a failure the state is not to be trusted
+                self._instance, is_kept = (store, instance), True
+            return result
+        except Exception as error:  # noqa: BLE001 - raised again as what it means
+            raise _failure_of(error, call) from None
+        finally:
+            self._end(call)
+            if not is_kept:
+                _close(store, call, template)
+
+    def state_exports(self, compiled: Path) -> tuple[str, ...]:
+        """Return the names by which a module exports what it keeps."""
+        return state_exports(load_compiled(self.engine, compiled))
+
+    def take_state(self, compiled: Path) -> ModuleState | None:
+        """Return what the instance keeps; None if there is none."""
+        if self._instance is None:
+            return None
+        return read_state(*self._instance, self.state_exports(compiled))
+
+    def _offers(self, wanted: Import) -> bool:
+        """Say whether an import is there by name; its type is checked when it is linked."""
+        if wanted.type is None:
+            return False
+        return wanted.module == _WASI or (wanted.module, wanted.name) in self._offered
+
+    def _new_store(self, call: Call, request: CallRequest, needs_wasi: bool) -> wasmtime.Store:
+        store = wasmtime.Store(self.engine)
+        limits = call.limits
+        store.set_limits(
+            memory_size=limits.memory_bytes,
+            table_elements=limits.table_elements // max(request.tables, 1),
+            instances=1,
+            memories=1,
+        )
+        if needs_wasi:
+            store.set_wasi(_wasi_config(request.directory, is_kept=request.state is not None))
+        return store
+
+    def _begin(self, store: wasmtime.Store, call: Call, directory: Path | None) -> None:
+        store.set_epoch_deadline(1)
+        call.attach(self.engine.increment_epoch, directory and directory.parent)
+        self._call, self._store = call, store
+
+    def _end(self, call: Call) -> None:
+        call.detach()
+        self._call = self._store = None
+
+    def _template(self, request: CallRequest) -> Template:
+        compiled = request.compiled
+        ready = self._ready.get(compiled)
+        if ready is None:
+            module = load_compiled(self.engine, compiled)
+            interface = interface_of(module)
+            needs_wasi = any(i.module == _WASI for i in interface.imports)
+            pre = self.linker.instantiate_pre(module)
+            ready = Template(pre, interface.functions, request.brief, needs_wasi=needs_wasi)
+            while len(self._ready) >= _MAX_CACHED_MODULES:
+                del self._ready[next(iter(self._ready))]
+            self._ready[compiled] = ready
+        return ready
+
+    def _link(self, function: HostFunction) -> None:
+        def run(caller: wasmtime.Caller, *arguments: Any) -> Any:
+            call, store = self._call, self._store
+            if call is None or store is None or call.failure is not None:
+                return no_result
+            try:
+                return function.run(InstanceGuest(caller, caller.get, call), *arguments)
+            except Exception as error:  # noqa: BLE001 - see the module's docstring
+                call.interrupt(CallFailedError("host-function", f"{function.interface}: {error}"))
+                store.set_epoch_deadline(0)
+                return no_result
+
+        no_result = 0 if function.results else None
+        params = [_value_type(name) for name in function.params]
+        results = [_value_type(name) for name in function.results]
+        func_type = wasmtime.FuncType(params, results)
+        self.linker.define_func(function.module, function.name, func_type, run, access_caller=True)
+
+
+def _close(store: wasmtime.Store, call: Call, template: Template) -> None:
+    """Close the store of a call; in a short one there was no time to fill much memory."""
+    if template.needs_wasi or time.monotonic() - call.started > _SHORT_SECONDS:
+        store.close()
+    else:
+        close_small(store)
+
+
+def _failure_of(error: Exception, call: Call) -> Exception:
+    """Return what ended a call as what it means; a reason noted on the call goes first."""
+    if call.failure is not None:
+        return call.failure
+    if isinstance(error, wasmtime.Trap):
+        code = error.trap_code
+        name = code.name.lower().replace("_", "-") if code else "trap"
+        return CallFailedError(name, str(error).rpartition("Caused by:")[2].strip()[:1000])
+    if isinstance(error, wasmtime.ExitTrap):
+        return CallFailedError("exit", f"the module ended itself with exit code {error.code}")
+    if isinstance(error, wasmtime.WasmtimeError):
+        name = next((name for name in _SCARCE if name in str(error)), "engine")
+        return CallFailedError(name, str(error)[:1000])
+    if isinstance(error, HostFunctionError):
+        return CallFailedError("host-function", str(error))
+    return error
+
+
+def _wasi_config(directory: Path | None, *, is_kept: bool) -> wasmtime.WasiConfig:
+    config = wasmtime.WasiConfig()
+    if directory is not None:
+        config.preopen_dir(str(directory), "/")
+    if directory is not None and not is_kept:  # what many calls write would only grow
+        config.stderr_file = str(stderr_of(directory))
+    return config
+
+
+def _value_type(name: str) -> wasmtime.ValType:
+    maker: Callable[[], wasmtime.ValType] = getattr(wasmtime.ValType, name)
+    return maker()
