@@ -27,7 +27,7 @@ class Place:
     """Room for an i32 in guest memory, whose address is passed, and which is read afterwards."""
 
 
-Argument = int | float | bytes | Place
+Argument = int | float | bytes | Path | Place
 """A number is passed as it is; bytes are put into guest memory and passed as pointer, length."""
 
 
@@ -135,7 +135,7 @@ class CallRequest:
     Attributes:
         compiled: the compiled module.
         entrypoint: the exported function.
-        arguments: what it is called with.
+        arguments: what it is called with; of a file, its content.
         decode: makes the outcome of the returned values, while the guest is still there.
         directory: what the guest sees as `/`; None if it needs no files.
         state: installation and module whose one instance is kept for the next call; None for a

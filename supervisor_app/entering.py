@@ -1,6 +1,7 @@
 """Enter an instance: arguments into its memory, the function called, its results decoded."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import wasmtime
@@ -42,6 +43,8 @@ def _lower(
     values: list[int | float] = []
     places: list[int] = []
     for argument in arguments:
+        if isinstance(argument, Path):  # one at a time, and none while a call waits for its slot
+            argument = argument.read_bytes()
         if isinstance(argument, bytes) and room is not None:
             guest.write(room, argument)
             values.append(len(argument))

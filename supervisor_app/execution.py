@@ -16,7 +16,7 @@ from supervisor_app.call_directory import (
     output_file,
 )
 from supervisor_app.errors import CallFailedError
-from supervisor_app.installation import DataFile, Operation
+from supervisor_app.installation import Operation
 from supervisor_app.modules import Packages
 from supervisor_app.plans import Plan, opens_files, plan_of
 from supervisor_app.pointers import with_data
@@ -146,12 +146,10 @@ class Execution:
             names += list(resolved)
             values |= resolved
         if pointers.data_files:
-            names, values = with_data(names, values, self._contents(pointers.data_files))
+            files = {f.path: self._packages.path(f.package.digest) for f in pointers.data_files}
+            names, values = with_data(names, values, files)
         arguments = lower(names, values, function, is_buffered=bool(operation.buffer))
         return [*arguments, Place(), Place()] if pointers.has_places else arguments
-
-    def _contents(self, files: Sequence[DataFile]) -> dict[str, bytes]:
-        return {f.path: self._packages.path(f.package.digest).read_bytes() for f in files}
 
     def kept_directory(self, operation: Operation) -> Path | None:
         """Return the directory of the kept instance behind an operation; None if it needs none."""

@@ -9,6 +9,7 @@ from how many parameters it has: `infer(model, length, image, length) -> i32`,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from supervisor_app.call import FunctionType
@@ -78,10 +79,10 @@ def _can_leave(operation: Operation, function: FunctionType, is_write: bool) -> 
 
 
 def with_data(
-    names: list[str], values: Mapping[str, Any], data: Mapping[str, bytes]
+    names: list[str], values: Mapping[str, Any], data: Mapping[str, Path]
 ) -> tuple[list[str], dict[str, Any]]:
     """Return arguments with the data files before the first text among them."""
     texts = [i for i, n in enumerate(names) if not isinstance(values[n], (bool, int, float))]
     place = texts[0] if texts else len(names)
-    contents = {f"data file {path}": content for path, content in data.items()}
-    return [*names[:place], *contents, *names[place:]], {**values, **contents}
+    files = {f"data file {path}": file for path, file in data.items()}
+    return [*names[:place], *files, *names[place:]], {**values, **files}

@@ -16,6 +16,7 @@ import json
 import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from supervisor_app.call import Argument, FunctionType
@@ -93,7 +94,7 @@ def _argument(
         return _number(name, value, param)
     if param != "i32" or (not is_buffered and next(params, None) != "i32"):
         raise ArgumentError(f"{name!r} is text: it needs two i32 parameters, not {function}")
-    if isinstance(value, bytes):
+    if isinstance(value, (bytes, Path)):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text.encode()
