@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from supervisor_app.executions import MOST_LOOKS, onward
+from supervisor_app.executions import follow, onward
 from supervisor_app.invocation import Invocation
 from wasmiot_td.consumed_thing import ConsumedThing, Transport
 from wasmiot_td.errors import InteractionError
@@ -73,20 +73,18 @@ class Cancelling:
 def cancel_all(hrefs: Iterable[str], transport: Transport) -> None:
     """Cancel the invocations at these addresses, or where they have ended, what they have begun."""
     thing = ConsumedThing({}, transport)
-    waiting, seen = list(hrefs), set[str]()
-    while waiting and len(seen) < MOST_LOOKS:
-        href = waiting.pop()
-        if href in seen:
-            continue
-        seen.add(href)
+
+    def cancel(href: str) -> Iterable[str]:
         try:
             status = thing.query_action(href)
             if status.is_ended:
-                waiting += onward(status)
-            else:
-                thing.cancel_action(href)
+                return onward(status)
+            thing.cancel_action(href)
         except InteractionError as error:
             _log.warning("cancel_not_passed_on href=%s error=%s", href, error)
+        return ()
+
+    follow(hrefs, cancel)
 
 
 def _begun(members: Mapping[str, Any]) -> set[str]:

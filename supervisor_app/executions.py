@@ -7,7 +7,7 @@ where the outputs went. Nobody looks while there is room for another, unless som
 import logging
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from supervisor_app.execution import Outcome
@@ -90,22 +90,30 @@ def still_going(hrefs: Iterable[str], transport: Transport) -> set[str]:
 
     Who cannot be asked is taken to have ended.
     """
-    thing = ConsumedThing({}, transport)
-    waiting, seen, going = list(hrefs), set[str](), set[str]()
-    while waiting and len(seen) < MOST_LOOKS:
-        href = waiting.pop()
-        if href in seen:
-            continue
-        seen.add(href)
+    thing, going = ConsumedThing({}, transport), set[str]()
+
+    def look(href: str) -> Iterable[str]:
         try:
             status = thing.query_action(href)
         except InteractionError:
-            continue
+            return ()
         if status.is_ended:
-            waiting += onward(status)
-        else:
-            going.add(href)
+            return onward(status)
+        going.add(href)
+        return ()
+
+    follow(hrefs, look)
     return going
+
+
+def follow(hrefs: Iterable[str], look: Callable[[str], Iterable[str]]) -> None:
+    """Look at each status once, and at those that it leads to, but at no more than so many."""
+    waiting, seen = list(hrefs), set[str]()
+    while waiting and len(seen) < MOST_LOOKS:
+        href = waiting.pop()
+        if href not in seen:
+            seen.add(href)
+            waiting += look(href)
 
 
 def onward(status: ActionStatus) -> set[str]:
