@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serve one orchestrator until SIGTERM or SIGINT."""
     settings = settings_of(arguments)
     refuse_unusable(tls := tls_of(settings), settings.base_url)
-    refuse_open_binding(
+    address = refuse_open_binding(
         settings.host, is_guarded=is_guarded(settings), is_insecure=settings.is_insecure
     )
     with held(settings.data_dir or Path()):
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "orchestrator_app.app:create_app_or_exit",
             settings,
             host=settings.host,
+            address=address,
             port=settings.port,
             threads=settings.server_threads,
             lifespan="orchestrator_app.app:lifespan",

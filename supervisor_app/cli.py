@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = settings_of(sys.argv[1:] if arguments is None else arguments)
     tls = tls_of(settings)
     refuse_unusable(tls, settings.public_url or f"{tls.scheme}://{settings.host}/")
-    refuse_open_binding(
+    address = refuse_open_binding(
         settings.host,
         is_guarded=is_guarded(settings) or bool(settings.join_token),
         is_insecure=settings.is_insecure,
@@ -120,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "supervisor_app.process:application",
         settings,
         host=settings.host,
+        address=address,
         port=settings.port,
         threads=settings.server_threads,
         lifespan="supervisor_app.lifespan:live",

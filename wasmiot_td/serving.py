@@ -83,6 +83,7 @@ def serve(
     settings: Any = None,
     *,
     host: str = "127.0.0.1",
+    address: str = "",
     port: int = 0,
     threads: int = 4,
     lifespan: str | None = None,
@@ -96,7 +97,8 @@ def serve(
         target: `package.module:factory`; called as `factory(settings)`, or `factory()` without
             settings, it returns the WSGI application.
         settings: a frozen dataclass; a field `port` becomes the real port.
-        host: the address to bind.
+        host: what to listen on, as people name it.
+        address: the address that the host was found to have; empty to look it up here.
         port: 0 chooses a free one.
         threads: how many requests run at once; each stream of events holds one.
         lifespan: `package.module:function`; called as `function(app)`, it returns a context
@@ -109,7 +111,7 @@ def serve(
         SystemExit: the address is taken, or the application could not start or be kept up.
     """
     try:
-        with reserve_address(host, port) as (ip_address, real_port):
+        with reserve_address(address or host, port) as (ip_address, real_port):
             load = partial(
                 _load,
                 settings=_with_port(settings, real_port),

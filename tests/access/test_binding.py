@@ -1,5 +1,6 @@
 """A server that would ask nobody for a token stays on its own machine, unless told otherwise."""
 
+import ipaddress
 import socket
 import subprocess
 import sys
@@ -61,7 +62,8 @@ def test_it_serves_when_told_or_guarded(module: str, how: str, tmp_path: Path) -
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.8.9.1", "::1"])
 def test_loopback_needs_no_token(host: str) -> None:
     """What no other machine reaches is served to whoever is on this one."""
-    refuse_open_binding(host, is_guarded=False, is_insecure=False)
+    address = refuse_open_binding(host, is_guarded=False, is_insecure=False)
+    assert ipaddress.ip_address(address).is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "fe80::1%lo", "::ffff:192.0.2.7"])
@@ -88,7 +90,7 @@ def test_a_name_without_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -
     assert not is_loopback("localhost")
     with pytest.raises(SystemExit, match="localhost: Temporary failure"):
         refuse_open_binding("localhost", is_guarded=False, is_insecure=False)
-    refuse_open_binding("localhost", is_guarded=True, is_insecure=False)
+    assert refuse_open_binding("localhost", is_guarded=True, is_insecure=False) == "localhost"
 
 
 ISSUER_OF = "--oauth-issuer http://127.0.0.1:9/"

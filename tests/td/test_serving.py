@@ -80,7 +80,7 @@ def broken(settings):
 
 def main(target):
     serve(f"application:{target}", Settings(sys.argv[2]), host=sys.argv[4],
-          port=int(sys.argv[3]), lifespan="application:lifespan",
+          address=sys.argv[5], port=int(sys.argv[3]), lifespan="application:lifespan",
           shutdown_seconds=1.0 if target == "endless" else 8.0)
 
 if __name__ == "__main__":
@@ -92,7 +92,12 @@ class Server:
     """A started process and what it says."""
 
     def __init__(
-        self, directory: Path, target: str = "create_app", port: int = 0, host: str = "127.0.0.1"
+        self,
+        directory: Path,
+        target: str = "create_app",
+        port: int = 0,
+        host: str = "127.0.0.1",
+        address: str = "",
     ) -> None:
         (directory / "application.py").write_text(APPLICATION)
         root = str(Path(__file__).parents[2])
@@ -104,6 +109,7 @@ class Server:
                 str(directory),
                 str(port),
                 host,
+                address,
             ],
             env={**os.environ, "PYTHONPATH": f"{directory}{os.pathsep}{root}"},
             stderr=subprocess.PIPE,
@@ -271,6 +277,13 @@ def test_hosts_may_be_names_and_addresses_of_any_kind(start, host) -> None:
     url = start(host=host).wait_until_ready()
     assert url.startswith(f"http://[{host}]:" if ":" in host else f"http://{host}:")
     assert get(url.replace("0.0.0.0", "127.0.0.1")) == "ok"
+
+
+def test_a_host_that_was_looked_up_is_not_looked_up_again(start) -> None:
+    """What listens is the address that was found, whatever the name has become since."""
+    url = start(host="no-such-host.invalid", address="127.0.0.1").wait_until_ready()
+    assert url.startswith("http://no-such-host.invalid:")
+    assert get(url.replace("no-such-host.invalid", "127.0.0.1")) == "ok"
 
 
 def test_an_unknown_host_is_an_error_of_one_line(start) -> None:

@@ -40,24 +40,28 @@ def reach_of(settings: BindingSettings) -> Reach:
     return Reach(is_local, settings.allow_addresses, settings.deny_addresses)
 
 
-def refuse_open_binding(host: str, *, is_guarded: bool, is_insecure: bool) -> None:
+def refuse_open_binding(host: str, *, is_guarded: bool, is_insecure: bool) -> str:
     """Let a server start that is guarded, on loopback, or told to be open.
+
+    Returns:
+        What to listen on: the address that was looked at, for a name may have another one later.
 
     Raises:
         SystemExit: it is none of these; one sentence says what to do.
     """
     if is_guarded or is_insecure:
-        return
+        return host
     try:
-        is_local = all(map(_is_loopback_address, _addresses(host)))
+        addresses = _addresses(host)
     except socket.gaierror as error:
         said = f"error: {host}: {error.strerror}; who could reach it cannot be told."
         raise SystemExit(said) from error
-    if not is_local:
+    if not all(map(_is_loopback_address, addresses)):
         raise SystemExit(
             f"error: {host} can be reached from other machines and nobody would be asked for a "
             "token; make one with `wasmiot token make`, or say --insecure."
         )
+    return min(addresses, key=lambda each: ":" in each)  # IPv4 if it has one
 
 
 def is_loopback(host: str) -> bool:
@@ -68,8 +72,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _addresses(host: str) -> set[str]:
-    return {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+def _addresses(host: str) -> list[str]:
+    return [str(info[4][0]) for info in socket.getaddrinfo(host, None)]
 
 
 def _is_loopback_address(address: str) -> bool:
