@@ -21,6 +21,8 @@ from wasmiot_td.members import (
     Text,
     Texts,
 )
+from wasmiot_td.vocabulary_manifest import MANIFEST_KINDS
+from wasmiot_td.vocabulary_solution import SOLUTION_KINDS
 from wasmiot_td.vocabulary_wasmiot import AFFORDANCE_TERMS, THING_TERMS, WASMIOT_KINDS
 
 SCHEMA_TYPES = ("boolean", "integer", "number", "string", "object", "array", "null")
@@ -270,7 +272,8 @@ _KINDS = (
     Kind("SecurityScheme", f"{_TD}securityscheme", {"scheme": _TEXT}, required=("scheme",)),
 )
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (*_KINDS, *WASMIOT_KINDS)}
+_ALL = (*_KINDS, *WASMIOT_KINDS, *MANIFEST_KINDS, *SOLUTION_KINDS)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
 
 
 def kind_of(name: str, value: Mapping[str, object]) -> Kind:
