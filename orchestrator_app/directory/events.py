@@ -19,6 +19,8 @@ CAPACITY = 1000
 MOST_BYTES = 64 * 1024 * 1024
 """What the events that are kept may come to: each has two descriptions."""
 
+_MOST_DIGITS = 19
+
 Change = TypeVar("Change")
 
 
@@ -113,17 +115,24 @@ class EventLog(Generic[Change]):
         return f"{self._prefix}-{event.number}"
 
     def position(self, identifier: str | None) -> int:
-        """Return the number to go on from: after a known id, else from now."""
-        prefix, _, number = (identifier or "").rpartition("-")
-        if prefix == self._prefix and number.isdecimal():
-            return min(int(number), self._last)
-        return self._last
+        """Return the number to go on from: after a known id whose successors are kept, else now."""
+        with self._arrived:
+            number = self._number_of(identifier or "")
+            return self._last if number is None or self._is_behind(number) else number
 
     def has_all_after(self, identifier: str) -> bool:
         """Return whether everything that came after an event is still there."""
-        prefix, _, number = identifier.rpartition("-")
-        is_ours = prefix == self._prefix and number.isdecimal()
-        return is_ours and not self._is_behind(int(number))
+        with self._arrived:
+            number = self._number_of(identifier)
+            return number is not None and not self._is_behind(number)
+
+    def _number_of(self, identifier: str) -> int | None:
+        """Return the number of an event that there was; None if there was none of this id."""
+        prefix, _, digits = identifier.rpartition("-")
+        if prefix != self._prefix or not digits.isdecimal() or len(digits) > _MOST_DIGITS:
+            return None
+        number = int(digits)
+        return number if number <= self._last else None
 
     def _is_behind(self, number: int) -> bool:
         return bool(self._events) and number + 1 < self._events[0].number

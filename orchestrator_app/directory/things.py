@@ -147,8 +147,9 @@ class Directory:
         kept: list[Kept] = []
         refusals = [self._refusal(each, introduced_by) for each in descriptions]
         with self._lock:
+            there = self._known([each.id for each in descriptions])
             prepared = [
-                refusal or self._prepared(each, introduced_by, precondition)
+                refusal or self._prepared(each, there.get(each.id), introduced_by, precondition)
                 for each, refusal in zip(descriptions, refusals, strict=True)
             ]
             outcomes = iter(self._store.put_many([p.put for p in prepared if isinstance(p, _Put)]))
@@ -223,11 +224,19 @@ class Directory:
             return error.with_traceback(None)
         return None
 
+    def _known(self, thing_ids: Sequence[str]) -> dict[str, StoredDocument]:
+        """Return those of some Things that there are, by id."""
+        found = self._store.get_many(thing_ids)
+        return {name: each for name, each in found.items() if each.kind == "thing"}
+
     def _prepared(
-        self, description: Description, introduced_by: str, precondition: Precondition
+        self,
+        description: Description,
+        known: StoredDocument | None,
+        introduced_by: str,
+        precondition: Precondition,
     ) -> "_Put | Exception":
         """Return what to store, or why its registration cannot be noted."""
-        known = self.get(description.id)
         precondition(known)
         so_far = known.registration if known else None
         try:
@@ -235,7 +244,7 @@ class Directory:
         except DocumentError as error:
             return error.with_traceback(None)
         derived, shared = description.derived_triples, description.shared_graphs
-        put = Put(description.loaded, "thing", registration, derived, shared)
+        put = Put(description.loaded, "thing", registration, derived, shared, known is None)
         return _Put(put, known, registration)
 
     def _told(self, stored: "_Put", outcome: bool | StoreError) -> Kept:

@@ -23,6 +23,7 @@ _LINE = re.compile(
     rf"[ \t]*(?P<s>{_IRI}|{_BLANK})[ \t]*(?P<p>{_IRI})[ \t]*"
     rf"(?P<o>{_IRI}|{_BLANK}|{_LITERAL})[ \t]*\.[ \t]*(?:\#.*)?"
 )
+_TERM = re.compile(rf"{_IRI}|{_BLANK}|{_LITERAL}")
 _IGNORED = re.compile(r"[ \t]*(?:#.*)?")
 _ESCAPE = re.compile(rf"{_CODE_POINT}|\\(.)", re.DOTALL)
 _UNESCAPED = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
@@ -106,18 +107,43 @@ def result_term(term: Identifier, lexical: str) -> str:
 
 
 def _triples(lines: Iterable[str], document_id: str) -> Iterator[Triple]:
+    terms = _Terms(document_id)
     for line in lines:
-        match = _LINE.fullmatch(line)
-        if match:
-            yield (
-                _term(match["s"], document_id),
-                _term(match["p"], document_id),
-                _term(match["o"], document_id),
-            )
+        if triple := _usual(line, terms) or _any(line, terms):
+            yield triple
         elif not _IGNORED.fullmatch(line):
             raise UnstorableDocumentError(
                 f"the graph of {document_id} cannot be kept: no triple: {line[:200]!r}"
             )
+
+
+class _Terms(dict[str, str]):
+    """The terms of a document by how they are written there; empty for what is no term.
+
+    Most stand in several lines, and are looked at once.
+    """
+
+    def __init__(self, document_id: str) -> None:
+        self._document_id = document_id
+
+    def __missing__(self, text: str) -> str:
+        self[text] = _term(text, self._document_id) if _TERM.fullmatch(text) else ""
+        return self[text]
+
+
+def _usual(line: str, terms: _Terms) -> Triple | None:
+    """Return the triple of a line whose terms are one blank apart, as this program writes them."""
+    subject, _, rest = line.partition(" ")
+    predicate, _, rest = rest.partition(" ")
+    if rest[-2:] != " ." or subject[:1] == '"' or predicate[:1] != "<":
+        return None
+    triple = terms[subject], terms[predicate], terms[rest[:-2]]
+    return triple if all(triple) else None
+
+
+def _any(line: str, terms: _Terms) -> Triple | None:
+    match = _LINE.fullmatch(line)
+    return (terms[match["s"]], terms[match["p"]], terms[match["o"]]) if match else None
 
 
 def _term(text: str, document_id: str) -> str:

@@ -38,13 +38,19 @@ class StoredDocument:
 
 @dataclass(frozen=True)
 class Put:
-    """A document that is to be written, as `Store.put` takes it."""
+    """A document that is to be written, as `Store.put` takes it.
+
+    Attributes:
+        is_new: whether there was none of its id just now; None if nobody has looked. It is no
+            condition: who is right is written sooner.
+    """
 
     document: Storable
     kind: str
     registration: Mapping[str, Any] | None = None
     extra_triples: bytes = b""
     shared_graphs: Mapping[str, bytes] | None = None
+    is_new: bool | None = None
 
 
 # A store's method `list` hides the builtin inside its class, so the types are named here.
@@ -109,6 +115,9 @@ class Store(Protocol):
 
     def get(self, document_id: str) -> StoredDocument | None:
         """Return a document, or None."""
+
+    def get_many(self, document_ids: Sequence[str]) -> dict[str, StoredDocument]:
+        """Return those of some documents that are there, by id, at the cost of few reads."""
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """Return the documents of a kind, ascending by id in code point order."""

@@ -145,6 +145,11 @@ class OxigraphStore:
         row = self._known(document_id)
         return None if row is None else layout.stored_document(row.id, row.noted)
 
+    def get_many(self, document_ids: Sequence[str]) -> dict[str, StoredDocument]:
+        """See `Store.get_many`."""
+        found = ((document_id, self.get(document_id)) for document_id in document_ids)
+        return {document_id: document for document_id, document in found if document is not None}
+
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
         self._require_open()

@@ -8,8 +8,9 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 import logging
 import threading
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -17,6 +18,21 @@ from typing import Any
 from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
+from orchestrator_app.store.document_quads import (
+    JSON,
+    KIND,
+    NOTED,
+    REGISTRATION,
+    REVISION,
+    SHARED_GRAPH,
+    STORE,
+    Quad,
+    State,
+    blocks,
+    guard,
+    noted_of,
+    wanted_of,
+)
 from orchestrator_app.store.endpoint import Endpoint, advice
 from orchestrator_app.store.errors import (
     KindConflictError,
@@ -26,9 +42,7 @@ from orchestrator_app.store.errors import (
     UnstorableDocumentError,
 )
 from orchestrator_app.store.ground_triples import (
-    Triple,
     iri_term,
-    read_triples,
     result_term,
     string_term,
 )
@@ -44,33 +58,19 @@ from orchestrator_app.store.interface import (
 from orchestrator_app.store.remote_copy import RemoteCopy
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
-_STORE = f"<{layout.BOOKKEEPING}>"
-_KIND, _JSON, _REGISTRATION = (
-    f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION)
-)
-_LAYOUT, _SHARED_GRAPH = f"<{layout.LAYOUT}>", f"<{layout.SHARED_GRAPH}>"
+_LAYOUT = f"<{layout.LAYOUT}>"
 _VERSION = f"<{layout.BOOKKEEPING}#version>"
-_REVISION = f"<{layout.BOOKKEEPING}#revision>"
-_NOTED = (_KIND, _JSON, _REGISTRATION, _REVISION)
-_REVISIONS = f"SELECT ?g ?revision {{ GRAPH {_STORE} {{ ?g {_REVISION} ?revision }} }}"
+_REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ ?g {REVISION} ?revision }} }}"
 _SHARED_TRIPLES = (
-    f"SELECT ?g ?s ?p ?o {{ GRAPH {_STORE} {{ {_STORE} {_SHARED_GRAPH} ?g }}"
+    f"SELECT ?g ?s ?p ?o {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }}"
     " GRAPH ?g { ?s ?p ?o } }"
 )
 _MAX_ATTEMPTS = 20
 _AT_ONCE = 20
+_FEWEST_TOGETHER = 2
+_READ_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
-
-Quad = tuple[str, str, str, str]
-
-
-@dataclass(frozen=True)
-class _State:
-    """A document as the server has it: what is noted by predicate, and the quads of its graph."""
-
-    noted: dict[str, str] = field(default_factory=dict)
-    quads: frozenset[Quad] = frozenset()
 
 
 class SparqlStore:
@@ -110,10 +110,7 @@ class SparqlStore:
         shared_graphs: Mapping[str, bytes] | None = None,
     ) -> bool:
         """See `Store.put`."""
-        put = Put(document, kind, registration, extra_triples, shared_graphs)
-        wanted, shared = _wanted(put)
-        with self._write_lock:
-            return self._replace(document.id, wanted, shared)
+        return self._put(Put(document, kind, registration, extra_triples, shared_graphs))
 
     def put_many(self, puts: Sequence[Put]) -> Outcomes:
         """See `Store.put_many`; some that are new are one operation, any other is one alone.
@@ -121,61 +118,76 @@ class SparqlStore:
         A server that fails in between has kept some of them: which, is told for each.
         """
         outcomes: Outcomes = []
-        try:
-            for begin in range(0, len(puts), _AT_ONCE):
-                some = puts[begin : begin + _AT_ONCE]
-                outcomes += self._written_together(some)
-                for put in some[len(outcomes) - begin :]:
-                    outcomes.append(self._outcome(put))
-        except StoreUnavailableError as error:
-            outcomes += [error.with_traceback(None)] * (len(puts) - len(outcomes))
+        for begin in range(0, len(puts), _AT_ONCE):
+            outcomes += self._written(puts[begin : begin + _AT_ONCE])
+            if isinstance(outcomes[-1], StoreUnavailableError):
+                outcomes += outcomes[-1:] * (len(puts) - len(outcomes))
+        return outcomes
+
+    def _written(self, puts: Sequence[Put]) -> Outcomes:
+        """Write some documents; after the first for which the server is not there none is tried."""
+        new = [put for put in puts if put.is_new is not False]
+        are_written = self._are_written_together(new)
+        failure: StoreUnavailableError | None = None
+        outcomes: Outcomes = []
+        for put in puts:
+            if are_written and put.is_new is not False:
+                outcomes.append(True)
+                continue
+            outcome = failure or self._outcome(put)
+            failure = outcome if isinstance(outcome, StoreUnavailableError) else None
+            outcomes.append(outcome)
         return outcomes
 
     def _outcome(self, put: Put) -> bool | StoreError:
         try:
-            return self.put(
-                put.document,
-                kind=put.kind,
-                registration=put.registration,
-                extra_triples=put.extra_triples,
-                shared_graphs=put.shared_graphs,
-            )
-        except (UnstorableDocumentError, KindConflictError) as error:
+            return self._put(put)
+        except StoreError as error:
             return error.with_traceback(None)
 
-    def _written_together(self, puts: Sequence[Put]) -> Outcomes:
+    def _put(self, put: Put) -> bool:
+        wanted, shared = wanted_of(put)
+        with self._write_lock:
+            return self._replace(put, wanted, shared)
+
+    def _are_written_together(self, puts: Sequence[Put]) -> bool:
         """Write documents that are all new, in one operation; nothing if they are not.
 
         A server may refuse so long an operation; each of them alone it may take.
         """
+        if len(puts) < _FEWEST_TOGETHER:
+            return False
         try:
-            return self._inserted(puts)
+            return self._are_inserted(puts)
         except (UnstorableDocumentError, StoreUnavailableError):
-            return []
+            return False
 
-    def _inserted(self, puts: Sequence[Put]) -> Outcomes:
-        wanted = {put.document.id: _wanted(put) for put in puts}
+    def _are_inserted(self, puts: Sequence[Put]) -> bool:
+        wanted = {put.document.id: wanted_of(put) for put in puts}
         names = [iri_term(document_id) for document_id in wanted]
-        known = f"GRAPH {_STORE} {{ ?id ?noted ?any }} VALUES ?id {{ {' '.join(names)} }}"
-        if len(wanted) < max(2, len(puts)) or self.ask(f"ASK {{ {known} }}"):
-            return []
+        if len(wanted) < len(puts) or (not all(p.is_new for p in puts) and self._is_any(names)):
+            return False
         added, revision = set[Quad](), string_term(uuid.uuid4().hex)
         for name, (state, shared) in zip(names, wanted.values(), strict=True):
-            noted = state.noted | {_REVISION: revision}
-            added |= {(_STORE, name, p, text) for p, text in noted.items()} | state.quads | shared
+            noted = state.noted | {REVISION: revision}
+            added |= {(STORE, name, p, text) for p, text in noted.items()} | state.quads | shared
         with self._write_lock:
-            where = " ".join(_guard(name, None) for name in names)
-            self._changed(removed="", added=_blocks(added), where=where)
-            written = f"GRAPH {_STORE} {{ {names[0]} {_REVISION} {revision} }}"
-            return [True] * len(puts) if self.ask(f"ASK {{ {written} }}") else []
+            where = " ".join(guard(name, None) for name in names)
+            self._changed(removed="", added=blocks(added), where=where)
+            written = f"GRAPH {STORE} {{ {names[0]} {REVISION} {revision} }}"
+            return self.ask(f"ASK {{ {written} }}")
+
+    def _is_any(self, names: Iterable[str]) -> bool:
+        """Return whether there is a document of any of these names."""
+        return self.ask(f"ASK {{ {noted_of(names)} }}")
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
-        noted = {_REGISTRATION: string_term(layout.registration_text(registration))}
+        noted = {REGISTRATION: string_term(layout.registration_text(registration))}
         with self._write_lock:
             for _ in range(_MAX_ATTEMPTS):
                 known = self._state(document_id)
-                if _KIND not in known.noted:
+                if KIND not in known.noted:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
                 if known == wanted or self._try(document_id, known, wanted, set()):
@@ -186,16 +198,27 @@ class SparqlStore:
         """See `Store.get`."""
         if not layout.is_graph_name(document_id):
             return None
-        rows = self._rows(f"SELECT ?p ?o {{ GRAPH {_STORE} {{ {iri_term(document_id)} ?p ?o }} }}")
+        rows = self._rows(f"SELECT ?p ?o {{ GRAPH {STORE} {{ {iri_term(document_id)} ?p ?o }} }}")
         return layout.stored_document(document_id, {str(r["p"]): str(r["o"]) for r in rows})
+
+    def get_many(self, document_ids: Sequence[str]) -> dict[str, StoredDocument]:
+        """See `Store.get_many`."""
+        names = [iri_term(each) for each in document_ids if layout.is_graph_name(each)]
+        noted = defaultdict[str, dict[str, str]](dict)
+        for begin in range(0, len(names), _READ_AT_ONCE):
+            some = names[begin : begin + _READ_AT_ONCE]
+            for row in self._rows(f"SELECT ?id ?noted ?any {{ {noted_of(some)} }}"):
+                noted[str(row["id"])][str(row["noted"])] = str(row["any"])
+        found = {name: layout.stored_document(name, said) for name, said in noted.items()}
+        return {name: document for name, document in found.items() if document is not None}
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
         cut = "" if limit is None else f"LIMIT {limit:d}"
         rows = self._rows(
-            f"SELECT ?id ?json ?registration {{ {{ SELECT ?id {{ GRAPH {_STORE} {{"
-            f" ?id {_KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
-            f" GRAPH {_STORE} {{ ?id {_JSON} ?json ; {_REGISTRATION} ?registration }} }}"
+            f"SELECT ?id ?json ?registration {{ {{ SELECT ?id {{ GRAPH {STORE} {{"
+            f" ?id {KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
+            f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }} }}"
         )
         noted = {
             str(row["id"]): {
@@ -210,7 +233,7 @@ class SparqlStore:
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
-        pattern = f"GRAPH {_STORE} {{ ?id {_KIND} {string_term(kind)} }}"
+        pattern = f"GRAPH {STORE} {{ ?id {KIND} {string_term(kind)} }}"
         return int(self._rows(f"SELECT (COUNT(?id) AS ?n) {{ {pattern} }}")[0]["n"])
 
     def delete(self, document_id: str) -> bool:
@@ -222,8 +245,8 @@ class SparqlStore:
             if self.get(document_id) is None:
                 return False
             self._changed(
-                removed=f"GRAPH {name} {{ ?s ?p ?o }} GRAPH {_STORE} {{ {name} ?noted ?value }}",
-                where=f"GRAPH {_STORE} {{ {name} ?noted ?value }}"
+                removed=f"GRAPH {name} {{ ?s ?p ?o }} GRAPH {STORE} {{ {name} ?noted ?value }}",
+                where=f"GRAPH {STORE} {{ {name} ?noted ?value }}"
                 f" OPTIONAL {{ GRAPH {name} {{ ?s ?p ?o }} }}",
             )
         return True
@@ -254,7 +277,7 @@ class SparqlStore:
 
     def version(self) -> int:
         """See `Store.version`."""
-        rows = self._rows(f"SELECT ?n {{ GRAPH {_STORE} {{ {_STORE} {_VERSION} ?n }} }}")
+        rows = self._rows(f"SELECT ?n {{ GRAPH {STORE} {{ {STORE} {_VERSION} ?n }} }}")
         return max((int(row["n"]) for row in rows), default=0)
 
     def graph_version(self) -> int:
@@ -288,17 +311,17 @@ class SparqlStore:
 
     def _lay_out(self, place: str) -> None:
         """Note the layout in a new store, and refuse one that cannot be used."""
-        marker = f"{_STORE} {_LAYOUT}"
-        version = f"{_STORE} {_VERSION}"
+        marker = f"{STORE} {_LAYOUT}"
+        version = f"{STORE} {_VERSION}"
         self._endpoint.update(
-            f"INSERT {{ GRAPH {_STORE} {{ {marker} {string_term(str(layout.LAYOUT_VERSION))} }} }}"
-            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {_STORE} {{ {marker} ?any }} }} }};"
-            f" INSERT {{ GRAPH {_STORE} {{ {version} 0 }} }}"
-            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {_STORE} {{ {version} ?any }} }} }}"
+            f"INSERT {{ GRAPH {STORE} {{ {marker} {string_term(str(layout.LAYOUT_VERSION))} }} }}"
+            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {STORE} {{ {marker} ?any }} }} }};"
+            f" INSERT {{ GRAPH {STORE} {{ {version} 0 }} }}"
+            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {STORE} {{ {version} ?any }} }} }}"
         )
         if found := advice(self._endpoint.server):
             _log.warning("graph_server url=%s advice=%s", place, found)
-        for row in self._rows(f"SELECT ?layout {{ GRAPH {_STORE} {{ {marker} ?layout }} }}"):
+        for row in self._rows(f"SELECT ?layout {{ GRAPH {STORE} {{ {marker} ?layout }} }}"):
             layout.check_layout(str(row["layout"]), place)
         if not self.ask(f"ASK {{ {marker} ?layout }}"):
             raise StoreLayoutError(
@@ -306,30 +329,31 @@ class SparqlStore:
                 "setting for it, such as --union-default-graph of oxigraph"
             )
 
-    def _replace(self, document_id: str, wanted: _State, shared: set[Quad]) -> bool:
+    def _replace(self, put: Put, wanted: State, shared: set[Quad]) -> bool:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
-        for _ in range(_MAX_ATTEMPTS):
-            known = self._state(document_id)
-            known_kind = known.noted.get(_KIND)
-            if known_kind not in (None, wanted.noted[_KIND]):
-                raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[_KIND][1:-1])
+        document_id = put.document.id
+        for attempt in range(_MAX_ATTEMPTS):
+            known = State() if put.is_new and not attempt else self._state(document_id)
+            known_kind = known.noted.get(KIND)
+            if known_kind not in (None, wanted.noted[KIND]):
+                raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[KIND][1:-1])
             if self._is_there(known, wanted, shared) or self._try(
                 document_id, known, wanted, shared
             ):
                 return known_kind is None
         raise _written_by_too_many(document_id)
 
-    def _is_there(self, known: _State, wanted: _State, shared: set[Quad]) -> bool:
+    def _is_there(self, known: State, wanted: State, shared: set[Quad]) -> bool:
         is_noted = known.noted.items() >= wanted.noted.items()
         if not is_noted or known.quads != wanted.quads:
             return False
-        return not shared or self.ask(f"ASK {{ {_blocks(shared)} }}")
+        return not shared or self.ask(f"ASK {{ {blocks(shared)} }}")
 
-    def _state(self, document_id: str) -> _State:
+    def _state(self, document_id: str) -> State:
         name = iri_term(document_id)
         rows = self._rows(
             "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text) {"
-            f" {{ GRAPH {_STORE} {{ {name} ?noted ?o }} }} UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}"
+            f" {{ GRAPH {STORE} {{ {name} ?noted ?o }} }} UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}"
             " }"
         )
         noted, quads = {}, set()
@@ -339,62 +363,34 @@ class SparqlStore:
                 noted[f"<{row['noted']}>"] = text
             else:
                 quads.add((name, result_term(row["s"], str(row["s"])), f"<{row['p']}>", text))
-        return _State(noted, frozenset(quads))
+        return State(noted, frozenset(quads))
 
-    def _try(self, document_id: str, known: _State, wanted: _State, shared: set[Quad]) -> bool:
+    def _try(self, document_id: str, known: State, wanted: State, shared: set[Quad]) -> bool:
         """Write what differs if nobody was faster; return whether it was written."""
         name = iri_term(document_id)
-        noted = wanted.noted | {_REVISION: string_term(uuid.uuid4().hex)}
-        changed = [p for p in _NOTED if known.noted.get(p) != noted[p]]
+        noted = wanted.noted | {REVISION: string_term(uuid.uuid4().hex)}
+        changed = [p for p in NOTED if known.noted.get(p) != noted[p]]
         old = [(p, f"?old{i}") for i, p in enumerate(changed) if p in known.noted]
-        removed = {(_STORE, name, p, variable) for p, variable in old}
-        added = {(_STORE, name, p, noted[p]) for p in changed}
+        removed = {(STORE, name, p, variable) for p, variable in old}
+        added = {(STORE, name, p, noted[p]) for p in changed}
         self._changed(
-            removed=_blocks(removed | (known.quads - wanted.quads)),
-            added=_blocks(added | (wanted.quads - known.quads) | shared),
-            where=_blocks(removed) + _guard(name, known.noted.get(_REVISION)),
+            removed=blocks(removed | (known.quads - wanted.quads)),
+            added=blocks(added | (wanted.quads - known.quads) | shared),
+            where=blocks(removed) + guard(name, known.noted.get(REVISION)),
         )
-        written = f"GRAPH {_STORE} {{ {name} {_REVISION} {noted[_REVISION]} }}"
+        written = f"GRAPH {STORE} {{ {name} {REVISION} {noted[REVISION]} }}"
         return self.ask(f"ASK {{ {written} }}")
 
     def _changed(self, *, removed: str, where: str, added: str = "") -> None:
         """Send one operation that also counts the store's version on."""
-        version = f"{_STORE} {_VERSION}"
+        version = f"{STORE} {_VERSION}"
         self._endpoint.update(
-            f"DELETE {{ {removed} GRAPH {_STORE} {{ {version} ?version }} }}"
-            f" INSERT {{ {added} GRAPH {_STORE} {{ {version} ?next }} }}"
-            f" WHERE {{ GRAPH {_STORE} {{ {version} ?version }}"
+            f"DELETE {{ {removed} GRAPH {STORE} {{ {version} ?version }} }}"
+            f" INSERT {{ {added} GRAPH {STORE} {{ {version} ?next }} }}"
+            f" WHERE {{ GRAPH {STORE} {{ {version} ?version }}"
             f" BIND (?version + 1 AS ?next) {where} }}"
         )
 
 
-def _wanted(put: Put) -> tuple[_State, set[Quad]]:
-    """Return what is to be there of a document, and of the graphs that it shares."""
-    graph = layout.graph_name(put.document.id)
-    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
-    wanted = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
-    triples = read_triples(put.document.n_triples + b"\n" + put.extra_triples, graph)
-    shared: set[Quad] = set()
-    for name, text in (put.shared_graphs or {}).items():
-        shared |= _in_graph(layout.graph_name(name), read_triples(text, name))
-        shared.add((_STORE, _STORE, _SHARED_GRAPH, iri_term(name)))
-    return _State(wanted, frozenset(_in_graph(graph, triples))), shared
-
-
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:
     return StoreUnavailableError(f"{document_id} is written by too many at once; try again")
-
-
-def _guard(name: str, revision: str | None) -> str:
-    """Return the condition that a document still has its revision, or still has none."""
-    noted = f"GRAPH {_STORE} {{ {name} {_REVISION} {revision or '?any'} }}"
-    return f" {noted}" if revision else f" FILTER NOT EXISTS {{ {noted} }}"
-
-
-def _in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:
-    name = iri_term(graph)
-    return {(name, *triple) for triple in triples}
-
-
-def _blocks(quads: Iterable[Quad]) -> str:
-    return " ".join(f"GRAPH {graph} {{ {s} {p} {o} }}" for graph, s, p, o in quads)

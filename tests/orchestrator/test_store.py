@@ -109,6 +109,38 @@ def test_of_many_documents_of_one_id_the_last_is_kept(store, make_document):
     assert store.select("SELECT ?o { <urn:ex:a> <urn:ex:p> ?o }") == [{"o": Literal("2")}]
 
 
+@pytest.mark.parametrize("is_new", [True, False, None])
+def test_who_is_wrong_about_what_is_new_loses_nothing(store, make_document, is_new):
+    """Whatever was seen before, documents that are there are replaced and others are added."""
+    store.put(make_document(A, TRIPLE, {"id": A, "n": 0}), kind="thing")
+    names = [A, "urn:ex:b", "urn:ex:c"]
+    documents = [make_document(n, b'<%s> <urn:ex:n> "1" .' % n.encode(), {"n": 1}) for n in names]
+    puts = [Put(document, "thing", is_new=is_new) for document in documents]
+    assert store.put_many(puts) == [False, True, True]
+    assert [store.get(name).document for name in names] == [{"n": 1}] * 3
+    assert store.select("SELECT ?o { <urn:ex:a> <urn:ex:p> ?o }") == []
+    assert len(store.select("SELECT ?s { ?s <urn:ex:n> ?o }")) == 3
+
+
+def test_no_hint_lets_a_document_take_an_id_of_another_kind(store, make_document):
+    """Who says that there is none does not take the place of a module."""
+    store.put(make_document(A, TRIPLE), kind="module")
+    outcomes = store.put_many([Put(make_document(A, b""), "thing", is_new=True)])
+    assert [type(outcome) for outcome in outcomes] == [KindConflictError]
+    assert store.get(A).kind == "module"
+
+
+def test_many_are_read_at_once(store, make_document):
+    """Those that are there come by their ids, more than one question holds; the others do not."""
+    names = [f"urn:ex:{n}" for n in range(60)]
+    documents = [make_document(name, b"", {"id": name}) for name in names]
+    store.put_many([Put(document, "thing", {"n": 1}, is_new=True) for document in documents])
+    found = store.get_many([*names, "urn:ex:nobody", "not an iri"])
+    assert sorted(found) == sorted(names)
+    assert all(found[name] == store.get(name) for name in ("urn:ex:0", "urn:ex:59"))
+    assert store.get_many([]) == {}
+
+
 def test_many_documents_share_a_graph(store, make_document):
     """What several documents bring along is there once, and counted once."""
     shared = {"urn:ex:shared": b'<urn:ex:shared> <urn:ex:p> "1" .'}

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rdflib import Literal
 
-from orchestrator_app.store import KindConflictError, UnstorableDocumentError
+from orchestrator_app.store import KindConflictError, UnstorableDocumentError, ground_triples
 from orchestrator_app.store.ground_triples import read_triples, string_term
 from wasmiot_td.errors import DocumentError
 from wasmiot_td.iri import well_formed
@@ -118,6 +118,41 @@ def test_an_iri_is_read_as_it_is_or_refused(text):
         return
     for triple in found:
         assert all(well_formed(term[1:-1]) == term[1:-1] for term in triple)
+
+
+_TERMS = st.sampled_from(
+    [
+        "<urn:a>",
+        "<a>",
+        "<urn:a\\u003E>",
+        "_:b",
+        '"x"',
+        '"x"@en',
+        '"x"^^<urn:t>',
+        '"a b . "',
+        '"\\t"',
+    ]
+)
+_GAPS = st.sampled_from([" ", " ", " ", "  ", "", "\t", ' "', " <urn:p> "])
+_ENDS = st.sampled_from([" .", " .", ".", " . ", "", " . # said", " . <urn:p> ."])
+_LINES = st.tuples(_TERMS, _GAPS, _TERMS, _GAPS, _TERMS, _ENDS).map("".join)
+
+
+@settings(max_examples=500)
+@given(line=_LINES)
+def test_a_line_as_it_is_usual_is_read_as_any_other(line):
+    """The short way of reading reads no other triple, and refuses nothing else."""
+    either = [_read(line, ground_triples._usual), _read(line, lambda _line, _terms: None)]
+    assert either[0] == either[1]
+
+
+def _read(line, usual):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ground_triples, "_usual", usual)
+        try:
+            return read_triples(line.encode(), "urn:ex:d")
+        except UnstorableDocumentError:
+            return None
 
 
 @pytest.mark.parametrize(

@@ -317,15 +317,15 @@ def test_a_server_that_fails_amid_many_is_told_for_each(
         Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
         for n in range(4)
     ]
-    monkeypatch.setattr(store, "_inserted", lambda puts: [])
-    put, n_written = store.put, iter(range(4))
+    monkeypatch.setattr(store, "_are_inserted", lambda puts: False)
+    put, n_written = store._put, iter(range(4))
 
-    def put_twice(document, **others):
+    def put_twice(document):
         if next(n_written) == 2:
             raise StoreUnavailableError("gone")
-        return put(document, **others)
+        return put(document)
 
-    monkeypatch.setattr(store, "put", put_twice)
+    monkeypatch.setattr(store, "_put", put_twice)
     outcomes = store.put_many(puts)
     assert outcomes[:2] == [True, True]
     assert [type(outcome) for outcome in outcomes[2:]] == [StoreUnavailableError] * 2

@@ -1,0 +1,77 @@
+"""Documents as quads of a graph server, and quads as the text of its updates.
+
+Pure: what is sent when is `sparql_store.py`'s.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from orchestrator_app.store import layout
+from orchestrator_app.store.ground_triples import Triple, iri_term, read_triples, string_term
+from orchestrator_app.store.interface import Put
+
+STORE = f"<{layout.BOOKKEEPING}>"
+KIND, JSON, REGISTRATION = (f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION))
+REVISION = f"<{layout.BOOKKEEPING}#revision>"
+NOTED = (KIND, JSON, REGISTRATION, REVISION)
+SHARED_GRAPH = f"<{layout.SHARED_GRAPH}>"
+
+Quad = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class State:
+    """A document as the server has it: what is noted by predicate, and the quads of its graph."""
+
+    noted: dict[str, str] = field(default_factory=dict)
+    quads: frozenset[Quad] = frozenset()
+
+
+def wanted_of(put: Put) -> tuple[State, set[Quad]]:
+    """Return what is to be there of a document, and of the graphs that it shares."""
+    graph = layout.graph_name(put.document.id)
+    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+    wanted = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
+    triples = read_triples(put.document.n_triples + b"\n" + put.extra_triples, graph)
+    shared: set[Quad] = set()
+    for name, text in (put.shared_graphs or {}).items():
+        shared |= _shared_quads(name, text)
+    return State(wanted, frozenset(_in_graph(graph, triples))), shared
+
+
+@lru_cache(64)
+def _shared_quads(name: str, n_triples: bytes) -> frozenset[Quad]:
+    """Return the quads of a graph that documents share, and that say that they do."""
+    marker = (STORE, STORE, SHARED_GRAPH, iri_term(name))
+    triples = read_triples(n_triples, name)
+    return frozenset([marker, *_in_graph(layout.graph_name(name), triples)])
+
+
+def guard(name: str, revision: str | None) -> str:
+    """Return the condition that a document still has its revision, or still has none."""
+    noted = f"GRAPH {STORE} {{ {name} {REVISION} {revision or '?any'} }}"
+    return f" {noted}" if revision else f" FILTER NOT EXISTS {{ {noted} }}"
+
+
+def noted_of(names: Iterable[str]) -> str:
+    """Return the pattern of what is noted of documents."""
+    return f"GRAPH {STORE} {{ ?id ?noted ?any }} VALUES ?id {{ {' '.join(names)} }}"
+
+
+def _in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:
+    name = iri_term(graph)
+    return {(name, *triple) for triple in triples}
+
+
+def blocks(quads: Iterable[Quad]) -> str:
+    """Return quads as SPARQL's, each graph and each subject written once."""
+    graphs = defaultdict[str, dict[str, list[str]]](lambda: defaultdict(list))
+    for graph, subject, predicate, term in quads:
+        graphs[graph][subject].append(f"{predicate} {term}")
+    return " ".join(f"GRAPH {graph} {{ {_joined(said)} }}" for graph, said in graphs.items())
+
+
+def _joined(subjects: Mapping[str, Iterable[str]]) -> str:
+    return " . ".join(f"{subject} {' ; '.join(said)}" for subject, said in subjects.items())
