@@ -55,8 +55,9 @@ def stream(
     if not parts.streams.acquire(blocking=False):
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
     heard = request.headers.get("Last-Event-ID", "")
+    number = log.position(heard)  # before the greeting: what goes in between ends the stream
     greeting = "" if not heard or log.has_all_after(heard) else _missed(heard)
-    lines = _lines(log, log.position(heard), text_of, silence_seconds, greeting)
+    lines = _lines(log, number, text_of, silence_seconds, greeting)
     response = Response(lines, content_type=_EVENTS, headers=_FRESH)
     place = ExitStack()  # given back once, however often the response is closed
     place.callback(parts.streams.release)

@@ -14,6 +14,7 @@ from wasmiot_td.consumed_thing import ConsumedThing
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPARE = tuple(f"urn:example:spare:{number}" for number in range(20))
+STREAMS = "200"  # one that nobody reads any more is noticed after a while alone
 POLICY = b"""@prefix sh: <http://www.w3.org/ns/shacl#> . @prefix ex: <urn:example:> .
 ex:S a sh:NodeShape ; sh:targetClass ex:Never ; sh:property [ sh:path ex:p ; sh:minCount 1 ] ."""
 ONTOLOGY = b"""@prefix rdfs: <http://www.w3.org/2000/01/rdf-schema#> . @prefix ex: <urn:example:> .
@@ -51,13 +52,14 @@ def fuzzed_servers(role: str = "") -> Iterator[dict[str, Target]]:
         role: of those who ask, with a token; where it is empty the servers ask nobody.
     """
     with Fleet(is_discovered=False) as fleet:
-        server = fleet.start_orchestrator()
+        server = fleet.start_orchestrator(options=("--streams", STREAMS))
         server.wait_until_listening()
         orchestrator = OrchestratorClient(server.url)
         device = fleet.start_supervisor(
             "device",
             *("--td", str(EXAMPLES / "lone-device" / "device.td.json")),
             *("--module", str(EXAMPLES / "lone-device" / "status.wasm")),
+            *("--streams", STREAMS, "--observe-seconds", "0.02"),
             memory_bytes=MID_BYTES,
             camera=IMAGES,
         )

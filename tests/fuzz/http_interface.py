@@ -21,7 +21,7 @@ CHECKS = (
     "problem_details",
 )
 SECONDS_A_REQUEST = 30
-STREAMS = r"/(events|changes)(/|$)"  # they do not end; tests of their own read them
+STREAMS = r"/(events|changes)(/|$)"  # they do not end; `test_streams.py` reads them
 _KNOWN = 0.6
 
 

@@ -168,6 +168,7 @@ PARTS: Mapping[str, tuple[Callable[[str, float], Result], str]] = {
     "binaries": (properties, "modules"),
     "requests": (properties, "requests with documents, queries and patches"),
     "headers": (properties, "headers, credentials and calls"),
+    "streams": (properties, "streams of events, of servers that run"),
     "loader": (guided, "documents, guided by what is covered"),
     "wasm": (guided, "modules, guided by what is covered"),
 }

@@ -109,6 +109,30 @@ def test_who_comes_back_too_late_is_told_so(client, listen, thing):
         assert json.dumps({"lastEventId": last}).encode() in greeting
 
 
+def test_who_comes_back_too_late_hears_what_comes_now(client, listen, thing):
+    """After `missed` the stream goes on from now; it does not end again and again."""
+    log = client.application.extensions["wasmiot"].events
+    change_a_lamp(client, thing)
+    first = log.identifier(log.latest()[0])
+    log._events.popleft()
+    log._events.popleft()
+    stream = listen("/events", **{"Last-Event-ID": first})
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    assert heard(stream, 1)[0]["event"] == "thing_created"
+
+
+@pytest.mark.parametrize("digits", ["9" * 19, "9" * 5000, "²", "-1", ""])
+def test_a_place_that_there_never_was(client, thing, digits):
+    """An id with a number that was never given out is as one of another run."""
+    change_a_lamp(client, thing)
+    log = client.application.extensions["wasmiot"].events
+    given = log.identifier(log.latest()[0]).rpartition("-")[0]
+    response = client.get("/events", headers={"Last-Event-ID": f"{given}-{digits}"})
+    greeting = next(iter(response.response))
+    response.close()
+    assert b"event: missed\n" in greeting
+
+
 def test_a_listener_that_is_too_slow_is_dropped(client, listen):
     """Where events went that it has not heard, its stream ends: it never lacks one unknowingly."""
     log = client.application.extensions["wasmiot"].events
