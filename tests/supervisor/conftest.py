@@ -123,6 +123,16 @@ def served_device(make_device: Callable[..., Device]) -> Iterator[Device]:
     serving.stopping.clear()
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A directory with two pictures and something else."""
+    directory = tmp_path / "pictures"
+    directory.mkdir()
+    for name, content in (("b.png", b"second"), ("a.png", b"one"), ("labels.csv", b"x")):
+        (directory / name).write_bytes(content)
+    return directory
+
+
 @pytest.fixture(scope="session")
 def check_td() -> Callable[[Any], None]:
     """Return what validates a TD against the official JSON Schema of TD 1.1."""
