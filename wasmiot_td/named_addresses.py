@@ -47,9 +47,11 @@ def _texts(document: Mapping[str, Any]) -> set[str]:
         if isinstance(value, list):
             stack += [(item, names) for item in value]
         elif isinstance(value, Mapping):
-            found.update(value[name] for name in names if isinstance(value.get(name), str))
             for name, item in value.items():
-                if isinstance(item, (dict, list)):
+                if isinstance(item, str):
+                    if name in names:
+                        found.add(item)
+                elif isinstance(item, (dict, list)):
                     stack.append((item, _URLS_OF_OURS if name.startswith(_OURS) else names))
     return found
 
