@@ -1,15 +1,20 @@
-"""The documents of the W3C, where there are any, and the official schemas they are judged by."""
+"""The documents of the W3C, where there are any, the official schemas, and a lamp to consume."""
 
 import csv
 import json
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import make_server
 
 import jsonschema
 import pytest
+from lamp import Lamp, Quiet
+
+from wasmiot_td.consumed_thing import HttpTransport, Transport, WsgiTransport
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,28 @@ def corpus() -> Corpus:
     if not directory:
         pytest.skip("WASMIOT_CORPUS names no directory with the W3C test documents")
     return Corpus(Path(directory))
+
+
+@pytest.fixture
+def lamp() -> Lamp:
+    """Return a new lamp."""
+    return Lamp()
+
+
+@pytest.fixture(params=["sockets", "calls"])
+def reached(lamp: Lamp, request: pytest.FixtureRequest) -> Iterator[tuple[str, Transport]]:
+    """Yield the lamp's URL and a transport that reaches it."""
+    if request.param == "calls":
+        yield "http://lamp.example/lamp/", WsgiTransport({"http://lamp.example/": lamp})
+        return
+    server = make_server("127.0.0.1", 0, lamp, handler_class=Quiet)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    transport = HttpTransport(timeout_seconds=5)
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/lamp/", transport
+    finally:
+        transport.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
