@@ -12,7 +12,7 @@ Source: CNCF TAG Runtime, Wasm OCI Artifact layout; OCI Image Specification 1.1 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,11 +70,20 @@ class OciModules:
         self._describe(repository, model, upload, _descriptor(MANIFEST, manifest_text(manifest)))
         self.registry.push_manifest(repository, tag, manifest)
 
-    def pull(self, reference: str, staging: Staging, max_binary_bytes: int) -> Upload:
+    def pull(
+        self, reference: str, staging: Staging, max_binary_bytes: int, max_bytes: int
+    ) -> Upload:
         """Take in a module by `name:version`, `name@sha256:…`, or either behind `oci://host/`.
 
+        Args:
+            reference: which one.
+            staging: where its bytes go.
+            max_binary_bytes: the largest binary.
+            max_bytes: what its data files may come to.
+
         Raises:
-            ProblemError: 404, it is not there; 422, no such reference, or no module; 502.
+            ProblemError: 404, it is not there; 413, too large; 422, no such reference, or no
+                module; 502.
         """
         name, wanted = self._named(reference)
         repository = self.registry.repository(name)
@@ -86,8 +95,9 @@ class OciModules:
         layers = [each for each in _layers(manifest) if each["mediaType"] == WASM]
         if len(layers) != 1:
             raise _no_module(f"{reference} has {len(layers)} layers of {WASM}, and not one")
-        binary = self._take(repository, layers[0], staging, max_binary_bytes)
-        return self._described(repository, digest, staging, binary, name)
+        _check_sizes(layers, max_binary_bytes)
+        binary = self._take(repository, layers[0], staging)
+        return self._described(repository, digest, staging, max_bytes, Upload(binary, name=name))
 
     def _describe(
         self, repository: str, model: Mapping[str, Any], upload: Upload, subject: dict[str, Any]
@@ -115,30 +125,29 @@ class OciModules:
             self.registry.push_manifest(repository, subject["digest"].replace(":", "-"), index)
 
     def _described(
-        self, repository: str, digest: str, staging: Staging, binary: StagedPackage, name: str
+        self, repository: str, digest: str, staging: Staging, max_bytes: int, upload: Upload
     ) -> Upload:
         referrers = self.registry.referrers(repository, digest)
         about = [str(r.get("digest")) for r in referrers if r.get("artifactType") == MODULE]
         found = self.registry.pull_manifest(repository, about[-1]) if about else None
         if found is None:
-            return Upload(binary, name=name)
+            return upload
         layers = _layers(found[1])
         models = [each for each in layers if each["mediaType"] == THING_MODEL]
         if len(models) != 1:
             raise _no_module(f"{about[-1]} has no Thing Model, or several")
+        data = [each for each in layers if each["mediaType"] != THING_MODEL]
+        _check_sizes(data, max_bytes)
         text = self._read(repository, models[0])
         files = [
-            (_path(each), each["mediaType"], self._take(repository, each, staging, None))
-            for each in layers
-            if each["mediaType"] != THING_MODEL
+            (_path(each), each["mediaType"], self._take(repository, each, staging)) for each in data
         ]
-        return Upload(binary, text, files, name=name)
+        return replace(upload, description=text, data_files=files)
 
-    def _take(
-        self, repository: str, layer: Mapping[str, Any], staging: Staging, most: int | None
-    ) -> StagedPackage:
+    def _take(self, repository: str, layer: Mapping[str, Any], staging: Staging) -> StagedPackage:
+        """Take in a layer, and no more of it than the manifest says."""
         with self.registry.pull_blob(repository, layer["digest"]) as stream:
-            staged = staging.take(stream, most)
+            staged = staging.take(stream, layer["size"])
         if staged.digest != layer["digest"]:
             raise _no_module(f"the bytes of {layer['digest']} have the digest {staged.digest}")
         return staged
@@ -205,7 +214,21 @@ def _layers(manifest: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         digest = layer.get("digest") if isinstance(layer, dict) else None
         if not _DIGEST.fullmatch(str(digest)) or not isinstance(layer.get("mediaType"), str):
             raise _no_module("a layer has no media type, or no digest by SHA-256")
+        if type(layer.get("size")) is not int or layer["size"] < 0:
+            raise _no_module(f"the layer {digest} does not say how large it is")
     return layers
+
+
+def _check_sizes(layers: Sequence[Mapping[str, Any]], most: int) -> None:
+    """Refuse layers before any is asked for.
+
+    Raises:
+        ProblemError: 413, together they say to be larger than `most` bytes.
+    """
+    size = sum(layer["size"] for layer in layers)
+    if size > most:
+        detail = f"{len(layers)} layers come to {size} bytes, and may come to {most}."
+        raise ProblemError(413, "Package too large", detail)
 
 
 def _path(layer: Mapping[str, Any]) -> str:

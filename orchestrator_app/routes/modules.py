@@ -76,7 +76,9 @@ def _pulled(staging: Staging) -> Upload:
     reference = asked.get("reference") if isinstance(asked, dict) else None
     if not isinstance(reference, str):
         raise ProblemError(422, "No reference", 'Send {"reference": "name:version"}.')
-    upload = parts.registry.pull(reference, staging, parts.settings.max_binary_bytes)
+    settings = parts.settings
+    limits = settings.max_binary_bytes, settings.max_upload_bytes
+    upload = parts.registry.pull(reference, staging, *limits)
     _check_distinct([_checked_path(path) for path, _, _ in upload.data_files])
     return upload
 
