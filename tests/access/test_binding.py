@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator_app import cli as orchestrator_cli
 from orchestrator_app.cli import settings_of as orchestrator_settings
+from supervisor_app import cli as supervisor_cli
 from supervisor_app.cli import settings_of as supervisor_settings
 from wasmiot_td.access.binding import is_loopback, refuse_open_binding
 from wasmiot_td.access.join_tokens import make_join_token
@@ -64,6 +66,18 @@ def test_loopback_needs_no_token(host: str) -> None:
     """What no other machine reaches is served to whoever is on this one."""
     address = refuse_open_binding(host, is_guarded=False, is_insecure=False)
     assert ipaddress.ip_address(address).is_loopback
+
+
+@pytest.mark.parametrize("cli", [orchestrator_cli, supervisor_cli])
+def test_a_server_listens_on_the_address_that_was_looked_at(
+    cli: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its name is not looked up again, for it may have another address by then."""
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(cli, "serve", lambda *_, **options: told.update(options))
+    cli.main(["--host", "localhost", "--port", "0", "--data-dir", str(tmp_path)])
+    assert told["host"] == "localhost"
+    assert ipaddress.ip_address(told["address"]).is_loopback
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "fe80::1%lo", "::ffff:192.0.2.7"])
