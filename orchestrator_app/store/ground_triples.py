@@ -5,9 +5,9 @@ may decode `\u` escapes before it reads anything else, so none is ever written.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from rdflib.term import BNode, Identifier, Literal, URIRef
+from rdflib.term import Identifier, Literal, URIRef
 
 from orchestrator_app.store.errors import UnstorableDocumentError
 from wasmiot_td.iri import part_iri, well_formed
@@ -89,20 +89,20 @@ def term_of(term: Identifier) -> str:
     raise ValueError(f"Unexpected term {term!r}")
 
 
-def result_term(term: Identifier, lexical: str) -> str:
+def result_term(found: Mapping[str, str], lexical: str) -> str:
     """Return a term of a query's result as a SPARQL term.
 
     Args:
-        term: as rdflib gives it, which may spell a number anew.
-        lexical: what `STR` says of it.
+        found: as the results have it (SPARQL 1.1 Query Results JSON Format, clause 3.2.2).
+        lexical: what `STR` says of it: a server may spell a number anew in its results.
     """
-    if isinstance(term, BNode):
-        return f"_:{term}"
-    if not isinstance(term, Literal):
+    if found["type"] == "bnode":
+        return f"_:{found['value']}"
+    if found["type"] == "uri":
         return f"<{lexical}>"
-    if term.language:
-        return f"{string_term(lexical)}@{term.language}"
-    datatype = f"^^<{term.datatype}>" if term.datatype else ""
+    if "xml:lang" in found:
+        return f"{string_term(lexical)}@{found['xml:lang']}"
+    datatype = f"^^<{found['datatype']}>" if "datatype" in found else ""
     return string_term(lexical) + datatype.removesuffix(_XSD_STRING)
 
 

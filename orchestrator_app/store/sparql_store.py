@@ -97,7 +97,6 @@ class SparqlStore:
         self._write_lock = threading.Lock()
         self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
-        self._is_closed = False
         self._lay_out(query_url)
 
     def put(
@@ -186,7 +185,7 @@ class SparqlStore:
         noted = {REGISTRATION: string_term(layout.registration_text(registration))}
         with self._write_lock:
             for _ in range(_MAX_ATTEMPTS):
-                known = self._state(document_id)
+                known = self._state(document_id, is_graph_read=False)
                 if KIND not in known.noted:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
@@ -198,8 +197,9 @@ class SparqlStore:
         """See `Store.get`."""
         if not layout.is_graph_name(document_id):
             return None
-        rows = self._rows(f"SELECT ?p ?o {{ GRAPH {STORE} {{ {iri_term(document_id)} ?p ?o }} }}")
-        return layout.stored_document(document_id, {str(r["p"]): str(r["o"]) for r in rows})
+        pattern = f"GRAPH {STORE} {{ {iri_term(document_id)} ?p ?o }}"
+        rows = self._endpoint.bindings(f"SELECT ?p ?o {{ {pattern} }}")
+        return layout.stored_document(document_id, {r["p"]["value"]: r["o"]["value"] for r in rows})
 
     def get_many(self, document_ids: Sequence[str]) -> dict[str, StoredDocument]:
         """See `Store.get_many`."""
@@ -207,24 +207,24 @@ class SparqlStore:
         noted = defaultdict[str, dict[str, str]](dict)
         for begin in range(0, len(names), _READ_AT_ONCE):
             some = names[begin : begin + _READ_AT_ONCE]
-            for row in self._rows(f"SELECT ?id ?noted ?any {{ {noted_of(some)} }}"):
-                noted[str(row["id"])][str(row["noted"])] = str(row["any"])
+            for row in self._endpoint.bindings(f"SELECT ?id ?noted ?any {{ {noted_of(some)} }}"):
+                noted[row["id"]["value"]][row["noted"]["value"]] = row["any"]["value"]
         found = {name: layout.stored_document(name, said) for name, said in noted.items()}
         return {name: document for name, document in found.items() if document is not None}
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
         cut = "" if limit is None else f"LIMIT {limit:d}"
-        rows = self._rows(
+        rows = self._endpoint.bindings(
             f"SELECT ?id ?json ?registration {{ {{ SELECT ?id {{ GRAPH {STORE} {{"
             f" ?id {KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
             f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }} }}"
         )
         noted = {
-            str(row["id"]): {
+            row["id"]["value"]: {
                 layout.KIND: kind,
-                layout.JSON: str(row["json"]),
-                layout.REGISTRATION: str(row["registration"]),
+                layout.JSON: row["json"]["value"],
+                layout.REGISTRATION: row["registration"]["value"],
             }
             for row in rows
         }
@@ -262,14 +262,14 @@ class SparqlStore:
 
     def select_texts(self, query: str) -> TextRows:
         """See `Store.select_texts`."""
-        result = self._result(query)
+        result = self._endpoint.query(query)
         names = result.vars or ()
         found = ([row.get(name) for name in names] for row in result.bindings)
         return [tuple(None if term is None else str(term) for term in row) for row in found]
 
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
-        result = self._result(substituted(query, bindings))
+        result: Any = self._endpoint.query(substituted(query, bindings))
         if result.type == "ASK":
             return bool(result.askAnswer)
         # Virtuoso 7 answers ASK as a SELECT of one row, with 1 or 0, or of none.
@@ -295,18 +295,12 @@ class SparqlStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._is_closed = True
+        self._endpoint.disconnect()
         with self._copy_lock:
             self._copy.close()
-        self._endpoint.disconnect()
-
-    def _result(self, query: str) -> Any:
-        if self._is_closed:
-            raise StoreUnavailableError("the store is closed")
-        return self._endpoint.query(query)
 
     def _rows(self, query: str) -> Rows:
-        rows = self._result(query).bindings
+        rows = self._endpoint.query(query).bindings
         return [{str(name): term for name, term in row.items()} for row in rows]
 
     def _lay_out(self, place: str) -> None:
@@ -349,20 +343,21 @@ class SparqlStore:
             return False
         return not shared or self.ask(f"ASK {{ {blocks(shared)} }}")
 
-    def _state(self, document_id: str) -> State:
+    def _state(self, document_id: str, *, is_graph_read: bool = True) -> State:
         name = iri_term(document_id)
-        rows = self._rows(
-            "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text) {"
-            f" {{ GRAPH {STORE} {{ {name} ?noted ?o }} }} UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}"
-            " }"
+        own = f" UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}" if is_graph_read else ""
+        rows = self._endpoint.bindings(
+            "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text)"
+            f" {{ {{ GRAPH {STORE} {{ {name} ?noted ?o }} }}{own} }}"
         )
         noted, quads = {}, set()
         for row in rows:
-            text = result_term(row["o"], str(row["text"]))
+            text = result_term(row["o"], row["text"]["value"])
             if "noted" in row:
-                noted[f"<{row['noted']}>"] = text
+                noted[f"<{row['noted']['value']}>"] = text
             else:
-                quads.add((name, result_term(row["s"], str(row["s"])), f"<{row['p']}>", text))
+                subject, predicate = row["s"], row["p"]["value"]
+                quads.add((name, result_term(subject, subject["value"]), f"<{predicate}>", text))
         return State(noted, frozenset(quads))
 
     def _try(self, document_id: str, known: State, wanted: State, shared: set[Quad]) -> bool:
