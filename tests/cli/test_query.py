@@ -1,12 +1,16 @@
 """`wasmiot query`."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 DEVICES = """SELECT ?name {
   ?device a wasmiot:Supervisor ; td:title ?name ; wasmiot:memoryBytes ?bytes
 } ORDER BY ?name"""
+PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
 
 def test_a_question_is_answered_by_a_table(wasmiot: Any) -> None:
@@ -15,6 +19,14 @@ def test_a_question_is_answered_by_a_table(wasmiot: Any) -> None:
     assert result.stdout.split()[0] == "name"
     assert result.stdout.split()[-2:] == ["brain", "eye"]
     assert result.stderr == "2 rows\n"
+
+
+@pytest.mark.usefixtures("reader")
+def test_the_example_of_the_page_tells_the_devices(wasmiot: Any) -> None:
+    """What is installed on them is a supervisor's Thing too, and is no device."""
+    (query,) = re.findall(r"^wasmiot query '(.+)'$", PAGE, re.MULTILINE)
+    rows = wasmiot.json("query", query)["results"]["bindings"]
+    assert sorted(row["name"]["value"] for row in rows) == ["brain", "eye"]
 
 
 def test_answers_come_in_the_usual_formats(wasmiot: Any) -> None:
