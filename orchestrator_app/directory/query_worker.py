@@ -67,6 +67,10 @@ class _Bounded(BytesIO):
         return super().write(data)
 
 
+class _NotAPathError(Exception):
+    """What is asked for is no JSONPath query."""
+
+
 class Worker:
     """One checkpoint at a time, one query at a time."""
 
@@ -83,7 +87,7 @@ class Worker:
                 return self._find(request)
             self._open(request["checkpoint"])
             return self._answer(request)
-        except JSONPathError as error:
+        except _NotAPathError as error:
             return {"error": "jsonpath", "detail": str(error)}, b""
         except (SyntaxError, ValueError) as error:
             return {"error": "syntax", "detail": str(error)}, b""
@@ -102,8 +106,9 @@ class Worker:
         if path != self._documents_path:
             self._documents = json.loads(Path(path).read_bytes())
             self._documents_path = path
+        found = _path_of(request["jsonpath"]).finditer(self._documents)
         output = _Bounded(request["max_bytes"])
-        for index, match in enumerate(_JSONPATH.finditer(request["jsonpath"], self._documents)):
+        for index, match in enumerate(found):
             output.write(b"," if index else b"[")
             output.write(json.dumps(match.obj, ensure_ascii=False).encode())
         return {"media_type": "application/json"}, (output.getvalue() or b"[") + b"]"
@@ -148,6 +153,23 @@ class Worker:
         for graph in named:
             merged.bulk_extend(self._store.quads_for_pattern(None, None, None, graph))
         return merged
+
+
+def _path_of(text: str) -> Any:
+    """Return a JSONPath query that can be asked.
+
+    Raises:
+        _NotAPathError: it is none; the library has errors of Python for numbers that it cannot
+            hold, and none that could be written for an empty text.
+    """
+    if not text:
+        raise _NotAPathError("it is empty; $ stands for all descriptions")
+    try:
+        return _JSONPATH.compile(text)
+    except JSONPathError as error:
+        raise _NotAPathError(str(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise _NotAPathError("a number in it is too large, or has no place there") from error
 
 
 def _confine() -> None:

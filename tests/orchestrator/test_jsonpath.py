@@ -13,6 +13,12 @@ def find(client, query):
     return response.json
 
 
+def lost_workers(client):
+    """Return how many processes that answer queries have died."""
+    lines = client.get("/metrics").text.splitlines()
+    return next(line for line in lines if line.startswith("wasmiot_query_workers_lost"))
+
+
 @pytest.fixture(scope="module")
 def lamps():
     """A client of an orchestrator that knows two lamps, and has tight limits."""
@@ -89,6 +95,17 @@ def test_a_query_that_cannot_be_answered_is_a_problem(lamps, query, status):
     assert response.status_code == status
     assert status == 200 or response.mimetype == "application/problem+json"
     assert find(lamps, "$[0].title") == ["one"]
+
+
+@pytest.mark.parametrize("query", ["", "$[?@.n==1e999]", "$[?@.n<1e400]", "$[1e2]"])
+def test_what_is_no_path_is_told_as_such_and_ends_no_worker(lamps, query):
+    """Errors of Python inside the library are neither a lack of memory nor of SPARQL."""
+    find(lamps, "$")
+    lost = lost_workers(lamps)
+    answer = lamps.get("/search/jsonpath", query_string={"query": query})
+    assert (answer.status_code, answer.get_json()["title"]) == (400, "Not a JSONPath query")
+    assert answer.get_json()["detail"] != ""
+    assert lost_workers(lamps) == lost
 
 
 def test_one_query_is_expected(lamps):
