@@ -89,7 +89,8 @@ def _begun(
         message = f"{thing.td.get('title')} takes no input: its first step asks for none"
         raise CommandFailed(message, hint="Leave --input and --file out.")
     if file is not None:
-        media_type = content_type or schema.get("contentMediaType") or "application/octet-stream"
+        usual = "application/json" if schema else "application/octet-stream"
+        media_type = content_type or schema.get("contentMediaType") or usual
         status = thing.invoke_action("execute", body=file.read_bytes(), content_type=media_type)
     else:
         status = thing.invoke_action("execute", _value(text, schema))

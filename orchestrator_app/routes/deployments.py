@@ -12,6 +12,7 @@ from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
 from orchestrator_app.deployment.execution import OutputFile
 from orchestrator_app.deployment.hops import Given
+from orchestrator_app.deployment.installation import input_media_type
 from orchestrator_app.directory.events import Event
 from orchestrator_app.routes.event_stream import stream
 from orchestrator_app.routes.representations import JSON_LD, TD, non_negative, represent
@@ -20,6 +21,7 @@ from wasmiot_td import json_text
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.call_context import CallContext
 from wasmiot_td.data_schema import check_value
+from wasmiot_td.errors import JsonSyntaxError
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Report
 
@@ -40,7 +42,7 @@ def list_deployments() -> Response:
     return represent(things, JSON_LD)
 
 
-@blueprint.get("/deployments/<slug>")
+@blueprint.get("/deployments/<slug>", strict_slashes=False)  # its TD's `base` ends with a slash
 def read_deployment(slug: str) -> Response:
     """Give the Thing Description of a deployment."""
     deployments = services().deployments
@@ -217,9 +219,9 @@ def _part(content: bytes, content_type: str) -> Input:
 def _given(schema: dict[str, Any] | None) -> Input:
     """Return the input, JSON checked against its schema; a file goes on as it came."""
     content = request.get_data()
-    if content and request.mimetype not in (JSON, ""):
+    if content and request.mimetype not in (JSON, "") and not _is_json_taken(schema):
         return Input(body=content, content_type=request.content_type)
-    value = json_text.parse(content).value if content else None
+    value = _parsed(content) if content else None
     if schema is not None and "contentMediaType" not in schema:
         findings = check_value(value, schema)
         if findings:
@@ -227,3 +229,18 @@ def _given(schema: dict[str, Any] | None) -> Input:
             detail = "; ".join(str(f) for f in findings)[:2000]
             raise ProblemError(422, "Input not acceptable", detail, validationErrors=errors)
     return Input(value=value)
+
+
+def _is_json_taken(schema: dict[str, Any] | None) -> bool:
+    return schema is not None and input_media_type(schema) == JSON
+
+
+def _parsed(content: bytes) -> Any:
+    """Return JSON, whatever it is said to be: some clients say nothing better by default."""
+    try:
+        return json_text.parse(content).value
+    except JsonSyntaxError as error:
+        if request.mimetype in (JSON, ""):
+            raise
+        detail = f"{JSON} is taken here, and {request.mimetype} came"
+        raise ProblemError(415, "Unsupported Media Type", detail) from error

@@ -236,6 +236,10 @@ def test_arguments_are_given_as_json(
     assert modules("execute", "adder", "--input", '{"a": 40, "b": 2}').stdout == "42\n"
     assert "/b" in modules("execute", "adder", "--input", '{"a": 1}', code=1).stderr
     assert "use one" in modules("execute", "adder", "--input", "1", "--file", binary, code=2).stderr
+    given_as_file = tmp_path / "input.json"
+    given_as_file.write_text('{"a": 40, "b": 3}')
+    assert modules("execute", "adder", "--file", given_as_file).stdout == "43\n"
+    assert "JSON" in modules("execute", "adder", "--file", binary, code=1).stderr
     modules("undeploy", "adder")
 
 

@@ -57,6 +57,14 @@ def test_the_deployment_is_a_thing(deployed):
     assert deployed.client.get("/deployments/thermo/properties/state").get_json() == "deployed"
 
 
+def test_the_base_of_a_deployment_leads_to_it(deployed):
+    """It ends with a slash, so that relative addresses hang below it, and is what people open."""
+    base = deployed.client.get("/deployments/thermo").get_json()["base"]
+    assert base.endswith("/deployments/thermo/")
+    found = deployed.client.get(base.removeprefix("http://orchestrator"))
+    assert (found.status_code, found.get_json()["base"]) == (200, base)
+
+
 def test_every_description_is_valid_by_the_official_schema(deployed, corpus):
     """The deployment's TD and the installations' TDs pass the W3C's schema."""
     schema = json.loads((corpus / "official/td-json-schema-validation.json").read_text())

@@ -60,6 +60,27 @@ def test_an_input_that_does_not_suit_is_refused_at_once(yard):
     assert len(yard.client.get("/deployments/thermo/actions").get_json()["execute"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "media_type", "status"),
+    [
+        (b"abc", "text/plain", 415),
+        (b"\x89PNG", "image/png", 415),
+        (b"{", "application/json", 400),
+        (b"4", "application/x-www-form-urlencoded", 201),
+    ],
+)
+@pytest.mark.parametrize("action", ["execute", "run"])
+def test_what_is_no_json_is_refused_before_anything_begins(yard, body, media_type, status, action):
+    """And what is JSON is taken, whatever a client calls it by default."""
+    yard.submit("double", name="thermo")
+    yard.client.post("/manifests/thermo/deploy")
+    path = f"/deployments/thermo/actions/{action}"
+    answer = yard.client.post(path, data=body, content_type=media_type)
+    assert answer.status_code == (200 if (action, status) == ("run", 201) else status)
+    begun = yard.client.get("/deployments/thermo/actions").get_json()["execute"]
+    assert len(begun) == (1 if status == 201 else 0)
+
+
 def test_results_outlive_the_orchestrator(deployed):
     """After a restart old results are there, and execute works."""
     first = deployed.execute()
