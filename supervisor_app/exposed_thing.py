@@ -12,6 +12,7 @@ from typing import Any
 
 from supervisor_app.installation import is_bound
 from supervisor_app.thing_forms import add_thing_forms, change_forms
+from wasmiot_td.arguments import takes_value
 from wasmiot_td.context_iris import TD_CONTEXT, WASMIOT_CONTEXT
 
 JSON = "application/json"
@@ -114,7 +115,7 @@ def _complete_property(name: str, affordance: dict[str, Any]) -> None:
         return  # it is somebody else's to serve
     if "wasmiot:writeEntrypoint" in affordance and "wasmiot:entrypoint" not in affordance:
         affordance["writeOnly"] = True
-    if not _takes_value(affordance):
+    if not takes_value(affordance):
         affordance["readOnly"] = True
     ops = [
         op
@@ -127,12 +128,6 @@ def _complete_property(name: str, affordance: dict[str, Any]) -> None:
     if affordance.get("observable") is True:
         ops = ["observeproperty", "unobserveproperty"]
         affordance["forms"] += change_forms(f"{href}/changes", ops)
-
-
-def _takes_value(affordance: Mapping[str, Any]) -> bool:
-    if "wasmiot:writeEntrypoint" in affordance:
-        return not affordance.get("readOnly")
-    return affordance.get("readOnly") is False or bool(affordance.get("writeOnly"))
 
 
 def _complete_event(name: str, affordance: dict[str, Any]) -> None:

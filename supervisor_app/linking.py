@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from supervisor_app.call import FunctionType, ModuleInterface
 from supervisor_app.installation import Operation
 from supervisor_app.pointers import ByPointer, by_pointer
-from supervisor_app.values import argument_schemas, is_file, is_text
+from supervisor_app.values import argument_schemas
+from wasmiot_td.arguments import is_file, is_text, room_fault, room_of
 from wasmiot_td.report import Finding
 
 
@@ -71,12 +72,12 @@ def _input_faults(
 ) -> Iterator[str]:
     function = pointers.function
     schemas = argument_schemas(operation, is_write)
-    texts = [name for name, schema in schemas.items() if is_text(schema)]
-    room = len(schemas) + (0 if operation.buffer else len(texts)) + 2 * len(pointers.data_files)
+    room = len(schemas) if operation.buffer else room_of(schemas)
+    room += 2 * len(pointers.data_files)
     is_filled = room == len(function.params)
     if not is_filled and (room > len(function.params) or not operation.depends_on):
         use = "written" if is_write else "used"
         yield f"it is {use} with {list(schemas)}, {room} parameters; the function is {function}"
-    needing = texts + ["what goes by pointer"] * pointers.is_used
-    if needing and not operation.buffer and "alloc" not in interface.functions:
-        yield f"{needing} need the module to export alloc(i32) -> i32"
+    fault = room_fault(schemas, interface.functions, is_by_pointer=pointers.is_used)
+    if fault and not operation.buffer:
+        yield fault

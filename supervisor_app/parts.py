@@ -15,7 +15,7 @@ from supervisor_app.request_input import (
     inputs_of_members,
     json_value,
 )
-from supervisor_app.values import is_file
+from wasmiot_td.arguments import is_file
 from wasmiot_td.problem import ProblemError
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from supervisor_app.call import FunctionType
 from supervisor_app.installation import DataFile, Operation
-from supervisor_app.values import argument_schemas, is_text
+from supervisor_app.values import argument_schemas
+from wasmiot_td.arguments import is_text, room_of
 
 _PAIR = ("i32", "i32")
 
@@ -67,8 +68,7 @@ def _of(function: FunctionType, data: tuple[DataFile, ...], *, has_places: bool)
 
 def _room(operation: Operation, is_write: bool) -> int:
     """Return how many parameters the arguments take."""
-    schemas: Mapping[str, Any] = argument_schemas(operation, is_write)
-    return sum(2 if is_text(schema) else 1 for schema in schemas.values())
+    return room_of(argument_schemas(operation, is_write))
 
 
 def _can_leave(operation: Operation, function: FunctionType, is_write: bool) -> bool:

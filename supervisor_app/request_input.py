@@ -12,7 +12,7 @@ from typing import Any
 from supervisor_app.execution import Inputs
 from supervisor_app.installation import Mount, Operation
 from supervisor_app.plain_values import Check, plain_check
-from supervisor_app.values import is_file
+from wasmiot_td.arguments import is_file
 from wasmiot_td.data_schema import check_value
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding

@@ -19,7 +19,7 @@ from supervisor_app.execution import Inputs, Outcome, Resolve
 from supervisor_app.installation import Operation
 from supervisor_app.references import Use
 from supervisor_app.targets import PAUSES_SECONDS, may_pass
-from supervisor_app.values import is_file
+from wasmiot_td.arguments import is_file
 from wasmiot_td.call_context import CallContext, CarryingTransport, invocation_id
 from wasmiot_td.consumed_thing import (
     FIRST_POLL_SECONDS,

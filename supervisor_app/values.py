@@ -23,37 +23,18 @@ from supervisor_app.call import Argument, FunctionType
 from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import Guest
 from supervisor_app.installation import Operation
+from wasmiot_td.arguments import TEXT_TYPES, arguments_of, is_file
 
-TEXT_TYPES = frozenset({"string", "object", "array", "null"})
 _RANGES = {"i32": (-(2**31), 2**32 - 1), "i64": (-(2**63), 2**64 - 1)}
 _BITS = {"i32": 32, "i64": 64}
 
 
-def is_file(schema: Mapping[str, Any] | None) -> bool:
-    """Say whether a schema describes a file instead of a JSON value."""
-    return schema is not None and "contentMediaType" in schema
-
-
-def is_text(schema: object) -> bool:
-    """Say whether a schema describes what goes through guest memory: text, JSON, or a file."""
-    return isinstance(schema, dict) and (is_file(schema) or schema.get("type") in TEXT_TYPES)
-
-
 def argument_schemas(operation: Operation, is_write: bool) -> dict[str, Mapping[str, Any]]:
-    """Return the arguments that an operation takes by name, in the order of the parameters.
-
-    A single value that is no object has the empty string as its name.
-    """
-    schemas: dict[str, Mapping[str, Any]] = dict(operation.uri_variables)
-    schema = operation.input_schema
-    if schema is None or (operation.kind == "properties" and not is_write):
-        return schemas
-    if is_file(schema):
-        return schemas if operation.mounts_at("execution") else {"": schema, **schemas}
-    members = schema.get("properties")
-    if schema.get("type") == "object" and members:
-        return {**{k: v for k, v in members.items() if not is_file(v)}, **schemas}
-    return {"": schema, **schemas}
+    """Return the arguments that an operation takes by name, in the order of the parameters."""
+    is_read = operation.kind == "properties" and not is_write
+    schema = None if is_read else operation.input_schema
+    is_mounted = bool(operation.mounts_at("execution"))
+    return arguments_of(schema, operation.uri_variables, is_mounted=is_mounted)
 
 
 def lower(

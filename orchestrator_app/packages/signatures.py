@@ -6,10 +6,11 @@ two more for each file that they get in memory, and two for where they leave tex
 of them a function has its device finds out (`supervisor_app/pointers.py`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator_app.packages.wasm_binary import FunctionType
+from wasmiot_td.arguments import arguments_of, room_fault, room_of, takes_value
 from wasmiot_td.report import Finding
 
 _SCHEMAS = {"i32": "integer", "i64": "integer", "f32": "number", "f64": "number"}
@@ -53,11 +54,48 @@ def check_signature(
     return findings
 
 
-def _pointer_count(affordance: Mapping[str, Any]) -> int:
-    """Return how much may go by pointer and length besides text that is sent."""
+def check_room(
+    pointer: str, affordance: Mapping[str, Any], signature: FunctionType, exports: Iterable[str]
+) -> list[Finding]:
+    """Return why a module has no room for what goes through its memory.
+
+    Args:
+        pointer: to the affordance.
+        affordance: one that asks for the signature which its function has.
+        signature: of that function.
+        exports: the names of all functions of the module.
+    """
+    if "wasmiot:buffer" in affordance:
+        return []
+    arguments = _arguments(affordance, affordance.get("input"))
+    spare = len(signature.parameters) - room_of(arguments)
+    if pointer.startswith("/properties/") and takes_value(affordance):
+        arguments |= _arguments(affordance, affordance)
+    is_by_pointer = spare > 0 and "wasmiot:dependsOn" not in affordance
+    fault = room_fault(arguments, exports, is_by_pointer=is_by_pointer)
+    return (
+        [Finding(f"{pointer}/input" if "input" in affordance else pointer, fault)] if fault else []
+    )
+
+
+def _arguments(affordance: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+    variables = affordance.get("uriVariables")
+    return arguments_of(
+        schema if isinstance(schema, Mapping) else None,
+        variables if isinstance(variables, Mapping) else {},
+        is_mounted="execution" in _stages(affordance),
+    )
+
+
+def _stages(affordance: Mapping[str, Any]) -> list[Any]:
     found = affordance.get("wasmiot:mount", [])
     mounts = found if isinstance(found, list) else [found]
-    stages = [mount.get("stage") for mount in mounts if isinstance(mount, Mapping)]
+    return [mount.get("stage") for mount in mounts if isinstance(mount, Mapping)]
+
+
+def _pointer_count(affordance: Mapping[str, Any]) -> int:
+    """Return how much may go by pointer and length besides text that is sent."""
+    stages = _stages(affordance)
     output = affordance.get("output")
     is_left = isinstance(output, Mapping) and not _is_scalar(output) and "output" not in stages
     sent = max(_file_count(affordance.get("input")) - stages.count("execution"), 0)

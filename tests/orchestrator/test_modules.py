@@ -117,6 +117,43 @@ def test_a_wrong_arity_is_refused(wasm, upload, given):
     assert upload(wasm(ADD), description(**given)).status_code == 422
 
 
+WITHOUT_ALLOC = """(module (memory (export "memory") 1)
+  (func (export "add") (param i32 i32) (result i32) i32.const 0)
+  (func (export "get") (result i32) i32.const 0) (func (export "set") (param i32 i32))
+  (func (export "take") (param i32 i32)) (func (export "room") (result i32) i32.const 0))"""
+TEXT = {"type": "string"}
+MEMBERS = {"type": "object", "properties": {"name": TEXT}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "needing"),
+    [
+        ("actions", {"wasmiot:entrypoint": "add", "input": TEXT}, "the input needs"),
+        ("actions", {"wasmiot:entrypoint": "add", "input": MEMBERS}, "'name' needs"),
+        ("actions", {"wasmiot:entrypoint": "add", "input": {"type": "array"}}, "the input needs"),
+        ("actions", {"wasmiot:entrypoint": "take", "output": TEXT}, "what goes by pointer needs"),
+        (
+            "properties",
+            {"wasmiot:entrypoint": "get", "wasmiot:writeEntrypoint": "set", **TEXT},
+            "the input needs",
+        ),
+        ("actions", {"wasmiot:entrypoint": "add", "input": TWO_NUMBERS}, None),
+        ("actions", {"wasmiot:entrypoint": "add", "input": TEXT, "wasmiot:buffer": "room"}, None),
+        ("actions", {"wasmiot:entrypoint": "get", "output": TEXT}, None),
+        ("properties", {"wasmiot:entrypoint": "get", **TEXT}, None),
+    ],
+)
+def test_text_needs_room_in_the_module(wasm, upload, kind, members, needing):
+    """The module gives it by `alloc`, or has it; else no device would take the description."""
+    model = {k: v for k, v in description().items() if k != "actions"}
+    answer = upload(wasm(WITHOUT_ALLOC), {**model, kind: {"f": members}})
+    if needing is None:
+        assert answer.status_code == 201
+        return
+    [error] = answer.json["validationErrors"]
+    assert error["description"] == f"{needing} the module to export alloc(i32) -> i32"
+
+
 BY_POINTER = """(module (memory (export "memory") 1)
   (func (export "alloc") (param i32) (result i32) i32.const 0)
   (func (export "infer") (param i32 i32 i32 i32) (result i32) i32.const 0)

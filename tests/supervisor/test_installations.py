@@ -10,6 +10,8 @@ import wasmtime
 from supervisor_app.app import create_app
 from wasmiot_td.consumed_thing import WsgiTransport
 
+TAKES_TEXT = '(module (memory (export "memory") 1) (func (export "f") (param i32 i32)))'
+NO_ROOM = "f: the input needs the module to export alloc(i32) -> i32"
 ONE = '(module (func (export "f") (result i32) i32.const 1))'
 TWO = '(module (func (export "f") (result i32) i32.const 2))'
 F = {"f": {"wasmiot:entrypoint": "f", "synchronous": True, "output": {"type": "integer"}}}
@@ -154,13 +156,14 @@ def test_two_deployments_are_apart(make_device, is_stateful):
         ('(module (import "env" "memory" (memory 1)))', {}, "env.memory"),
         (ONE, {"f": {"wasmiot:entrypoint": "g"}}, "'g'"),
         (ONE, {"f": {"wasmiot:entrypoint": "f", "input": {"type": "integer"}}}, "parameters"),
+        (TAKES_TEXT, {"f": {"wasmiot:entrypoint": "f", "input": {"type": "string"}}}, NO_ROOM),
         (
             ONE,
             {"f": {**F["f"], "wasmiot:mount": [{"path": "w", "stage": "deployment"}]}},
             "required at deployment",
         ),
     ],
-    ids=["interface", "signature", "memory", "entrypoint", "arity", "mount"],
+    ids=["interface", "signature", "memory", "entrypoint", "arity", "alloc", "mount"],
 )
 def test_what_does_not_fit(device, wat, actions, expected):
     """What cannot work is refused when it is installed, by name, and nothing is left behind."""
