@@ -1,6 +1,7 @@
 """Deployments in the store: a deployment's Thing and its installations, as documents."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -48,6 +49,11 @@ class Deployed:
     def leftovers(self) -> frozenset[str]:
         """Devices that it left and that could not be told yet."""
         return frozenset(device for device, _ in self.leftover_shares)
+
+    @property
+    def left_since(self) -> dict[str, float]:
+        """Since when each of its leftovers could not be told: seconds since 1970."""
+        return dict(self.thing.registration.get("leftSince", {}))
 
     @property
     def retired(self) -> "list[dict[str, Any]]":
@@ -302,7 +308,10 @@ class DeploymentRecords:
 
     def _put_thing(self, slug: str, thing: Storable, registration: Mapping[str, Any]) -> None:
         before = self.get(slug)
-        self._store.put(thing, kind="deployment", registration=registration)
+        known, now = before.left_since if before else {}, time.time()
+        since = {device: known.get(device, now) for device in registration.get("leftovers", ())}
+        members = {**registration, "leftSince": since}
+        self._store.put(thing, kind="deployment", registration=members)
         self._forget(slug)
         state = registration["state"]
         if before is None or before.state != state:

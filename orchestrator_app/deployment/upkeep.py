@@ -109,7 +109,7 @@ class Upkeep:
         """Take from a device what it should not have; the last one ends an undeployment.
 
         Raises:
-            InteractionError: it could not be told.
+            InteractionError: it could not be told, and is to be told later.
         """
         with self._changing.alone(slug):
             deployed = self._records.get(slug)
@@ -118,16 +118,16 @@ class Upkeep:
             is_over = deployed.state == "undeploying"
             unwanted = deployed.every_share if is_over else deployed.leftover_shares
             for share in sorted(unwanted):
-                if share[0] == device and self._store.get(device) is not None:
+                if share[0] == device:
                     self._changing.tell(share, None)
-            rest = (deployed.installations.keys() | deployed.leftovers) - {device}
-            if is_over and not rest:
-                self._changing.forget(slug)
-                return
-            left = {share for share in deployed.leftover_shares if share[0] != device}
-            self._records.set_registration(deployed, leftovers=by_device(left))
-            if is_over and device in deployed.installations:
-                self._records.delete_installation(deployed.installations[device])
+            self._cross_out(deployed, device)
+
+    def forget(self, slug: str, device: str) -> None:
+        """Wait no longer for a device that should give something up, if it is still away."""
+        with self._changing.alone(slug):
+            deployed = self._records.get(slug)
+            if deployed is not None and self._store.get(device) is None:
+                self._cross_out(deployed, device)
 
     def resume(self, slug: str) -> None:
         """Bring about what was wanted when the orchestrator was stopped in the middle.
@@ -156,6 +156,18 @@ class Upkeep:
             deployed = self._records.get(slug)
             if deployed is not None and deployed.state not in (state, "undeploying"):
                 self._records.set_registration(deployed, state=state)
+
+    def _cross_out(self, deployed: Deployed, device: str) -> None:
+        """Note that a device has nothing to give up; the last one ends an undeployment."""
+        is_over = deployed.state == "undeploying"
+        rest = (deployed.installations.keys() | deployed.leftovers) - {device}
+        if is_over and not rest:
+            self._changing.forget(deployed.slug)
+            return
+        left = {share for share in deployed.leftover_shares if share[0] != device}
+        self._records.set_registration(deployed, leftovers=by_device(left))
+        if is_over and device in deployed.installations:
+            self._records.delete_installation(deployed.installations[device])
 
     def _wanted(self, slug: str) -> Deployed | None:
         """Return a deployment, unless it is being undeployed."""

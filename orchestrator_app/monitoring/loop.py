@@ -19,6 +19,7 @@ from orchestrator_app.monitoring.reconcile import (
     Clear,
     Command,
     Desired,
+    Forget,
     Improve,
     Join,
     Leave,
@@ -46,6 +47,12 @@ SETTLING_ROUNDS = 10
 
 BUSY_ROUNDS = 60
 """A device that was busy for this many rounds is relieved."""
+
+AWAITED_SECONDS = 30 * 24 * 3600.0
+"""For how long a device that left the directory is awaited, to be told what to give up."""
+
+MOST_AWAITED = 10_000
+"""How many such devices are awaited, counted for each deployment."""
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +92,8 @@ class Watch:
             SETTLING_ROUNDS * interval_seconds,
             BUSY_ROUNDS * interval_seconds,
             improving.interval_seconds or float("inf"),
+            AWAITED_SECONDS,
+            MOST_AWAITED,
         )
         self._backoff = Backoff()
         self._round = 0
@@ -170,9 +179,11 @@ class Watch:
             case _:
                 self._finish(command)
 
-    def _finish(self, command: Resume | Clear | Join | Leave) -> None:
+    def _finish(self, command: Resume | Clear | Join | Leave | Forget) -> None:
         """Bring a change to its end, or follow devices."""
         match command:
+            case Forget(slug, device):
+                self._deployments.upkeep.forget(slug, device)
             case Join(slug, device):
                 self._deployments.join(slug, device)
             case Leave(slug, device):
@@ -184,7 +195,7 @@ class Watch:
 
 
 def _desired(deployed: Deployed, has_retired: bool) -> Desired:
-    held = deployed.held
+    held, now = deployed.held, time.time()
     steps = {action.step for action in deployed.actions}
     return Desired(
         deployed.slug,
@@ -200,7 +211,8 @@ def _desired(deployed: Deployed, has_retired: bool) -> Desired:
         has_wish=deployed.wish is not None,
         has_retired=has_retired,
         is_bound=is_member(deployed.slug) or _is_pinned(deployed.manifest),
-        weighed_seconds=max(0.0, time.time() - deployed.weighed),
+        weighed_seconds=max(0.0, now - deployed.weighed),
+        leftover_seconds={d: now - since for d, since in deployed.left_since.items()},
     )
 
 

@@ -53,6 +53,7 @@ _REASONS: Mapping[str, Callable[[Desired, Observed | None], str]] = {
     "Relieve": _relieve,
     "Settle": _settle,
     "Remove": _always("the device answers, and holds what it should no longer hold"),
+    "Forget": _always("the device left the directory and stays away: it is awaited no longer"),
     "Prepare": _always("a stand-in is gone, or a device has come that could be one"),
     "Improve": _always("a device has settled since the deployment was placed"),
     "Resume": _always("a change was cut short"),

@@ -25,6 +25,7 @@ class Desired:
         matching: the devices on each of which it should stand by itself.
         members, current: those on which it does, and those where it does so as it is wanted.
         weighed_seconds: for how long it has been since it was placed, or found to be placed well.
+        leftover_seconds: for how long each of the leftovers could not be told.
     """
 
     slug: str
@@ -44,6 +45,13 @@ class Desired:
     members: frozenset[str] = frozenset()
     current: frozenset[str] = frozenset()
     weighed_seconds: float = field(default=0.0, compare=False)
+    leftover_seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """The devices that hold, or may hold, what they should not."""
+        is_over = self.state == "undeploying"
+        return self.leftovers | (self.revisions.keys() if is_over else frozenset())
 
     def shares(self) -> list[tuple[str, str]]:
         """Return everything that should be installed: devices, and the names there."""
@@ -96,6 +104,14 @@ class Restore:
 @dataclass(frozen=True, order=True)
 class Remove:
     """Take from a device what it should not have."""
+
+    slug: str
+    device: str
+
+
+@dataclass(frozen=True, order=True)
+class Forget:
+    """Wait no longer for a device that left the directory and should give something up."""
 
     slug: str
     device: str
@@ -170,7 +186,18 @@ class Clear:
 
 
 Command = (
-    Restore | Remove | Move | Settle | Prepare | Relieve | Improve | Resume | Clear | Join | Leave
+    Restore
+    | Remove
+    | Forget
+    | Move
+    | Settle
+    | Prepare
+    | Relieve
+    | Improve
+    | Resume
+    | Clear
+    | Join
+    | Leave
 )
 
 BUSY_LOAD = 0.9
@@ -188,12 +215,16 @@ class Patience:
             that comes and goes changes nothing.
         busy_seconds: a device may be busy before it is relieved.
         improving_seconds: a deployment is left where it is before it is weighed anew.
+        awaited_seconds: a device that left the directory is awaited, to be told what to give up.
+        most_awaited: of so many such devices, counted for each deployment; the latest are.
     """
 
     silent_seconds: float
     settling_seconds: float = 0.0
     busy_seconds: float = float("inf")
     improving_seconds: float = float("inf")
+    awaited_seconds: float = float("inf")
+    most_awaited: float = float("inf")
 
 
 def reconcile(
@@ -203,13 +234,13 @@ def reconcile(
 
     Args:
         desired: all deployments.
-        observed: all devices in the directory; one that is missing is gone for good.
+        observed: all devices in the directory; one that is missing can neither work nor be told.
         patience: how long something must be so before it counts.
     """
     devices = {o.device: o for o in observed}
-    commands: list[Command] = []
+    commands: list[Command] = [*_forgettings(desired, devices, patience)]
     for deployment in sorted(desired, key=lambda d: d.slug):
-        commands += _removals(deployment, observed)
+        commands += _removals(deployment, devices)
         if deployment.state != "undeploying":
             commands += _standing(deployment, devices)
             commands += _repairs(deployment, devices, patience)
@@ -231,13 +262,26 @@ def _standing(deployment: Desired, devices: Mapping[str, Observed]) -> list[Comm
     return [*left, *(Join(slug, device) for device in answering)]
 
 
-def _removals(deployment: Desired, observed: Sequence[Observed]) -> list[Command]:
-    """Return removals from devices that answer again, or that are gone for good."""
-    unwanted = set(deployment.leftovers)
-    if deployment.state == "undeploying":
-        unwanted |= deployment.revisions.keys()
-    silent = {o.device for o in observed if not o.is_answering}
-    return [Remove(deployment.slug, device) for device in sorted(unwanted - silent)]
+def _removals(deployment: Desired, devices: Mapping[str, Observed]) -> list[Command]:
+    """Return removals from devices that answer; others are told when they are back."""
+    unwanted = sorted(deployment.unwanted & devices.keys())
+    return [Remove(deployment.slug, device) for device in unwanted if devices[device].is_answering]
+
+
+def _forgettings(
+    desired: Sequence[Desired], devices: Mapping[str, Observed], patience: Patience
+) -> list[Command]:
+    """Return that nobody waits any more for devices that left the directory long ago."""
+    away = sorted(
+        (deployment.leftover_seconds.get(device, 0.0), deployment.slug, device)
+        for deployment in desired
+        for device in deployment.unwanted - devices.keys()
+    )
+    return [
+        Forget(slug, device)
+        for place, (seconds, slug, device) in enumerate(away)
+        if place >= patience.most_awaited or seconds > patience.awaited_seconds
+    ]
 
 
 def _repairs(

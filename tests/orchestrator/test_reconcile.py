@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from orchestrator_app.monitoring.backoff import Backoff
 from orchestrator_app.monitoring.reconcile import (
     Desired,
+    Forget,
     Improve,
     Join,
     Leave,
@@ -23,7 +24,7 @@ from orchestrator_app.monitoring.reconcile import (
     reconcile,
 )
 
-PATIENCE = Patience(10.0)
+PATIENCE = Patience(10.0, awaited_seconds=100.0, most_awaited=2)
 DEVICES = ("urn:d:a", "urn:d:b", "urn:d:c")
 SLUGS = ("one", "two")
 
@@ -35,6 +36,7 @@ desired = st.lists(
         st.sampled_from(["deploying", "deployed", "degraded", "undeploying"]),
         st.dictionaries(devices, st.integers(1, 3), min_size=1),
         st.frozensets(devices),
+        leftover_seconds=st.dictionaries(devices, st.sampled_from([0.0, 50.0, 200.0])),
     ).map(lambda d: replace(d, leftovers=d.leftovers - d.revisions.keys())),
     unique_by=lambda d: d.slug,
 )
@@ -58,8 +60,8 @@ def perform(commands, wanted, seen):
             case Restore(slug, device):
                 held = {**seen[device].installed, slug: deployment.revisions[device]}
                 seen[device] = replace(seen[device], installed=held)
-            case Remove(slug, device):
-                if device in seen:
+            case Remove(slug, device) | Forget(slug, device):
+                if isinstance(command, Remove):
                     held = {s: r for s, r in seen[device].installed.items() if s != slug}
                     seen[device] = replace(seen[device], installed=held)
                 rest = {d: r for d, r in deployment.revisions.items() if d != device}
@@ -95,11 +97,36 @@ def test_the_order_of_what_is_seen_does_not_matter(wanted, seen):
 
 
 @given(desired, observed)
-def test_a_silent_device_is_never_commanded(wanted, seen):
-    """Nobody talks to a device that does not answer."""
-    silent = {o.device for o in seen if not o.is_answering}
+def test_a_device_that_does_not_answer_is_never_commanded(wanted, seen):
+    """Nobody talks to one that is silent, or whose address is not known."""
+    answering = {o.device for o in seen if o.is_answering}
     told = [c for c in reconcile(wanted, seen, PATIENCE) if isinstance(c, Restore | Remove)]
-    assert silent.isdisjoint(c.device for c in told)
+    assert answering.issuperset(c.device for c in told)
+
+
+@given(desired, observed)
+def test_a_device_in_the_directory_is_never_forgotten(wanted, seen):
+    """However long it is silent: who removes it from the directory need not wait for it."""
+    forgotten = [c for c in reconcile(wanted, seen, PATIENCE) if isinstance(c, Forget)]
+    assert {o.device for o in seen}.isdisjoint(c.device for c in forgotten)
+
+
+def test_a_device_that_left_the_directory_is_awaited_for_long():
+    """What it holds is not wanted any more, which it can be told when it is back."""
+    for seconds, commands in ((99.0, []), (101.0, [Forget("one", "urn:d:a")])):
+        left = {"leftovers": frozenset({"urn:d:a"}), "leftover_seconds": {"urn:d:a": seconds}}
+        wanted = Desired("one", "undeploying", {"urn:d:a": 1}, **left)
+        assert reconcile([wanted], [], PATIENCE) == commands
+
+
+def test_of_many_devices_that_left_the_latest_are_awaited():
+    """The number is that of all deployments together."""
+    seconds = dict(zip(DEVICES, (30.0, 10.0, 20.0), strict=True))
+    wanted = [
+        Desired(slug, "undeploying", {}, frozenset(left), leftover_seconds=seconds)
+        for slug, left in (("one", DEVICES[:2]), ("two", DEVICES[2:]))
+    ]
+    assert reconcile(wanted, [], PATIENCE) == [Forget("one", DEVICES[0])]
 
 
 def test_a_device_is_given_time_before_its_work_moves():

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from orchestrator_app.monitoring.reconcile import (
     Clear,
     Desired,
+    Forget,
     Improve,
     Join,
     Leave,
@@ -24,7 +25,7 @@ from orchestrator_app.monitoring.reconcile import (
 )
 
 DEVICES = tuple(f"urn:d:{name}" for name in "abcd")
-PATIENCE = Patience(3.0, 2.0, improving_seconds=4.0)
+PATIENCE = Patience(3.0, 2.0, improving_seconds=4.0, awaited_seconds=6.0)
 NAME, STANDBY = "one", "one.standby"
 
 
@@ -34,6 +35,8 @@ class Fleet(RuleBasedStateMachine):
     Attributes:
         shares: what each device holds, by name; it knows that also while it is cut off.
         silent, answering: for how long each one has been so.
+        left: for how long each one that is to give something up could not be told.
+        forgotten: those that are not awaited any more, until they are told something else.
     """
 
     def __init__(self) -> None:
@@ -46,6 +49,8 @@ class Fleet(RuleBasedStateMachine):
         self.revision = 1
         self.told_silent = False
         self.n_weighed = 0
+        self.left = {}
+        self.forgotten = set()
 
     @rule(device=st.sampled_from(DEVICES))
     def cut_off(self, device):
@@ -99,7 +104,11 @@ class Fleet(RuleBasedStateMachine):
     def pass_time(self):
         """Let one second go by."""
         if self.wanted is not None:
-            self.wanted = replace(self.wanted, weighed_seconds=self.wanted.weighed_seconds + 1.0)
+            self.left = {d: self.left.get(d, 0.0) + 1.0 for d in self.wanted.leftovers}
+            weighed_seconds = self.wanted.weighed_seconds + 1.0
+            self.wanted = replace(
+                self.wanted, weighed_seconds=weighed_seconds, leftover_seconds=self.left
+            )
         for device in DEVICES:
             if self.silent[device]:
                 self.silent[device] += 1.0
@@ -117,20 +126,10 @@ class Fleet(RuleBasedStateMachine):
     def perform(self, command):
         """Carry out a command as the deployments do."""
         match command:
-            case Restore(_, device) | Remove(_, device):
-                self.told_silent |= self.silent[device] > 0 and device in self.known
+            case Restore(_, device):
                 self.tell(device)
-                if isinstance(command, Remove):
-                    left = self.wanted.leftovers - {device}
-                    rest = {d: r for d, r in self.wanted.revisions.items() if d != device}
-                    is_over = self.wanted.state == "undeploying"
-                    self.wanted = replace(
-                        self.wanted,
-                        leftovers=left,
-                        revisions=rest if is_over else self.wanted.revisions,
-                    )
-                    if is_over and not left and not rest:
-                        self.wanted = None
+            case Remove(_, device) | Forget(_, device):
+                self.give_up(device, is_told=isinstance(command, Remove))
             case Settle(_, state):
                 self.wanted = replace(self.wanted, state=state)
             case Clear():
@@ -142,10 +141,26 @@ class Fleet(RuleBasedStateMachine):
             case Move() | Prepare() | Resume():
                 self.place(self.wanted.leftovers, keeps=isinstance(command, Prepare))
 
+    def give_up(self, device, *, is_told):
+        """Take from a device what it should not have, or wait for it no longer."""
+        if is_told:
+            self.tell(device)
+        else:
+            self.forgotten.add(device)
+        left = self.wanted.leftovers - {device}
+        rest = {d: r for d, r in self.wanted.revisions.items() if d != device}
+        is_over = self.wanted.state == "undeploying"
+        revisions = rest if is_over else self.wanted.revisions
+        self.wanted = replace(self.wanted, leftovers=left, revisions=revisions)
+        if is_over and not left and not rest:
+            self.wanted = None
+
     def tell(self, device):
         """Give a device what it should have, and take the rest."""
+        self.told_silent |= self.silent[device] > 0 or device not in self.known
         wanted = self.wanted
         is_over = wanted.state == "undeploying"
+        self.forgotten.discard(device)
         shares = {NAME: wanted.revisions.get(device), STANDBY: wanted.standbys.get(device)}
         self.shares[device] = {
             name: revision for name, revision in shares.items() if revision and not is_over
@@ -188,6 +203,13 @@ class Fleet(RuleBasedStateMachine):
     def nobody_talks_to_a_silent_device(self):
         """A command goes to a device that answers."""
         assert not self.told_silent
+
+    @invariant()
+    def no_device_is_lost_sight_of(self):
+        """What a device holds is wanted there, or to be taken away, unless it was long gone."""
+        wanted = self.wanted or Desired(NAME, "undeploying", {})
+        known = {*wanted.revisions, *wanted.standbys, *wanted.leftovers, *self.forgotten}
+        assert known >= {device for device in DEVICES if self.shares[device]}
 
     def teardown(self):
         """Left alone with one device that answers, everything comes to rest, in order."""

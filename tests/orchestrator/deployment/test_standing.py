@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator_app.monitoring.loop import Watch
-from orchestrator_app.monitoring.reconcile import Join, Leave
+from orchestrator_app.monitoring.reconcile import Join, Leave, Remove
 
 MANIFEST = {
     "name": "thermo",
@@ -90,13 +90,31 @@ def test_a_device_that_comes_gets_it_too(standing):
 
 
 def test_a_device_that_goes_is_no_longer_asked(standing):
-    """It left the directory; what stands on it has its own end."""
+    """It left the directory; what stands on it ends when it is back, and no longer matches."""
+    third = standing.devices["third"]
     standing.client.delete("/things/urn:ex:third")
     assert Leave("thermo", "urn:ex:third") in watch_of(standing).round()
     assert standing.execute()["output"] == {"urn:ex:second": 8}
     watch_of(standing).round()
     assert watch_of(standing).round() == []
+    (name,) = third.installed
+    third.provides.clear()
+    standing.client.put(f"/things/{third.id}", json=third.description())
+    assert watch_of(standing).round() == [Remove(name, third.id)]
+    assert third.installed == {}
     assert len(standing.client.get("/deployments").get_json()) == 2
+
+
+def test_a_device_that_is_back_gets_it_again(standing):
+    """What it still held from before is its share again."""
+    third = standing.devices["third"]
+    standing.client.delete(f"/things/{third.id}")
+    watch_of(standing).round()
+    standing.client.put(f"/things/{third.id}", json=third.description())
+    watch_of(standing).round()
+    assert standing.execute()["output"] == {"urn:ex:second": 8, "urn:ex:third": 10}
+    assert watch_of(standing).round() == []
+    assert len(third.installed) == 1
 
 
 def test_a_device_that_is_silent_keeps_its_own(standing):

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from orchestrator_app.monitoring.loop import Watch, watch_devices
-from orchestrator_app.monitoring.reconcile import Move, Remove, Restore, Settle
+from orchestrator_app.monitoring.reconcile import Forget, Move, Remove, Restore, Settle
+from wasmiot_td.errors import ThingUnreachable
 
 PATIENCE = """PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?healthy { <urn:ex:large> wasmiot:isHealthy ?healthy }"""
@@ -111,6 +112,88 @@ def test_an_undeployment_ends_when_the_last_device_knows(deployed):
     assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
     assert large.installed == {}
     assert deployed.client.get("/deployments/thermo").status_code == 404
+
+
+def leave(yard, name):
+    """Have a device leave the directory; it goes on with what it holds."""
+    assert yard.client.delete(f"/things/urn:ex:{name}").status_code == 204
+
+
+def come_back(yard, name):
+    """Have a device registered again."""
+    description = yard.devices[name].description()
+    assert yard.client.put(f"/things/urn:ex:{name}", json=description).status_code == 201
+
+
+def test_a_device_that_left_the_directory_is_told_when_it_is_back(deployed):
+    """Nobody knows where it is meanwhile: nothing is said to have been done there."""
+    large = deployed.devices["large"]
+    leave(deployed, "large")
+    answer = deployed.client.delete("/deployments/thermo")
+    assert (answer.status_code, answer.get_json()["away"]) == (202, ["urn:ex:large"])
+    assert watch_of(deployed).round() == []
+    assert "thermo" in large.installed
+    come_back(deployed, "large")
+    assert watch_of(deployed).round() == [Remove("thermo", "urn:ex:large")]
+    assert large.installed == {}
+    assert deployed.client.get("/deployments/thermo").status_code == 404
+
+
+def test_a_device_whose_work_moved_when_it_left_gives_it_up_when_it_is_back(deployed):
+    """However long it is away, also beyond the time for which earlier revisions are kept."""
+    deployed.add("spare", memory_bytes=500_000, double=lambda x: 2 * x)
+    large, watch = deployed.devices["large"], watch_of(deployed)
+    leave(deployed, "large")
+    assert Move("thermo", "urn:ex:large") in watch.round()
+    while watch.round():
+        pass
+    assert list(large.installed) == ["thermo"]
+    come_back(deployed, "large")
+    assert Remove("thermo", "urn:ex:large") in watch.round()
+    assert large.installed == {}
+    assert deployed.execute()["output"] == 42
+
+
+def test_a_device_that_leaves_before_it_is_told_is_told_later(deployed):
+    """It was there when it was looked at, and gone a moment later."""
+    leave(deployed, "large")
+    deployed.client.delete("/deployments/thermo")
+    with pytest.raises(ThingUnreachable, match="urn:ex:large"):
+        deployed.parts.deployments.upkeep.remove("thermo", "urn:ex:large")
+    assert deployed.parts.deployments.records.get("thermo").leftovers == {"urn:ex:large"}
+
+
+def test_a_device_that_stays_away_is_awaited_no_longer(deployed, monkeypatch):
+    """The undeployment ends, and the log does not say that the device was told."""
+    monkeypatch.setattr("orchestrator_app.monitoring.loop.AWAITED_SECONDS", -1.0)
+    deployed.unplug(deployed.devices["large"])
+    deployed.client.delete("/deployments/thermo")
+    assert watch_of(deployed).round() == []
+    leave(deployed, "large")
+    assert watch_of(deployed).round() == [Forget("thermo", "urn:ex:large")]
+    assert deployed.client.get("/deployments/thermo").status_code == 404
+    assert "stays away" in deployed.client.get("/decisions").get_json()[0]["reason"]
+
+
+def test_a_device_that_is_back_is_not_forgotten(deployed):
+    """It came when it had just been given up: it is told in the next round."""
+    deployed.unplug(deployed.devices["large"])
+    deployed.client.delete("/deployments/thermo")
+    deployed.parts.deployments.upkeep.forget("thermo", "urn:ex:large")
+    assert deployed.parts.deployments.records.get("thermo").leftovers == {"urn:ex:large"}
+
+
+def test_it_counts_since_when_a_device_is_to_be_told(deployed):
+    """What is written in between does not begin the time anew; what is done with is not kept."""
+    records = deployed.parts.deployments.records
+    records.set_registration(records.get("thermo"), leftovers={"urn:ex:small": ["thermo"]})
+    since = records.get("thermo").left_since
+    assert since.keys() == {"urn:ex:small"}
+    both = {"urn:ex:small": ["thermo", "thermo.r2"], "urn:ex:spare": ["thermo"]}
+    records.set_registration(records.get("thermo"), leftovers=both)
+    assert records.get("thermo").left_since.items() > since.items()
+    records.set_registration(records.get("thermo"), leftovers={})
+    assert records.get("thermo").left_since == {}
 
 
 def test_what_is_being_changed_is_left_alone(deployed):
