@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wasmiot_td.open_api import BYTES, FILE, JSON, SSE, TD, Argument, Described
+from wasmiot_td.open_api import BYTES, FILE, JSON, JSON_LD, SSE, TD, Argument, Described
 
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
 KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
@@ -19,7 +19,9 @@ DESCRIBED: Mapping[str, Described] = {
     "well_known.metrics": Described({"text/plain": "Text"}),
     "well_known.openapi": Described({JSON: "Object"}),
     "deployments.every": Described({JSON: "Names"}),
-    "deployments.put": Described(takes={TD: "Thing"}, statuses=(201, 204)),
+    "deployments.put": Described(
+        takes={TD: "Thing", JSON_LD: "Thing", JSON: "Thing"}, statuses=(201, 204)
+    ),
     "deployments.delete": _DONE,
     "deployments.thing": Described({TD: "Thing"}),
     "deployments.state": Described({BYTES: "Bytes"}),

@@ -6,12 +6,13 @@ from flask import Blueprint, Response, request
 
 from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.exposed_thing import rebased
-from supervisor_app.routes.context import installation_base, json_response, supervisor
+from supervisor_app.routes.context import JSON, installation_base, json_response, supervisor
 from supervisor_app.states import MEDIA_TYPE
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("deployments", __name__, url_prefix="/deployments")
+_TAKEN = (TD_MEDIA_TYPE, "application/ld+json", JSON)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,99})")
 
 
@@ -27,6 +28,8 @@ def put(slug: str) -> Response:
     if not _SLUG.fullmatch(slug):
         detail = f"{slug!r} is no name: lower-case letters, digits, '.', '_' and '-'"
         raise ProblemError(400, "Name not valid", detail)
+    if request.mimetype not in ("", *_TAKEN):
+        raise ProblemError(415, "Unsupported Media Type", f"a TD is {' or '.join(_TAKEN)}")
     base = installation_base(slug)
     is_new = supervisor().install(slug, request.get_data(), base)
     headers = {"Location": f"{base}td"}

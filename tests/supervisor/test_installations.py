@@ -251,6 +251,35 @@ def test_no_td(device, body):
     assert on_disk(device) == []
 
 
+TAKEN = ("application/td+json", "application/ld+json", "application/json")
+
+
+def put_as(device, content_type):
+    """Put an installation that is called something; return the response."""
+    digest = device.place(wasmtime.wat2wasm(ONE))
+    module = {"id": "urn:m", "name": "m", "digest": digest}
+    text = json.dumps({"title": "x", "wasmiot:module": [module], "actions": F})
+    return device.client.put("/deployments/a", data=text, content_type=content_type)
+
+
+@pytest.mark.parametrize("content_type", [None, *TAKEN, "application/td+json; charset=utf-8"])
+def test_media_types_of_a_td(device, content_type):
+    """A TD is JSON by any of its names, or says nothing of what it is."""
+    answer = put_as(device, content_type)
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "json"])
+def test_what_is_called_something_else_is_no_td(device, content_type):
+    """It is refused whatever it holds, and told what a TD may be called; nothing is kept."""
+    answer = put_as(device, content_type)
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+    assert all(name in answer.json["detail"] for name in TAKEN)
+    assert device.client.get("/deployments").json == []
+    described = device.client.get("/openapi.json").json["paths"]["/deployments/{slug}"]["put"]
+    assert described["requestBody"]["content"].keys() == set(TAKEN)
+
+
 @pytest.mark.parametrize("slug", ["A", "..", "a%2Fb", "-", "x" * 200])
 def test_names(device, slug):
     """A name that could be something else in a path or a URL is refused, whatever comes with it."""
