@@ -146,6 +146,8 @@ class Orchestrator:
 
     def _silent(self, error: ThingUnreachable) -> CommandFailed:
         reason = re.sub(r"^.*(cannot be reached: |\[Errno -?\d+\] )", "", str(error))
+        if "(" not in reason:  # the end of a bracket in which the number was
+            reason = reason.rstrip(")")
         return CommandFailed(
             f"no orchestrator answers at {self.url} ({reason})",
             UNREACHABLE,

@@ -1,5 +1,6 @@
 """What is said when a command fails: a sentence, an exit code, JSON where it is asked for."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,18 @@ def test_where_nobody_answers_it_says_so(nobody: Any, arguments: tuple[str, ...]
     assert "wasmiot up" in lines[1]
     assert len(lines) == 2
     assert nobody.json(*arguments, code=3)["exitCode"] == 3
+
+
+def test_a_host_that_nobody_knows_is_told(nobody: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the words of the system, which the libraries put into brackets of their own."""
+
+    def unknown(*_asked: object, **_how: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    told = nobody("things", "list", "--url", "http://nonsense", code=3).stderr.splitlines()[0]
+    silent = "error: no orchestrator answers at http://nonsense/"
+    assert told == f"{silent} (Name or service not known)"
 
 
 def test_a_url_may_lack_its_scheme(nobody: Any) -> None:
