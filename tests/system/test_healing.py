@@ -9,6 +9,7 @@ import pytest
 import requests
 from fleet import Server
 from local_system import System
+from orchestrator_client import OrchestratorClient
 from slow_chain import (
     ROOM_BYTES,
     SOURCE_BYTES,
@@ -71,6 +72,26 @@ def test_a_device_that_comes_and_goes(alone: System, chain: dict[str, Server]) -
     assert end(orchestrator, begin(orchestrator))["output"] == 2
 
 
+def test_a_device_that_left_the_directory_is_told_when_it_is_back(
+    alone: System, chain: dict[str, Server]
+) -> None:
+    """It keeps its share, and its deployment stays on record, until it can be told."""
+    deploy(alone)
+    orchestrator = alone.orchestrator
+    second = placement(orchestrator)[1]["device"]
+    held = requests.get(f"{chain[second].url}.well-known/wot", timeout=10).content
+    orchestrator.request("DELETE", f"things/{second}")
+    away = orchestrator.request("DELETE", "deployments/chain").json()["away"]
+    assert second in away
+    for _ in range(2):
+        look_again(orchestrator, alone.devices["first"])
+    assert state(orchestrator)[0] == "undeploying"
+    assert "chain" in serves(chain[second])
+    orchestrator.register(held)
+    until(lambda: serves(chain[second]), lambda found: found == [])
+    until(lambda: orchestrator.request("GET", "deployments").json(), lambda found: found == [])
+
+
 def test_an_orchestrator_that_is_killed_in_the_middle_of_a_deploy(
     alone: System, chain: dict[str, Server]
 ) -> None:
@@ -93,6 +114,23 @@ def test_an_orchestrator_that_is_killed_in_the_middle_of_a_deploy(
     assert end(alone.orchestrator, begin(alone.orchestrator))["output"] == 2
 
 
+def look_again(orchestrator: OrchestratorClient, device: str) -> None:
+    """Wait until monitoring has looked at a device once more."""
+    query = f"SELECT ?seen {{ <{device}> <https://wetware.fi/2023/wasmiot/v1.0#lastSeen> ?seen }}"
+
+    def seen() -> list[object]:
+        answer = orchestrator.request("GET", "search/sparql", params={"query": query})
+        return list(answer.json()["results"]["bindings"])
+
+    before = seen()
+    until(seen, lambda now: now != before)
+
+
+def serves(server: Server) -> list[str]:
+    """Return what a supervisor serves."""
+    return list(requests.get(f"{server.url}deployments", timeout=10).json())
+
+
 def give_up(url: str) -> None:
     """Ask for a deployment whose orchestrator dies on the way."""
     with pytest.raises(requests.RequestException):
@@ -103,7 +141,7 @@ def serves_chain(server: Server, held: list[Server]) -> bool:
     """Return whether a supervisor that runs has its share."""
     if server in held:
         return False
-    return "chain" in requests.get(f"{server.url}deployments", timeout=10).json()
+    return "chain" in serves(server)
 
 
 def signal_family(pid: int, number: int) -> None:
