@@ -91,6 +91,15 @@ def test_what_is_no_ontology_is_refused(client, name, turtle, status):
     assert client.get("/ontologies").get_json() == ["wasmiot"]
 
 
+@pytest.mark.parametrize("kind", ["ontologies", "policies"])
+def test_what_is_wrong_with_turtle_is_told_with_its_line(client, kind):
+    """As a person can read it: what the parser says has bytes in it."""
+    text = "<urn:a> <urn:b> <urn:c> .\nbäd"
+    answer = client.put(f"/{kind}/x", data=text.encode(), content_type="text/turtle")
+    told = "line 2: expected directive or statement, and there is 'bäd'"
+    assert answer.get_json()["detail"].endswith(told)
+
+
 def test_an_interface_implies_its_functions(client, supervisor, wasm):
     """A device that provides `camera` takes a module that imports a function of it."""
     binary = wasm(
