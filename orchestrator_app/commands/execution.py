@@ -38,7 +38,7 @@ Look = Callable[["ActionStatus"], None]
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to put a result that is a file; - for standard output.",
+    help="Where to put the result, a file or what would be shown; - for standard output.",
 )
 @click.option("--watch", is_flag=True, help="Tell each step as it begins and ends, on stderr.")
 @click.option(
@@ -69,8 +69,8 @@ def execute(
         status = _ended(thing, _begun(thing, **given), seconds, look)
     if not status.is_completed:
         raise _failure(status)
-    if status.output_url and output:
-        _save(thing, status.output_url, output)
+    if output and (status.output_url or str(output) != "-"):
+        _save(thing, status, output)
     if is_json:
         return terminal.say_json(status.to_document())
     return _say_result(status, output)
@@ -178,8 +178,10 @@ def _failure(status: "ActionStatus") -> CommandFailed:
     return CommandFailed(f"the execution failed: {detail}", REFUSED, hint=hint, problem=error)
 
 
-def _save(thing: "ConsumedThing", url: str, output: Path) -> None:
-    content, _ = thing.fetch_output(url)
+def _save(thing: "ConsumedThing", status: "ActionStatus", output: Path) -> None:
+    url = status.output_url
+    shown = f"{_shown(status.output)}\n".encode(errors="backslashreplace")
+    content = thing.fetch_output(url)[0] if url else shown
     if str(output) == "-":
         click.echo(content, nl=False)
     else:
@@ -187,10 +189,15 @@ def _save(thing: "ConsumedThing", url: str, output: Path) -> None:
 
 
 def _say_result(status: "ActionStatus", output: Path | None) -> None:
+    if output and str(output) != "-":
+        return terminal.say(f"wrote {output}")
     if not status.output_url:
-        is_text = isinstance(status.output, str)
-        text = status.output if is_text else json.dumps(status.output, ensure_ascii=False)
-        return terminal.say(text)
+        return terminal.say(_shown(status.output))
     if output is None:
-        return terminal.say(f"a file: {status.output_url} (--output FILE saves it)")
-    return None if str(output) == "-" else terminal.say(f"wrote {output}")
+        terminal.say(f"a file: {status.output_url} (--output FILE saves it)")
+    return None
+
+
+def _shown(value: Any) -> str:
+    """Return a result as a person reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -219,6 +219,19 @@ def test_files_go_in_and_come_out(
     modules("undeploy", "picture")
 
 
+def test_a_result_that_is_no_file_goes_into_one(modules: Any, reader: str, tmp_path: Path) -> None:
+    """What would be shown is written, and the status of `--json` is shown beside it."""
+    path = tmp_path / "result.json"
+    assert modules("execute", reader, "--output", path).stdout == f"wrote {path}\n"
+    assert isinstance(json.loads(path.read_text()), int)
+    path.unlink()
+    status = modules.json("execute", reader, "--output", path)
+    assert json.loads(path.read_text()) == status["output"]
+    assert modules("execute", reader, "--output", "-").stdout.strip().isdigit()
+    nowhere = tmp_path / "missing" / "result.json"
+    assert str(nowhere) in modules("execute", reader, "--output", nowhere, code=2).stderr
+
+
 def test_arguments_are_given_as_json(
     modules: Any, manifest: Callable[..., Path], tmp_path: Path
 ) -> None:
