@@ -71,6 +71,7 @@ class Directory:
         self.reach = reach
         self._lock = threading.RLock()
         self._listeners: list[Listener] = []
+        self._registered_listeners: list[Callable[[str], None]] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
         self._seen = SeenTexts()
         self._check_introduced: Check = lambda _id, _description: None
@@ -87,6 +88,10 @@ class Directory:
     def on_change(self, listener: Listener) -> None:
         """Have a function called after each change, in the order of the changes."""
         self._listeners.append(listener)
+
+    def on_registered(self, listener: Callable[[str], None]) -> None:
+        """Have a function called with the id of each Thing that is registered, anew or again."""
+        self._registered_listeners.append(listener)
 
     def register(
         self,
@@ -258,6 +263,7 @@ class Directory:
             kind = "thing_created" if outcome else "thing_updated"
             before = known.document if known else None
             self._tell(DirectoryChange(kind, loaded.id, before, thing.document))
+        self._tell_registered(thing.id)
         return thing, outcome
 
     def _renewed(
@@ -283,6 +289,7 @@ class Directory:
                 return None
             thing = StoredDocument(known.id, "thing", known.document, registration)
             self._note_expiry(thing)
+            self._tell_registered(thing.id)
         return thing
 
     def _note_expiry(self, thing: StoredDocument, *, has_gone: bool = False) -> None:
@@ -296,6 +303,10 @@ class Directory:
     def _tell(self, change: DirectoryChange) -> None:
         for listener in self._listeners:
             listener(change)
+
+    def _tell_registered(self, thing_id: str) -> None:
+        for listener in self._registered_listeners:
+            listener(thing_id)
 
 
 def _expires(thing: StoredDocument) -> bool:

@@ -33,6 +33,7 @@ from orchestrator_app.monitoring.reconcile import (
     Settle,
     reconcile,
 )
+from orchestrator_app.monitoring.stray_shares import with_strays
 from orchestrator_app.rounds import in_rounds
 from orchestrator_app.services import Services
 from orchestrator_app.store import Store
@@ -98,6 +99,10 @@ class Watch:
         self._backoff = Backoff()
         self._round = 0
 
+    def is_silent(self, device: str) -> bool:
+        """Return whether a device did not answer when it was last looked at."""
+        return self._observer.is_silent(device)
+
     def round(self) -> list[Command]:
         """Look, compare, and mend; return what was tried."""
         desired = self._desired()
@@ -124,7 +129,8 @@ class Watch:
     def _desired(self) -> list[Desired]:
         is_due = self._deployments.changing.retirement.is_due
         every = self._deployments.records.list()
-        return [self._standing(d, _desired(d, is_due(d))) for d in every]
+        wanted = [self._standing(d, _desired(d, is_due(d))) for d in every]
+        return with_strays(wanted, self._deployments.changing.strays.seconds())
 
     def _standing(self, deployed: Deployed, desired: Desired) -> Desired:
         """Return what is wanted, with the devices on each of which it should stand by itself."""
@@ -231,12 +237,14 @@ def watch_devices(parts: Services, hint: threading.Event) -> AbstractContextMana
 
     Args:
         parts: the services.
-        hint: set where a device may have gone: the next round begins at once.
+        hint: set where a device may have gone or be back: the next round begins at once.
     """
     parts.directory.on_change(lambda change: hint.set() if change.has_gone else None)
     interval_seconds = parts.settings.monitor_interval_seconds
     improving = Improving(parts.settings.improve_interval_seconds, parts.settings.improve_margin)
     watch = Watch(parts.store, parts.looks, parts.deployments, interval_seconds, improving)
+
+    parts.directory.on_registered(lambda device: hint.set() if watch.is_silent(device) else None)
 
     def look() -> None:
         watch.round()

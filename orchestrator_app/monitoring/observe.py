@@ -12,7 +12,7 @@ from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.monitoring.observation import Observation, observation_id
 from orchestrator_app.monitoring.reconcile import BUSY_LOAD, Observed
 from orchestrator_app.placement import query
-from orchestrator_app.store import Store
+from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td.errors import InteractionError
 
 MOST_PARALLEL_LOOKS = 8
@@ -45,15 +45,34 @@ class Observer:
         with ThreadPoolExecutor(min(MOST_PARALLEL_LOOKS, len(ids)), "observer") as pool:
             return list(pool.map(partial(self._look_at, wanted), ids))
 
+    def is_silent(self, device: str) -> bool:
+        """Return whether a device did not answer when it was last looked at."""
+        return device in self._silent_since
+
     def _look_at(self, wanted: Wanted, device: str) -> Observed:
         stored = self._store.get(device)
         try:
-            if stored is None:
-                raise InteractionError("it is not in the directory any more")
-            health = self._devices.health(stored.document)
-            installed = self._installed(stored.document, wanted.get(device, ()))
+            return self._asked(wanted, device, stored)
+        except InteractionError as error:
+            self._silent_since.setdefault(device, self._clock())
+            now = self._store.get(device)
+            if not _has_registered_since(stored, now):
+                return self._silent(device, error)
+        try:
+            return self._asked(wanted, device, now)
         except InteractionError as error:
             return self._silent(device, error)
+
+    def _asked(self, wanted: Wanted, device: str, stored: StoredDocument | None) -> Observed:
+        """Return how a device says that it is.
+
+        Raises:
+            InteractionError: it does not say so.
+        """
+        if stored is None:
+            raise InteractionError("it is not in the directory any more")
+        health = self._devices.health(stored.document)
+        installed = self._installed(stored.document, wanted.get(device, ()))
         self._silent_since.pop(device, None)
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self._write(Observation(device, True, now, health))
@@ -83,7 +102,7 @@ class Observer:
     def _silent(self, device: str, error: InteractionError) -> Observed:
         self._answering_since.pop(device, None)
         self._busy_since.pop(device, None)
-        since = self._silent_since.setdefault(device, self._clock())
+        since = self._silent_since[device]
         silent_seconds = max(self._clock() - since, 0.001)
         before = self._store.get(observation_id(device))
         seen = before.document if before else {"lastSeen": None, "health": {}}
@@ -100,3 +119,8 @@ class Observer:
             if stored.document["device"] not in known:
                 self._store.delete(stored.id)
                 self._silent_since.pop(stored.document["device"], None)
+
+
+def _has_registered_since(before: StoredDocument | None, now: StoredDocument | None) -> bool:
+    """Whether a device has said where it is while it was asked where it had been before."""
+    return now is not None and (before is None or now.registration != before.registration)

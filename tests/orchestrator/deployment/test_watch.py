@@ -95,6 +95,43 @@ def test_a_goodbye_is_looked_into_at_once(deployed, monkeypatch):
         assert moved.wait(30)
 
 
+def test_a_device_that_registers_after_its_silence_is_looked_at_at_once(deployed, monkeypatch):
+    """It need not wait for the next round, an hour away, to be given work again."""
+    large = deployed.devices["large"]
+    deployed.unplug(large)
+    settings = replace(deployed.parts.settings, monitor_interval_seconds=3600.0)
+    parts, rounds = replace(deployed.parts, settings=settings), threading.Semaphore(0)
+    monkeypatch.setattr(parts.executions, "look_for_triggered", rounds.release)
+    with watch_devices(parts, threading.Event()):
+        assert rounds.acquire(timeout=30)
+        assert not is_healthy(deployed)
+        deployed.plug_in(large)
+        answer = deployed.client.put("/things/urn:ex:large", json=large.description())
+        assert answer.status_code == 204
+        assert rounds.acquire(timeout=30)
+    assert is_healthy(deployed)
+
+
+def test_a_device_that_moves_while_it_is_asked_is_asked_where_it_is_now(deployed, monkeypatch):
+    """It was asked where it had been, which took a while; it is not called silent for that."""
+    large, looks = deployed.devices["large"], deployed.parts.devices
+
+    def moves(_document):
+        monkeypatch.undo()
+        deployed.client.put("/things/urn:ex:large", json=large.description())
+        raise ThingUnreachable("nobody is there any more")
+
+    leave(deployed, "small")
+    monkeypatch.setattr(looks, "health", moves)
+    watch_of(deployed).round()
+    assert is_healthy(deployed)
+
+
+def is_healthy(yard):
+    """Return whether the graph says that the large device answers."""
+    return str(yard.parts.store.select(PATIENCE)[0]["healthy"]) == "true"
+
+
 def test_what_others_deployed_is_left_alone(deployed):
     """A deployment on a device that this orchestrator never gave it stays there."""
     deployed.devices["small"].installed["thermo"] = {"id": "urn:ex:foreign"}
