@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,12 +121,14 @@ class JoinedFleet:
         return json.loads(done.stdout)["output"]
 
     def deploy(self, manifest: Path) -> None:
-        """Deploy a manifest; again where a device had too much to do to answer in time."""
-        for _ in range(4):
-            done = self.command("deploy", str(manifest))
-            if "timed out" not in done.stderr:
-                break
+        """Deploy a manifest; again while a device has too much to do to answer in time."""
+        done = wait_until(partial(self._deployed, manifest))
         assert done.returncode == 0, done.stderr
+
+    def _deployed(self, manifest: Path) -> subprocess.CompletedProcess[str] | None:
+        done = self.command("deploy", str(manifest))
+        is_late = "timed out" in done.stderr or "does not answer" in done.stderr
+        return None if is_late else done
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command against the orchestrator."""
