@@ -126,7 +126,11 @@ DESCRIBED: Mapping[str, Described] = {
     # deployments
     "deployments.list_deployments": Described({JSON_LD: "[Thing]"}, arguments=PAGE),
     "deployments.read_deployment": Described({TD: "Thing"}),
-    "deployments.undeploy": Described({JSON: "Object"}, statuses=(204, 202)),
+    "deployments.undeploy": Described(
+        {JSON: "Object"},
+        statuses=(204, 202),
+        arguments=(Argument("forget", "a device by its IRI that is awaited no longer"),),
+    ),
     "deployments.read_certificate": _SHAPES,
     "deployments.read_state": Described({JSON: "Text"}),
     "deployments.read_revision": Described({JSON: "Whole"}),

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import click
 
-from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of
+from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of, title_of
 from wasmiot_td import terminal
+from wasmiot_td.command_line import NOT_FOUND, CommandFailed
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -133,9 +135,21 @@ def _say(orchestrator: "Orchestrator", slug: str) -> None:
 
 @click.command()
 @_name_argument
+@click.option(
+    "--forget",
+    "device",
+    metavar="ID|TITLE",
+    shell_complete=names_of("things", title_of),
+    help="Give up waiting for a device that could not be told; if it is back, it is told then.",
+)
 @remote
-def undeploy(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
-    """Take a deployment from its devices."""
+def undeploy(orchestrator: "Orchestrator", is_json: bool, name: str, device: str | None) -> None:
+    """Take a deployment from its devices.
+
+    It is `undeploying` while a device is awaited that was away: --forget ends that.
+    """
+    if device is not None:
+        return _forget(orchestrator, is_json, name, device)
     thing = orchestrator.deployment(name)
     with terminal.progress(f"undeploying {name}"):
         away = list(thing.invoke_action("undeploy") or ())
@@ -143,6 +157,23 @@ def undeploy(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
         return terminal.say_json({"undeployed": name, "away": away})
     told = f"; told when they are back: {', '.join(away)}" if away else ""
     return terminal.say(f"undeployed {name}{told}")
+
+
+def _forget(orchestrator: "Orchestrator", is_json: bool, name: str, device: str) -> None:
+    """Have an undeployment wait no longer for a device, which may have left the directory."""
+    try:
+        id = str(orchestrator.thing(device)["id"])
+    except CommandFailed as error:
+        if error.exit_code != NOT_FOUND or ":" not in device:
+            raise
+        id = device
+    path = f"deployments/{quote(name, safe='')}?{urlencode({'forget': id})}"
+    answer = orchestrator.send("DELETE", path)
+    away = list(answer.json()["away"]) if answer.status == 202 else []
+    if is_json:
+        return terminal.say_json({"undeployed": name, "forgotten": id, "away": away})
+    rest = f"; still awaited: {', '.join(away)}" if away else f"; {name} is undeployed"
+    return terminal.say(f"{id} is awaited no longer{rest}")
 
 
 @click.command()

@@ -16,9 +16,10 @@ from orchestrator_app.deployment.deployment_thing import deployment_id
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.establish import Establishing
 from orchestrator_app.deployment.in_flight import InFlight
-from orchestrator_app.deployment.planning import choose_standbys
-from orchestrator_app.deployment.records import DeploymentRecords
+from orchestrator_app.deployment.planning import by_device, choose_standbys
+from orchestrator_app.deployment.records import Deployed, DeploymentRecords
 from orchestrator_app.deployment.retirement import Retirement
+from orchestrator_app.deployment.strays import Strays
 from orchestrator_app.deployment.turns_by_name import TurnsByName
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
@@ -49,11 +50,13 @@ class Changing:
         spans: Spans,
     ) -> None:
         self.records = records = DeploymentRecords(store, public_url)
+        self.strays = strays = Strays(store)
         self.in_flight = InFlight()
         self._store = store
         self._public_url = public_url
         self._spans = spans
-        self._establishing = Establishing(store, records, devices, f"{public_url}packages/", grant)
+        packages_url = f"{public_url}packages/"
+        self._establishing = Establishing(store, records, strays, devices, packages_url, grant)
         self.tell = self._establishing.tell
         self.retirement = Retirement(store, records, devices, self.in_flight, self.tell)
         self._turns = TurnsByName()
@@ -132,6 +135,18 @@ class Changing:
             self.keep_solution(slug, solved)
         keep_certificate(self._store, slug, solved.steps, solved.solution)
         self.retirement.clear(deployed)
+
+    def cross_out(self, deployed: Deployed, device: str) -> None:
+        """Note that a device has nothing to give up; the last one ends an undeployment."""
+        is_over = deployed.state == "undeploying"
+        rest = (deployed.installations.keys() | deployed.leftovers) - {device}
+        if is_over and not rest:
+            self.forget(deployed.slug)
+            return
+        left = {share for share in deployed.leftover_shares if share[0] != device}
+        self.records.set_registration(deployed, leftovers=by_device(left))
+        if is_over and device in deployed.installations:
+            self.records.delete_installation(deployed.installations[device])
 
     def forget(self, slug: str) -> None:
         """Have no record of a deployment any more."""

@@ -19,6 +19,7 @@ from orchestrator_app.deployment.planning import Revised, Share, by_device, revi
 from orchestrator_app.deployment.records import DeploymentRecords, Documents
 from orchestrator_app.deployment.roll_out import RollOutError, roll_out, taken_back, tell_all
 from orchestrator_app.deployment.state_carrying import carry_state, moves_of_state
+from orchestrator_app.deployment.strays import Strays
 from orchestrator_app.deployment.takers import known_devices
 from orchestrator_app.store import Store
 from wasmiot_td.errors import InteractionError, ThingUnreachable
@@ -35,12 +36,14 @@ class Establishing:
         self,
         store: Store,
         records: DeploymentRecords,
+        strays: Strays,
         devices: Devices,
         packages_url: str,
         grant: Callable[[Deployment], Deployment],
     ) -> None:
         self._store = store
         self._records = records
+        self._strays = strays
         self._devices = devices
         self._packages_url = packages_url
         self._grant = grant
@@ -195,7 +198,9 @@ class Establishing:
         raise ProblemError(502, "Kept state did not go along", f"nothing was moved: {lost}"[:2000])
 
     def _take_back(self, change: Change, uncertain: frozenset[Share] | set[Share]) -> None:
+        """Leave what was before, and remember what devices may have that they should not."""
         if change.previous is None:
+            self._strays.add(change.slug, uncertain | change.suspects)
             self._records.delete(change.slug)
             return
         leftovers = change.previous.leftover_shares | uncertain | change.suspects

@@ -10,7 +10,7 @@ from orchestrator_app.deployment.decisions import Decisions
 from orchestrator_app.deployment.planning import by_device
 from orchestrator_app.deployment.records import Deployed, placement_of
 from orchestrator_app.deployment.roll_out import taken_back
-from orchestrator_app.deployment.standing import Standing, is_standing, member_slug
+from orchestrator_app.deployment.standing import Standing, is_below, is_standing, member_slug
 from orchestrator_app.deployment.upkeep import Upkeep
 from orchestrator_app.manifests import Manifests, slug_of
 from orchestrator_app.store import Store
@@ -137,6 +137,26 @@ class Deployments:
                 self.changing.forget(slug)
         return sorted({*devices, *(device for found in below for device in found)})
 
+    def give_up(self, slug: str, device: str) -> list[str]:
+        """Wait no longer for a device that could not be told that a deployment is over.
+
+        What it may hold is remembered: should it answer after all, it is told then.
+
+        Returns:
+            The devices that are still awaited; the deployment is gone if there are none.
+
+        Raises:
+            ProblemError: 404 for an unknown deployment, 409 if the device is not awaited.
+        """
+        name = self._awaiting(slug, device)
+        with self.changing.alone(name), self.decisions.deciding(name, "forget", _ASKED, device):
+            deployed = self.records.require(name)
+            held = {share for share in deployed.every_share if share[0] == device}
+            self.changing.strays.add(name, held)
+            self.changing.cross_out(deployed, device)
+            rest = self.records.get(name)
+        return sorted(rest.awaited) if rest is not None else []
+
     def join(self, slug: str, device: str) -> None:
         """Have a deployment stand on one more device, or as it is wanted now.
 
@@ -168,6 +188,19 @@ class Deployments:
         deployed = self.records.require(slug)
         every = [deployed, *self.standing.members(deployed).values()]
         return [place for each in every for place in placement_of(each)]
+
+    def _awaiting(self, slug: str, device: str) -> str:
+        """Return the name under which a device is awaited: the deployment's, or one below it."""
+        every = self.records.list()
+        found = [d for d in every if d.slug == slug or is_below(d.slug, slug)]
+        for deployed in found:
+            if device in deployed.awaited:
+                return deployed.slug
+        if not found:
+            self.records.require(slug)
+        awaited = ", ".join(sorted(d for each in found for d in each.awaited))
+        why = f"awaited: {awaited}" if awaited else f"{slug} awaits no device"
+        raise ProblemError(409, "Not awaited", f"{device[:200]!r} is not awaited; {why}"[:2000])
 
     def _stand(self, slug: str, manifest: Mapping[str, Any]) -> tuple[Deployed, bool]:
         """Have a manifest stand on every device that matches, and on no other."""

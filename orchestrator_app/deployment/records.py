@@ -51,6 +51,12 @@ class Deployed:
         return frozenset(device for device, _ in self.leftover_shares)
 
     @property
+    def awaited(self) -> frozenset[str]:
+        """The devices that have not been told yet that it is being undeployed."""
+        is_over = self.state == "undeploying"
+        return self.leftovers | self.installations.keys() if is_over else frozenset()
+
+    @property
     def left_since(self) -> dict[str, float]:
         """Since when each of its leftovers could not be told: seconds since 1970."""
         return dict(self.thing.registration.get("leftSince", {}))

@@ -43,8 +43,13 @@ def member_slug(slug: str, device: str) -> str:
 
 
 def is_member(slug: str) -> bool:
-    """Whether a deployment is one of those below another."""
+    """Whether a deployment is below any other."""
     return "." in slug
+
+
+def is_below(member: str, slug: str) -> bool:
+    """Whether a deployment is one of those below another."""
+    return member.startswith(f"{slug}.")
 
 
 def manifest_on(manifest: Manifest, device: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from orchestrator_app.deployment.changing import Changing
 from orchestrator_app.deployment.decisions import Decisions
 from orchestrator_app.deployment.improving import check_relief, is_clearly_better, score_of
 from orchestrator_app.deployment.names import trigger_name
-from orchestrator_app.deployment.planning import Share, by_device
+from orchestrator_app.deployment.planning import Share
 from orchestrator_app.deployment.records import Deployed
 from orchestrator_app.manifests import Manifests
 from orchestrator_app.store import Store
@@ -20,7 +20,7 @@ from orchestrator_app.store import Store
 class Upkeep:
     """The changes of deployments that nobody asked for.
 
-    Each does nothing where the deployment is gone meanwhile.
+    Each does nothing to a deployment that is gone meanwhile.
     """
 
     def __init__(
@@ -113,21 +113,16 @@ class Upkeep:
         """
         with self._changing.alone(slug):
             deployed = self._records.get(slug)
-            if deployed is None:
-                return
-            is_over = deployed.state == "undeploying"
-            unwanted = deployed.every_share if is_over else deployed.leftover_shares
-            for share in sorted(unwanted):
+            for share in sorted(self._unwanted(slug, deployed)):
                 if share[0] == device:
                     self._changing.tell(share, None)
-            self._cross_out(deployed, device)
+            self._cross_out(slug, deployed, device)
 
     def forget(self, slug: str, device: str) -> None:
         """Wait no longer for a device that should give something up, if it is still away."""
         with self._changing.alone(slug):
-            deployed = self._records.get(slug)
-            if deployed is not None and self._store.get(device) is None:
-                self._cross_out(deployed, device)
+            if self._store.get(device) is None:
+                self._cross_out(slug, self._records.get(slug), device)
 
     def resume(self, slug: str) -> None:
         """Bring about what was wanted when the orchestrator was stopped in the middle.
@@ -157,17 +152,20 @@ class Upkeep:
             if deployed is not None and deployed.state not in (state, "undeploying"):
                 self._records.set_registration(deployed, state=state)
 
-    def _cross_out(self, deployed: Deployed, device: str) -> None:
-        """Note that a device has nothing to give up; the last one ends an undeployment."""
-        is_over = deployed.state == "undeploying"
-        rest = (deployed.installations.keys() | deployed.leftovers) - {device}
-        if is_over and not rest:
-            self._changing.forget(deployed.slug)
-            return
-        left = {share for share in deployed.leftover_shares if share[0] != device}
-        self._records.set_registration(deployed, leftovers=by_device(left))
-        if is_over and device in deployed.installations:
-            self._records.delete_installation(deployed.installations[device])
+    def _unwanted(self, slug: str, deployed: Deployed | None) -> frozenset[Share]:
+        """Return all that devices should give up, also of deployments that are no more."""
+        strays = self._changing.strays.shares(slug)
+        if deployed is None:
+            return strays
+        if deployed.state == "undeploying":
+            return strays | deployed.every_share
+        return (strays - deployed.every_share) | deployed.leftover_shares
+
+    def _cross_out(self, slug: str, deployed: Deployed | None, device: str) -> None:
+        """Note that a device has nothing to give up."""
+        self._changing.strays.drop(slug, device)
+        if deployed is not None:
+            self._changing.cross_out(deployed, device)
 
     def _wanted(self, slug: str) -> Deployed | None:
         """Return a deployment, unless it is being undeployed."""

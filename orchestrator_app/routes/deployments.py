@@ -59,8 +59,12 @@ def read_certificate(slug: str) -> Response:
 
 @blueprint.delete("/deployments/<slug>")
 def undeploy(slug: str) -> Response:
-    """Take a deployment from its devices; 202 if some are away, and will be told later."""
-    away = services().deployments.undeploy(slug)
+    """Take a deployment from its devices; 202 if some are away, and will be told later.
+
+    `forget` names one that is away, by its id: it is awaited no longer.
+    """
+    device, deployments = request.args.get("forget"), services().deployments
+    away = deployments.undeploy(slug) if device is None else deployments.give_up(slug, device)
     if not away:
         return Response(status=204)
     return represent({"state": "undeploying", "away": away}, JSON, status=202)

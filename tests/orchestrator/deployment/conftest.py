@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from wasmtime import wat2wasm
 
 from orchestrator_app.app import create_app
+from orchestrator_app.monitoring.loop import Watch
 from orchestrator_app.services import Services
 from orchestrator_app.settings import Settings
 from wasmiot_td.call_context import CarryingTransport, input_headers, input_name, invocation_id
@@ -241,6 +242,20 @@ class Yard:
     def unplug(self, device: FakeDevice) -> None:
         """Let a device be reached no longer."""
         del self.wires[device.base]
+
+    def leave(self, name: str) -> None:
+        """Have a device leave the directory; it goes on with what it holds."""
+        assert self.client.delete(f"/things/urn:ex:{name}").status_code == 204
+
+    def come_back(self, name: str) -> None:
+        """Have a device registered again."""
+        description = self.devices[name].description()
+        assert self.client.put(f"/things/urn:ex:{name}", json=description).status_code == 201
+
+    def watch(self, interval_seconds: float = 3600.0) -> Watch:
+        """Return a watch that loses patience after three intervals."""
+        parts = self.parts
+        return Watch(parts.store, parts.devices, parts.deployments, interval_seconds)
 
     def upload(self, name: str, pages: int = 1) -> None:
         """Upload one of two modules: `read` gives a number, `double` takes and gives one."""
