@@ -77,6 +77,32 @@ def test_first_token_closes_the_door_while_running(orchestrator: Flask, tmp_path
     assert client.get("/things", headers=shown(token)).status_code == 200
 
 
+def test_own_first_token_counts_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the moment is waited for, within which an open server looks but once."""
+    monkeypatch.setattr("wasmiot_td.access.guard.time.monotonic", lambda: 1.0)
+    guard = Guard(tmp_path / "access")
+    assert guard.is_open
+    made(tmp_path, "read")
+    assert not guard.is_open
+
+
+def test_first_token_of_another_process_counts_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open server looks at its directory once in a millisecond, and a guarded one always."""
+    clock, source = [1.0], tmp_path / "source"
+    monkeypatch.setattr("wasmiot_td.access.guard.time.monotonic", lambda: clock[0])
+    made(source, "read")
+    guard = Guard(tmp_path / "access")
+    assert guard.is_open
+    (source / "access").rename(tmp_path / "access")
+    assert guard.is_open
+    clock[0] += 0.0011
+    assert not guard.is_open
+    (tmp_path / "access").rename(source / "access")
+    assert not guard.known.tokens
+
+
 def test_a_role_too_small_is_named(orchestrator: Flask, tmp_path: Path) -> None:
     """403 says which role is needed, and nothing is stored."""
     client, reader = orchestrator.test_client(), shown(made(tmp_path, "read"))

@@ -1,7 +1,9 @@
 """Who asks, told from the `Authorization` of a request; the files behind it may change meanwhile.
 
 One `stat` of the directory says whether anything has changed: every change replaces a file in it.
-What was verified with a key is remembered until it ends, by its hash.
+Where nobody is asked who they are, it is made once in a millisecond: with each request it would
+have the threads of a busy server hand over the interpreter once more, which costs as much as a
+small answer. What was verified with a key is remembered until it ends, by its hash.
 Source: RFC 6750 (bearer tokens), clauses 2.1 and 3.
 """
 
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 from wasmiot_td.access.join_tokens import JOINS_FILE
 from wasmiot_td.access.peers import PEERS_FILE, Peer, known_peers, revoked_keys
 from wasmiot_td.access.roles import ANYBODY, EVERYTHING, Principal, Role
-from wasmiot_td.access.secret_files import SecretFileError
+from wasmiot_td.access.secret_files import SecretFileError, own_writes
 from wasmiot_td.access.tokens import (
     PREFIX,
     TOKENS_FILE,
@@ -36,6 +38,8 @@ MOST_REMEMBERED = 1000
 MAX_TOKEN_LENGTH = 8192
 _SETTLED_NANOSECONDS = 100_000_000
 """How old a change must be before the same time stamp can no longer hide another."""
+_OPEN_SECONDS = 0.001
+"""How long nobody is asked after a look; what this process itself has written counts at once."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Guard:
         self.own_id = own_id
         self._is_guarded = is_guarded or issuer is not None
         self._known, self._stamp = Known(self._is_guarded), -1
+        self._open_until, self._own_writes = 0.0, -1
         self._remembered: dict[bytes, tuple[float, Principal]] = {}
         self._lock = threading.Lock()
 
@@ -88,16 +93,24 @@ class Guard:
 
     @property
     def known(self) -> Known:
-        """What the data directory says now."""
-        if self.directory is None:
-            return self._known
+        """What the data directory says now; said a moment ago, where nobody is asked."""
+        if self.directory is not None and not self._is_open_still():
+            self._look()
+        return self._known
+
+    def _is_open_still(self) -> bool:
+        return time.monotonic() < self._open_until and self._own_writes == own_writes()
+
+    def _look(self) -> None:
+        now, writes = time.monotonic(), own_writes()
         try:
             stamp = os.stat(self._path).st_mtime_ns  # noqa: PTH116 - a third of Path.stat
         except FileNotFoundError:
             stamp = 0
         if stamp != self._stamp:
             self._read(stamp)
-        return self._known
+        self._own_writes = writes
+        self._open_until = 0.0 if self._known.is_guarded else now + _OPEN_SECONDS
 
     def principal(self, authorization: str | None, cookie: str | None = None) -> Principal:
         """Return who asks.
