@@ -20,6 +20,7 @@ from wasmiot_td.open_api import (
 WHOLE = {"type": "integer", "minimum": 0}
 PAGE = (Argument("limit", "how many", WHOLE), Argument("offset", "from which on", WHOLE))
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
+KEY = Argument("Idempotency-Key", "an execution with a key runs once", place="header")
 QUERY = Argument("query", "SPARQL 1.1", is_required=True)
 GRAPHS = (
     Argument("default-graph-uri", "what the query is asked of"),
@@ -137,7 +138,9 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.read_placement": Described({JSON: "[Object]"}),
     "deployments.read_all_properties": Described({JSON: "Object"}),
     "deployments.list_all_actions": Described({JSON: "Object"}),
-    "deployments.execute": Described({JSON: "ActionStatus"}, {JSON: "Any", FILE: "Bytes"}, (201,)),
+    "deployments.execute": Described(
+        {JSON: "ActionStatus"}, {JSON: "Any", FILE: "Bytes"}, (201,), (KEY,)
+    ),
     "deployments.list_executions": Described({JSON: "[ActionStatus]"}),
     "deployments.read_execution": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),
     "deployments.cancel_execution": _DONE,
@@ -145,6 +148,7 @@ DESCRIBED: Mapping[str, Described] = {
         {JSON: "Any", FILE: "Bytes"},
         {JSON: "Any", FILE: "Bytes"},
         (200, 204),
+        (KEY,),
         faults=(502, 504),
     ),
     "deployments.invoke_rollback": Described({JSON: "Whole"}, {JSON: "Whole"}, faults=(502,)),

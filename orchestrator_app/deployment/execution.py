@@ -4,7 +4,6 @@ Source: W3C WoT Profile, HTTP Basic Profile, clause 6.3.2 (asynchronous actions)
 """
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 from orchestrator_app.deployment.cancelling import cancel_all
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.deployment.execution_book import ExecutionBook
+from orchestrator_app.deployment.execution_name import Keyed, new_name
 from orchestrator_app.deployment.execution_spans import ExecutionSpans
 from orchestrator_app.deployment.execution_status import (
     INTERRUPTED,
@@ -98,25 +98,39 @@ class Executions:
         self._waits = threading.BoundedSemaphore(max(1, waits))
         self._book = ExecutionBook(store, journal)
         self._live = self._book.live
+        self._keys = threading.Lock()
         self._pool = ThreadPoolExecutor(MOST_PARALLEL_EXECUTIONS, thread_name_prefix="execution")
         self._gathering = ThreadPoolExecutor(MOST_PARALLEL_GATHERINGS, "gathering")
         self._triggered = Triggered(store, devices)
 
-    def start(self, slug: str, given: Given, traceparent: str = "") -> tuple[str, Status]:
+    def start(
+        self, slug: str, given: Given, traceparent: str = "", key: str = ""
+    ) -> tuple[str, Status]:
         """Begin an execution and return its id and its first status.
 
         Args:
             slug: the deployment.
             given: the input, of one source or of several.
             traceparent: the span of the caller; a new trace without one.
+            key: what makes it run once: who asks again with it gets the same execution, as long
+                as that is kept.
 
         Raises:
-            ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed, 503
-                if too many wait already.
+            ProblemError: 404 for an unknown deployment, 409 for one that is being undeployed, 422
+                for a key that came with another input, 503 if too many wait already.
         """
+        if not key:
+            return self._begin(slug, given, traceparent, new_name())
+        keyed = Keyed.of(key, given)
+        with self._keys:
+            known = self._book.keyed(slug, keyed)
+            return known or self._begin(slug, given, traceparent, new_name(keyed))
+
+    def _begin(
+        self, slug: str, given: Given, traceparent: str, invocation: str
+    ) -> tuple[str, Status]:
         if len(self._live) >= MOST_LIVE_EXECUTIONS:
             raise ProblemError(503, "Busy", "Too many executions wait already; try again later.")
-        invocation = f"{time.time_ns() // 1000:016x}-{secrets.token_hex(4)}"
         deployed, key = self._entered(slug, invocation), (slug, invocation)
         request_id = current_request_id()
         traceparent = traceparent or new_traceparent(request_id)
@@ -143,7 +157,7 @@ class Executions:
         self._live.end(key)
         self._deployments.changing.in_flight.leave(*key)
 
-    def run(self, slug: str, given: Given, traceparent: str = "") -> Any:
+    def run(self, slug: str, given: Given, traceparent: str = "", key: str = "") -> Any:
         """Execute and wait for the end; return the output, or an `OutputFile`.
 
         Raises:
@@ -153,7 +167,7 @@ class Executions:
         if not self._waits.acquire(blocking=False):
             raise ProblemError(503, "Busy", "Too many wait already; use execute and ask later.")
         try:
-            invocation, _ = self.start(slug, given, traceparent)
+            invocation, _ = self.start(slug, given, traceparent, key)
             self._live.wait((slug, invocation), LONGEST_WAIT_SECONDS)
         finally:
             self._waits.release()

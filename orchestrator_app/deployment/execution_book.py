@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orchestrator_app.deployment.execution_journal import Begun, ExecutionJournal
 from orchestrator_app.deployment.execution_log import ExecutionLog
+from orchestrator_app.deployment.execution_name import Keyed
 from orchestrator_app.deployment.execution_status import INTERRUPTED, Status, failed
 from orchestrator_app.deployment.live_executions import Key, LiveExecutions
 from orchestrator_app.store import Store
@@ -37,11 +38,26 @@ class ExecutionBook:
         Raises:
             ProblemError: 404.
         """
-        status = self.live.get((slug, invocation)) or self._log.read(slug, invocation)
+        status = self._find(slug, invocation)
         if status is None:
             detail = f"{slug} has no execution {invocation!r}; old ones are dropped"
             raise ProblemError(404, "Unknown execution", detail)
         return status
+
+    def keyed(self, slug: str, keyed: Keyed) -> tuple[str, Status] | None:
+        """Return the execution that was begun with a key, and its status.
+
+        Raises:
+            ProblemError: 422, it came with another input.
+        """
+        invocation = self._log.with_key(slug, keyed.key)
+        status = self._find(slug, invocation) if invocation else None
+        if invocation is None or status is None:
+            return None
+        if Keyed.told_by(invocation) != keyed:
+            detail = f"it came with another input, and began {invocation}; take another key"
+            raise ProblemError(422, "Idempotency-Key is already used", detail)
+        return invocation, status
 
     def invocations(self, slug: str) -> list[str]:
         """Return the executions of a deployment that are known, newest first."""
@@ -89,6 +105,9 @@ class ExecutionBook:
         if self._journal is not None:
             self._journal.shorten(tuple, is_forced=True)
             self._journal.close()
+
+    def _find(self, slug: str, invocation: str) -> Status | None:
+        return self.live.get((slug, invocation)) or self._log.read(slug, invocation)
 
     def _under_way(self) -> list[Begun]:
         return [(*key, status["timeRequested"]) for key, status in self.live.items()]

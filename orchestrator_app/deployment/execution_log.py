@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator_app.deployment.execution_name import Keyed
 from orchestrator_app.deployment.provenance import triples
 from orchestrator_app.store import Store
 
@@ -42,6 +43,7 @@ class ExecutionLog:
         self._known: defaultdict[str, deque[str]] = defaultdict(deque)
         self._order: dict[str, tuple[str, str]] = {}
         self._dropped: dict[str, None] = {}
+        self._keyed: dict[tuple[str, str], str] = {}
         names = (s.id.removeprefix(PREFIX).rpartition(":") for s in store.list("execution"))
         for slug, _, invocation in sorted(names, key=lambda name: name[2]):  # begins with its time
             self.note(slug, invocation)
@@ -61,6 +63,8 @@ class ExecutionLog:
                 self._order[id_] = slug, invocation
                 self._dropped.pop(id_, None)  # it has ended after it was dropped
                 known.append(invocation)
+                if keyed := Keyed.told_by(invocation):
+                    self._keyed[slug, keyed.key] = invocation
             while len(known) > MOST_EXECUTIONS:
                 self._drop(slug, known[0])
             while len(self._order) > MOST_OF_ALL:
@@ -73,6 +77,9 @@ class ExecutionLog:
             del self._known[slug]
         del self._order[id_]
         self._dropped[id_] = None
+        keyed = Keyed.told_by(invocation)
+        if keyed and self._keyed.get((slug, keyed.key)) == invocation:
+            del self._keyed[slug, keyed.key]
 
     def sweep(self, *, is_busy: bool) -> None:
         """Delete what was dropped; while others are waiting, only if it has become too much."""
@@ -97,6 +104,11 @@ class ExecutionLog:
         """Return the invocations of a deployment, newest first."""
         with self._lock:
             return list(reversed(self._known.get(slug, ())))
+
+    def with_key(self, slug: str, key: str) -> str | None:
+        """Return the execution of a deployment that was begun with a key, or None."""
+        with self._lock:
+            return self._keyed.get((slug, key))
 
     def unfinished(self) -> list[tuple[str, str, Status]]:
         """Return what was going on when the orchestrator ended."""

@@ -128,9 +128,9 @@ def events_of_kind(slug: str, name: str) -> Response:
 
 @blueprint.post("/deployments/<slug>/actions/execute")
 def execute(slug: str) -> Response:
-    """Begin an execution."""
+    """Begin an execution; one with an `Idempotency-Key` begins once."""
     given = _given_to_sources(slug)
-    invocation, status = services().executions.start(slug, given, _traceparent())
+    invocation, status = services().executions.start(slug, given, *_context())
     document = _with_href(slug, invocation, status)
     return represent(document, JSON, status=201, headers={"Location": document["href"]})
 
@@ -138,7 +138,7 @@ def execute(slug: str) -> Response:
 @blueprint.post("/deployments/<slug>/actions/run")
 def run(slug: str) -> Response:
     """Execute and answer with the result itself: JSON, a file, or nothing."""
-    result = services().executions.run(slug, _given_to_sources(slug), _traceparent())
+    result = services().executions.run(slug, _given_to_sources(slug), *_context())
     if isinstance(result, OutputFile):
         return Response(result.content, content_type=result.content_type)
     return Response(status=204) if result is None else represent(result, JSON)
@@ -196,8 +196,10 @@ def _with_href(slug: str, invocation: str, status: dict[str, Any]) -> dict[str, 
     return {"href": f"{base}actions/execute/{invocation}", **status}
 
 
-def _traceparent() -> str:
-    return CallContext.of(request.headers.get).traceparent
+def _context() -> tuple[str, str]:
+    """Return the caller's span, and what makes the execution run once."""
+    context = CallContext.of(request.headers.get)
+    return context.traceparent, context.key
 
 
 def _given_to_sources(slug: str) -> Given:
