@@ -15,7 +15,7 @@ from supervisor_app.call_directory import (
     needs_directory,
     output_file,
 )
-from supervisor_app.errors import CallFailedError
+from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.installation import Operation
 from supervisor_app.modules import Packages
 from supervisor_app.plans import Plan, opens_files, plan_of
@@ -148,8 +148,18 @@ class Execution:
         if pointers.data_files:
             files = {f.path: self._packages.path(f.package.digest) for f in pointers.data_files}
             names, values = with_data(names, values, files)
-        arguments = lower(names, values, function, is_buffered=bool(operation.buffer))
+        arguments = _lowered(plan, names, values)
         return [*arguments, Place(), Place()] if pointers.has_places else arguments
+
+    def check(self, operation: Operation, inputs: Inputs) -> None:
+        """Refuse values for which the function has no place, as far as nobody need be asked.
+
+        Raises:
+            ArgumentError: values and function do not fit.
+            CallFailedError: there is no such function.
+        """
+        if not operation.depends_on:
+            self._arguments(plan_of(operation, self._packages, inputs.is_write), inputs)
 
     def kept_directory(self, operation: Operation) -> Path | None:
         """Return the directory of the kept instance behind an operation; None if it needs none."""
@@ -170,6 +180,17 @@ class Execution:
         if operation.module.is_stateful:
             return self._kept.turn(operation, packages, inputs.files, wait_seconds)
         return call_directory(self._root, operation, packages, inputs.files)
+
+
+def _lowered(plan: Plan, names: Sequence[str], values: Mapping[str, Any]) -> list[Argument]:
+    try:
+        is_buffered = bool(plan.operation.buffer)
+        return lower(names, values, plan.pointers.function, is_buffered=is_buffered)
+    except ArgumentError as error:
+        missing = [name for name in plan.names if name not in values]
+        if missing:
+            raise ArgumentError(f"{error}; nothing came for {missing}") from None
+        raise
 
 
 def _explained(error: CallFailedError, directory: Path | None) -> CallFailedError:

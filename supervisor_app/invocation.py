@@ -107,8 +107,10 @@ class Invocations:
         """Accept an invocation; one whose key was seen before is not run again.
 
         Raises:
+            ArgumentError: the function has no place for the inputs.
             ProblemError: 503, too many are waiting.
         """
+        self._steps.check(operation, inputs)
         context = context or CallContext()
         invocation = self._new(slug, operation, inputs, context)
         status = invocation.status

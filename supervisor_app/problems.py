@@ -21,6 +21,7 @@ from wasmiot_td.problem import (
 )
 
 RETRY_AFTER_SECONDS = 1
+_KEPT_HEADERS = ("Allow", "Location")
 _log = logging.getLogger(__name__)
 
 
@@ -81,7 +82,11 @@ def response_to_error(error: Exception, path: str) -> Response:
     problem = problem_of(error)
     if problem.status == 500 and problem.title == "Internal error":
         _log.error("request_failed path=%s", path, exc_info=error)
-    return problem_response(problem)
+    response = problem_response(problem)
+    if isinstance(error, HTTPException):
+        kept = (header for header in error.get_headers() if header[0] in _KEPT_HEADERS)
+        response.headers.extend(kept)
+    return response
 
 
 def problem_response(problem: Problem) -> Response:

@@ -14,6 +14,7 @@ from supervisor_app.installation import Mount, Operation
 from supervisor_app.plain_values import Check, plain_check
 from wasmiot_td.arguments import is_file
 from wasmiot_td.data_schema import check_value
+from wasmiot_td.json_text import value_of
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding
 
@@ -142,8 +143,8 @@ def from_text(text: str, schema: Mapping[str, Any] | None) -> Any:
     if schema is None or schema.get("type", "string") == "string":
         return text
     try:
-        return json.loads(text)
-    except ValueError:
+        return value_of(text)
+    except (ValueError, RecursionError):
         return text
 
 
@@ -151,17 +152,19 @@ def json_value(body: RequestBody, schema: Mapping[str, Any]) -> Any:
     """Return the JSON value of a body where one of a schema is expected.
 
     Raises:
-        ProblemError: 400, it is none; 413, it is too large.
+        ProblemError: 400, it is none; 413, it is too large; 415, it is something else.
     """
     if not body.content:
         return {} if schema.get("type") == "object" else None
     if len(body.content) > _MAX_JSON_BYTES:
         raise ProblemError(413, "Input too large", f"JSON of at most {_MAX_JSON_BYTES} bytes")
     try:
-        encoding = json.detect_encoding(body.content)
-        return _decode(body.content.decode(encoding, "surrogatepass"))
+        return value_of(body.content.decode(json.detect_encoding(body.content)))
     except (ValueError, RecursionError) as error:
-        raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
+        if body.media_type in ANY_BYTES or body.media_type.endswith("json"):
+            raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
+        detail = f"application/json is taken here, and {body.media_type} came"
+        raise ProblemError(415, "Wrong media type", detail) from None
 
 
 def json_object(body: RequestBody) -> Mapping[str, Any]:
@@ -174,13 +177,6 @@ def json_object(body: RequestBody) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise ProblemError(400, "Input not valid", "an object of names and values is expected")
     return value
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
-
-
-_decode = json.JSONDecoder(parse_constant=_refuse).decode  # `loads` would make one for each text
 
 
 def check(value: Any, schema: Mapping[str, Any] | None) -> None:

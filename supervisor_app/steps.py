@@ -28,6 +28,11 @@ class Steps:
         self.forget = execution.forget
         self.on_call_end = execution.on_end
 
+    def check(self, operation: Operation, inputs: Inputs) -> None:
+        """Refuse inputs for which a function has no place; see `Execution.check`."""
+        if operation.uses is None:
+            self._execution.check(operation, inputs)
+
     def run(
         self,
         operation: Operation,

@@ -24,6 +24,7 @@ from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import Guest
 from supervisor_app.installation import Operation
 from wasmiot_td.arguments import TEXT_TYPES, arguments_of, is_file
+from wasmiot_td.json_text import value_of
 
 _RANGES = {"i32": (-(2**31), 2**32 - 1), "i64": (-(2**63), 2**64 - 1)}
 _BITS = {"i32": 32, "i64": 64}
@@ -70,27 +71,44 @@ def _argument(
 ) -> Argument:
     param = next(params, None)
     if param is None:
-        raise ArgumentError(f"the function has the type {function} and no place for {name!r}")
+        raise ArgumentError(f"the function has the type {function} and no place for {_said(name)}")
     if isinstance(value, (bool, int, float)):
         return _number(name, value, param)
     if param != "i32" or (not is_buffered and next(params, None) != "i32"):
-        raise ArgumentError(f"{name!r} is text: it needs two i32 parameters, not {function}")
+        raise ArgumentError(f"{_said(name)} is text: it needs two i32 parameters, not {function}")
     if isinstance(value, (bytes, Path)):
         return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.encode()
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{_said(name)} holds half of a surrogate pair") from None
+
+
+def _said(name: str) -> str:
+    return repr(name) if name else "the input"
 
 
 def _number(name: str, value: float, param: str) -> Argument:
     if param not in _RANGES:
-        return float(value)
+        return _float(name, value, param)
     if int(value) != value:
-        raise ArgumentError(f"{name!r} must be a whole number, not {value!r}")
+        raise ArgumentError(f"{_said(name)} must be a whole number, not {value!r}")
     low, high = _RANGES[param]
     if not low <= value <= high:
-        raise ArgumentError(f"{name!r} is {value!r}, outside of {param}")
+        raise ArgumentError(f"{_said(name)} is {value!r}, outside of {param}")
     number, bits = int(value), _BITS[param]
     return number - (1 << bits) if number >= 1 << (bits - 1) else number
+
+
+def _float(name: str, value: float, param: str) -> float:
+    try:
+        number = float(value)
+        if param == "f32":
+            struct.pack("<f", number)
+    except OverflowError:
+        raise ArgumentError(f"{_said(name)} is {value!r}, outside of {param}") from None
+    return number
 
 
 Decode = Callable[[Guest, tuple[Any, ...]], Any]
@@ -171,6 +189,6 @@ def _scalar(value: Any, schema: Mapping[str, Any]) -> Any:
 def _text(data: bytes, kind: Any) -> Any:
     try:
         text = data.decode()
-        return text if kind == "string" else json.loads(text)
-    except ValueError as error:
+        return text if kind == "string" else value_of(text)
+    except (ValueError, RecursionError) as error:
         raise CallFailedError("result", f"the function's {kind} is not readable: {error}") from None

@@ -31,6 +31,7 @@ _PLAIN = 2**53
 I_JSON = "RFC 7493, clause 2"
 _REPETITION = "RFC 7493, clause 2.3"
 _LARGEST = int(sys.float_info.max)
+_MOST_DIGITS = 1000
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,21 @@ def parse(source: bytes | str) -> ParsedJson:
 
     value = _loads(text, collect)
     return ParsedJson(value, tuple(_findings(value, repeated)) if repeated else check_value(value))
+
+
+def value_of(text: str) -> Any:
+    """Return the value of a JSON text that is no document: an input, or what a function returned.
+
+    As strict as `parse`, but of repeated members the last one counts.
+
+    Raises:
+        ValueError: it is not JSON, or what it says cannot be interchanged.
+        RecursionError: it is nested too deep.
+    """
+    value = _value_decoder.decode(text)
+    if "\\u" in text and not _is_encodable(json.dumps(value, ensure_ascii=False)):
+        raise ValueError("a text holds half of a surrogate pair")
+    return value
 
 
 def check_value(value: Any) -> tuple[Finding, ...]:
@@ -156,7 +172,29 @@ def _refuse(name: str) -> NoReturn:
 
 def _integer(digits: str) -> int | float:
     """Return an integer; of a thousand digits only the magnitude, so that reading stays linear."""
-    return int(digits) if len(digits) <= 1000 else math.inf
+    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is too large")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"the number {digits[:20]} is too large")
+    return number
+
+
+_value_decoder = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_int=_whole_number, parse_float=_number
+)
 
 
 def _place_of(text: str, word: str) -> tuple[int, int]:

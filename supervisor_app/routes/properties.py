@@ -1,13 +1,17 @@
 """Properties that functions stand behind."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from supervisor_app.execution import Inputs
 from supervisor_app.exposed_thing import TRIGGERS
 from supervisor_app.installation import Operation
+from supervisor_app.problems import problem_of
 from supervisor_app.request_input import RequestBody, inputs_of, json_object
 from supervisor_app.routes.changes import change_response, wants_stream
 from supervisor_app.routes.context import (
@@ -68,13 +72,14 @@ def read_some(slug: str) -> Response:
 def write_some(slug: str) -> Response:
     """Write several properties; a value that is not acceptable leaves all of them as they are."""
     operations = _properties(slug)
-    accepted = [
-        (operation, inputs_of(operation, _body_of(value), is_write=True))
-        for name, value in json_object(request_body()).items()
-        for operation in [_writable(_named(operations, name))]
-    ]
+    accepted = []
+    for name, value in json_object(request_body()).items():
+        operation = _writable(_named(operations, name))
+        with _naming(name):
+            accepted.append((operation, inputs_of(operation, _body_of(value), is_write=True)))
     for operation, inputs in accepted:
-        _write(operation, inputs)
+        with _naming(operation.name):
+            _write(operation, inputs)
     return Response(status=204)
 
 
@@ -99,7 +104,7 @@ def _named(operations: dict[str, Operation], name: str) -> Operation:
 def _readable(operation: Operation) -> Operation:
     if not operation.is_readable:
         detail = f"the property {operation.name!r} can only be written"
-        raise ProblemError(405, "Not readable", detail)
+        raise MethodNotAllowed(["PUT"], detail)
     return operation
 
 
@@ -113,18 +118,30 @@ def _is_askable(operation: Operation) -> bool:
 def _writable(operation: Operation) -> Operation:
     if not operation.is_writable:
         detail = f"the property {operation.name!r} can only be read"
-        raise ProblemError(405, "Not writable", detail)
+        raise MethodNotAllowed(["GET", "HEAD"], detail)
     return operation
 
 
 def _values(operations: list[Operation]) -> dict[str, Any]:
     values = {}
     for operation in operations:
-        inputs = inputs_of(operation, request_body())
-        with supervisor().run_now(operation, inputs) as outcome:
-            if outcome.file is None:
-                values[operation.name] = outcome.value
+        with _naming(operation.name):
+            inputs = inputs_of(operation, request_body())
+            with supervisor().run_now(operation, inputs) as outcome:
+                if outcome.file is None:
+                    values[operation.name] = outcome.value
     return values
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Have an error say with which of several properties it came."""
+    try:
+        yield
+    except Exception as error:
+        members = problem_of(error).to_document()
+        detail = f"the property {name!r}: {members.get('detail', '')}"
+        raise ProblemError(**{**members, "detail": detail, "property": name}) from error
 
 
 def _write(operation: Operation, inputs: Inputs) -> None:

@@ -81,10 +81,49 @@ def test_prometheus_reads_all_numbers(device):
 
 
 def test_wrong_direction(device):
-    """A read-only property is not written, a write-only one not read."""
+    """A read-only property is not written, a write-only one not read; what may be done is said."""
     device.put("a", WAT, **MEMBERS)
-    assert device.client.put("/deployments/a/properties/level", json=1).status_code == 405
-    assert device.client.get("/deployments/a/properties/target").status_code == 405
+    for method, path, allowed in (
+        ("PUT", "properties/level", {"GET", "HEAD"}),
+        ("GET", "properties/target", {"PUT"}),
+        ("DELETE", "actions/now", {"POST", "OPTIONS"}),
+    ):
+        response = device.client.open(f"/deployments/a/{path}", method=method, json=1)
+        assert response.status_code == 405
+        assert set(response.headers["Allow"].split(", ")) == allowed
+
+
+def test_what_fails_among_several_properties_is_named(device):
+    """Which one it was is said, where one is read and where one is written."""
+    broken = {"type": "integer", "wasmiot:entrypoint": "fail"}
+    wat = f'{WAT[:-1]} (func (export "fail") (result i32) unreachable))'
+    device.put("a", wat, properties={**MEMBERS["properties"], "broken": broken})
+    url = "/deployments/a/properties"
+    read = device.client.get(url)
+    assert (read.status_code, read.json["trap"]) == (500, "unreachable")
+    assert (read.json["property"], "'broken'" in read.json["detail"]) == ("broken", True)
+    written = device.client.put(url, json={"target": "high"})
+    assert (written.status_code, written.json["property"]) == (400, "target")
+    assert written.json["validationErrors"]
+
+
+def test_looks_at_a_device_leave_no_lines_in_its_log(device, caplog, monkeypatch):
+    """They come every second; what went wrong, and what somebody named, can be found."""
+    monkeypatch.setattr("wasmiot_td.observed_requests._SLOW_SECONDS", 60.0)
+    caplog.set_level("INFO")
+    named = {"X-Request-Id": "look-1"}
+    for path, headers in (
+        ("/.well-known/wot", {}),
+        ("/properties/health", {}),
+        ("/properties/health", named),
+        ("/properties/none", {}),
+    ):
+        device.client.get(path, headers=headers)
+    lines = [m for m in caplog.messages if m.startswith("request ")]
+    assert [line.split(" path=")[1].split()[0] for line in lines] == [
+        "/properties/health",
+        "/properties/none",
+    ]
 
 
 def test_asked_address(make_device):

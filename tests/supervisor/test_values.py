@@ -92,6 +92,68 @@ def test_input_that_is_no_json(device):
     assert (response.status_code, response.json["title"]) == (400, "Input is not JSON")
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("string", r'"\ud800"'), ("array", r'["\ud800"]'), ("array", "[1e400]"), ("array", "[NaN]")],
+)
+def test_what_no_text_can_carry(device, kind, text):
+    """Half a surrogate pair and numbers beyond a double: neither comes in nor goes out."""
+    actions = {"takes": echo({"type": kind}), "gives": {**echo({"type": "string"})}}
+    actions["gives"]["output"] = {"type": "array"}
+    device.put("echo", ECHO, actions=actions)
+    url = "/deployments/echo/actions"
+    assert device.client.post(f"{url}/takes", data=text.encode()).status_code == 400
+    response = device.client.post(f"{url}/gives", json=text)
+    assert (response.status_code, response.json["trap"]) == (500, "result")
+
+
+def test_a_number_with_thousands_of_digits(device):
+    """It is told as what it is, not as a setting of the interpreter."""
+    device.put("echo", ECHO, actions={"echo": echo({"type": "array"})})
+    response = device.client.post("/deployments/echo/actions/echo", data=f"[{'9' * 5000}]")
+    assert response.status_code == 400
+    assert response.json["detail"] == "a number of 5000 digits is too large"
+
+
+def test_a_number_outside_of_a_parameter(device):
+    """Neither does a whole number wrap below what it can hold, nor does a float become infinite."""
+    single = {"synchronous": True, "output": {"type": "number"}, "input": {"type": "number"}}
+    ones = """(module
+      (func (export "i32") (param i32) (result i32) local.get 0)
+      (func (export "f32") (param f32) (result f32) local.get 0))"""
+    actions = {name: {"wasmiot:entrypoint": name, **single} for name in ("i32", "f32")}
+    device.put("one", ones, actions=actions)
+    for name, value in (("i32", -(2**31) - 1), ("f32", 3.5e38)):
+        response = device.client.post(f"/deployments/one/actions/{name}", json=value)
+        assert response.status_code == 400
+        assert response.json["detail"] == f"the input is {value!r}, outside of {name}"
+
+
+def test_json_that_is_said_to_be_something_else(device):
+    """JSON is taken by whatever name it comes; where it is none, the name is what is wrong."""
+    device.put("echo", ECHO, actions={"echo": echo({"type": "array"})})
+    url = "/deployments/echo/actions/echo"
+    for data, status in ((b"[1]", 200), (b"\x89PNG", 415)):
+        response = device.client.post(url, data=data, content_type="image/png")
+        assert response.status_code == status
+
+
+def test_values_without_a_place_are_refused_at_once(device):
+    """Also where nobody waits for the result: nothing is accepted that can only fail."""
+    action = {**adder("i32", "integer"), "synchronous": False}
+    variables = {"a": {"type": "integer"}, "b": {"type": "integer"}}
+    instead = {"wasmiot:entrypoint": "i32", "uriVariables": variables}
+    device.put("add", ADDERS, actions={"add": action, "instead": instead})
+    url = "/deployments/add/actions"
+    response = device.client.post(f"{url}/add", json={"a": 1, "b": 2, "c": 3})
+    assert response.status_code == 400
+    assert "no place for 'c'" in response.json["detail"]
+    response = device.client.post(f"{url}/instead?a=1")
+    assert response.status_code == 400
+    assert "nothing came for ['b']" in response.json["detail"]
+    assert device.client.get(url).json == {"add": [], "instead": []}
+
+
 def test_uri_variables(device):
     """A property's arguments come from the variables in its URL."""
     variables = {"a": {"type": "integer"}, "b": {"type": "integer"}}
