@@ -69,6 +69,33 @@ def test_many_quads_count_as_several_flushes(opened):
     assert opened.n_renewals == 1
 
 
+def test_the_engine_is_opened_anew_when_the_heaps_have_grown(tmp_path: Path, monkeypatch):
+    """Each time, from what was held when it was opened last."""
+    held = [10]
+    monkeypatch.setattr(engine, "used_bytes", lambda: held[0])
+    made = Engine(tmp_path / "graph")
+    for megabytes, n_renewals in [(49, 0), (50, 1), (89, 1), (90, 2)]:
+        held[0] = 10 + (megabytes - 10) * engine.MOST_BYTES // 40
+        for _ in range(engine.FLUSHES_PER_LOOK):
+            made.note_flush()
+        assert made.n_renewals == n_renewals
+    made.close()
+
+
+def test_an_engine_that_has_grown_at_once_is_kept_for_some_flushes(tmp_path: Path, monkeypatch):
+    """What many Things are read for is read again: it would be so large in a moment."""
+    held = [0]
+    monkeypatch.setattr(engine, "used_bytes", lambda: held[0])
+    made = Engine(tmp_path / "graph")
+    held[0] = 9 * engine.MOST_BYTES
+    for _ in range(engine.FLUSHES_PER_LOOK - 1):
+        made.note_flush()
+    assert made.n_renewals == 0
+    made.note_flush()
+    assert made.n_renewals == 1
+    made.close()
+
+
 def test_who_reads_is_waited_for(opened, monkeypatch):
     """The engine is not taken away from under a query; who comes meanwhile gets the new one."""
     monkeypatch.setattr(engine, "PATIENCE_SECONDS", 30.0)
