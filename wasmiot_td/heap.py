@@ -18,7 +18,7 @@ from collections import deque
 from typing import ClassVar
 
 LOOK_SECONDS, N_LOOKS = 5.0, 12
-SLACK_BYTES = 4 * 1024 * 1024
+SLACK_BYTES = 2 * 1024 * 1024
 _M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 256 * 1024
 _M_ARENA_MAX, _HEAPS = -8, 2
 _MALLINFO = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"

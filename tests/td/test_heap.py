@@ -76,7 +76,7 @@ def test_what_comes_and_goes_is_left(period):
     free = [saw[look % period] for look in range(400)]
     given = moments_of_giving_back(free)
     assert 400 // 25 <= len(given) <= 400 // 12
-    assert max(free[look] for look in given) <= min(saw) + 4
+    assert max(free[look] for look in given) <= min(saw) + 2
 
 
 def test_it_is_given_back_again_and_again_until_the_end(monkeypatch):
