@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from wasmiot_td.open_api import BYTES, FILE, JSON, JSON_LD, SSE, TD, Argument, Described
 
+ZIP = "application/zip"
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
 KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
 PART = Argument("Wasmiot-Input", "which member of a joined input the body is", place="header")
@@ -24,8 +25,8 @@ DESCRIBED: Mapping[str, Described] = {
     ),
     "deployments.delete": _DONE,
     "deployments.thing": Described({TD: "Thing"}),
-    "deployments.state": Described({BYTES: "Bytes"}),
-    "deployments.restore": Described(takes={BYTES: "Bytes"}, statuses=(204,)),
+    "deployments.state": Described({ZIP: "Bytes"}),
+    "deployments.restore": Described(takes={ZIP: "Bytes", BYTES: "Bytes"}, statuses=(204,)),
     "properties.read_some": Described(
         {JSON: "Object", SSE: "Text"},
         arguments=(Argument("names", "those that are wanted"),),

@@ -136,7 +136,8 @@ class Devices:
     def restore_state(self, device: Document, slug: str, state: bytes) -> None:
         """Give the stateful modules of an installation what the same ones kept elsewhere."""
         url = f"{installation_url(device, slug)}/state"
-        self._transport.request("PUT", url, body=state).checked()
+        headers = {"Content-Type": "application/zip"}
+        self._transport.request("PUT", url, body=state, headers=headers).checked()
 
     def statuses(self, device: Document, slug: str) -> dict[str, list[dict[str, Any]]]:
         """Return the statuses of the invocations of an installation, by action, newest first."""

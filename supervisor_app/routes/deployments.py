@@ -13,6 +13,7 @@ from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("deployments", __name__, url_prefix="/deployments")
 _TAKEN = (TD_MEDIA_TYPE, "application/ld+json", JSON)
+_STATES = (MEDIA_TYPE, "application/octet-stream")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,99})")
 
 
@@ -28,8 +29,7 @@ def put(slug: str) -> Response:
     if not _SLUG.fullmatch(slug):
         detail = f"{slug!r} is no name: lower-case letters, digits, '.', '_' and '-'"
         raise ProblemError(400, "Name not valid", detail)
-    if request.mimetype not in ("", *_TAKEN):
-        raise ProblemError(415, "Unsupported Media Type", f"a TD is {' or '.join(_TAKEN)}")
+    _check_media_type("a TD", _TAKEN)
     base = installation_base(slug)
     is_new = supervisor().install(slug, request.get_data(), base)
     headers = {"Location": f"{base}td"}
@@ -62,5 +62,17 @@ def state(slug: str) -> Response:
 @blueprint.put("/<slug>/state")
 def restore(slug: str) -> Response:
     """Give the modules of an installation what the same modules have kept elsewhere."""
-    supervisor().states.restore(supervisor().installations.get(slug), request.get_data())
+    installation = supervisor().installations.get(slug)
+    _check_media_type("kept state", _STATES)
+    supervisor().states.restore(installation, request.get_data())
     return Response(status=204)
+
+
+def _check_media_type(what: str, taken: tuple[str, ...]) -> None:
+    """Take what is said to be of a media type, or of none.
+
+    Raises:
+        ProblemError: 415.
+    """
+    if request.mimetype not in ("", *taken):
+        raise ProblemError(415, "Unsupported Media Type", f"{what} is {' or '.join(taken)}")

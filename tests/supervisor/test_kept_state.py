@@ -124,6 +124,20 @@ def test_state_that_is_damaged(start, members, code):
     assert call(device) == 9
 
 
+def test_state_by_its_media_type(start):
+    """What is called anything but an archive, or bytes, is refused, and nothing changes."""
+    here, there = start(), start()
+    assert [call(here), call(here), call(there)] == [8, 9, 8]
+    content = here.client.get(URL).data
+    response = there.client.put(URL, data=content, content_type="text/plain")
+    assert (response.status_code, response.content_type) == (415, "application/problem+json")
+    assert "application/zip" in response.json["detail"]
+    assert call(there) == 9
+    for taken in ("application/zip", "application/octet-stream"):
+        assert there.client.put(URL, data=content, content_type=taken).status_code == 204
+    assert call(there) == 10
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\0" * 100])
 def test_what_is_no_state(start, content):
     """Bytes that are no archive are refused."""
