@@ -1,6 +1,7 @@
 """`wasmiot things`: the directory."""
 
 from collections.abc import Sequence
+from http.client import CREATED
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -9,6 +10,7 @@ import click
 from orchestrator_app.commands.options import names_of, remote, title_of
 from wasmiot_td import terminal
 from wasmiot_td.command_line import MISUNDERSTOOD, REFUSED, CommandFailed
+from wasmiot_td.errors import ThingProblem
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -29,7 +31,14 @@ def things() -> None:
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Not more than N.")
 @remote
 def list_things(orchestrator: "Orchestrator", is_json: bool, limit: int | None) -> None:
-    """List what the directory knows."""
+    """List what the directory knows, and whether the devices answer.
+
+    A device "answers", or is "silent since" it last answered; one that is cordoned gets no new
+    work. The state is empty for what the orchestrator does not look at. With --json whole
+    descriptions come, without a state.
+    """
+    from orchestrator_app.commands.device_states import DeviceState, device_states
+
     with terminal.progress("asking for the Things") as advance:
         found = []
         for thing in orchestrator.pages("things", limit):
@@ -37,9 +46,11 @@ def list_things(orchestrator: "Orchestrator", is_json: bool, limit: int | None) 
             advance(1)
     if is_json:
         return terminal.say_json(found)
-    columns = ("title", "kind", ">memory", "provides", "id")
+    states = device_states(orchestrator) if found else {}
+    rows = [(*_row(thing), states.get(thing["id"], DeviceState()), thing["id"]) for thing in found]
+    columns = ("title", "kind", ">memory", "provides", "state", "id")
     empty = "The directory is empty; `wasmiot supervisor` starts a device."
-    return terminal.say_table(columns, sorted(map(_row, found), key=_by_title), empty=empty)
+    return terminal.say_table(columns, sorted(rows, key=_by_title), empty=empty)
 
 
 def _by_title(row: Sequence[Any]) -> str:
@@ -47,7 +58,7 @@ def _by_title(row: Sequence[Any]) -> str:
 
 
 def _row(thing: dict[str, Any]) -> tuple[Any, ...]:
-    return title_of(thing), _kinds(thing), _memory(thing), _interfaces(thing), thing["id"]
+    return title_of(thing), _kinds(thing), _memory(thing), _interfaces(thing)
 
 
 def _kinds(thing: dict[str, Any]) -> list[str]:
@@ -74,17 +85,23 @@ def _as_list(value: Any) -> list[Any]:
 @_name_argument
 @remote
 def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
-    """Show a Thing: what it provides, and what can be done with it."""
+    """Show a Thing: how it is, what it provides, and what can be done with it."""
+    from orchestrator_app.commands.device_states import DeviceState, device_states
+
     thing = orchestrator.thing(name)
     if is_json:
         return terminal.say_json(thing)
     registration = thing.get("registration", {})
+    state = device_states(orchestrator).get(thing["id"], DeviceState())
     return terminal.say_members(
         {
             "title": title_of(thing),
             "id": thing["id"],
             "kind": _kinds(thing),
             "base": thing.get("base"),
+            "answers": state.answers,
+            "last seen": state.last_seen,
+            "cordoned": state.is_cordoned or None,
             "description": thing.get("description"),
             "memory": _memory(thing),
             "cores": thing.get("wasmiot:cpuCores"),
@@ -168,26 +185,43 @@ def remove(orchestrator: "Orchestrator", is_json: bool, names: Sequence[str]) ->
 
 
 @things.command()
-@click.argument("name", metavar="ID|TITLE", shell_complete=names_of("things", title_of))
+@_name_argument
 @remote
 def cordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
-    """Give a device no new work; what runs on it stays."""
-    _tell_cordon(orchestrator, is_json, "PUT", name)
+    """Give a device no new work; what runs on it stays.
+
+    One that is cordoned already stays so, and the exit code is 0.
+    """
+    id = str(orchestrator.thing(name)["id"])
+    is_new = orchestrator.send("PUT", _cordon_path(id)).status == CREATED
+    _tell_cordon(is_json, id, f"{name} takes no new work{'' if is_new else ' already'}", True)
 
 
 @things.command()
-@click.argument("name", metavar="ID|TITLE", shell_complete=names_of("things", title_of))
+@_name_argument
 @remote
 def uncordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
-    """Let a device take work again."""
-    _tell_cordon(orchestrator, is_json, "DELETE", name)
+    """Let a device take work again.
 
-
-def _tell_cordon(orchestrator: "Orchestrator", is_json: bool, method: str, name: str) -> None:
+    One that is not cordoned takes work already, and the exit code is 0.
+    """
     id = str(orchestrator.thing(name)["id"])
-    orchestrator.send(method, f"cordons/{quote(id, safe='')}")
-    is_cordoned = method == "PUT"
+    told = f"{name} takes work again"
+    try:
+        orchestrator.send("DELETE", _cordon_path(id))
+    except ThingProblem as error:
+        if error.problem.get("title") != "Not cordoned":
+            raise
+        told = f"{name} is not cordoned: it takes work already"
+    _tell_cordon(is_json, id, told, False)
+
+
+def _cordon_path(id: str) -> str:
+    return f"cordons/{quote(id, safe='')}"
+
+
+def _tell_cordon(is_json: bool, id: str, told: str, is_cordoned: bool) -> None:
     if is_json:
         terminal.say_json({"id": id, "cordoned": is_cordoned})
     else:
-        terminal.say(f"{name} takes {'no new work' if is_cordoned else 'work again'}")
+        terminal.say(told)

@@ -1,12 +1,22 @@
 """`wasmiot things`."""
 
 import json
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import Result
+from flask import Flask
+from fleet import Fleet, Server
+
+from orchestrator_app.commands.client import Orchestrator
+from orchestrator_app.commands.device_states import device_states, states_of
+from wasmiot_td.wsgi_transport import WsgiTransport
+
+MEBIBYTE = 1024 * 1024
 
 Command = Callable[..., Result]
 
@@ -147,7 +157,77 @@ def test_removed_things_are_gone(wasmiot: Any, lamp: str) -> None:
 
 
 def test_a_device_is_cordoned_and_freed(wasmiot: Any, lamp: str) -> None:
-    """By its title or its id; what is not cordoned cannot be freed."""
-    assert "takes no new work" in wasmiot("things", "cordon", "Lamp").stdout
+    """By its title or its id; the list and the Thing itself show it."""
+    assert "Lamp takes no new work\n" in wasmiot("things", "cordon", "Lamp").stdout
+    assert "  cordoned  " in line_of("Lamp", wasmiot)
+    assert "cordoned yes" in " ".join(wasmiot("things", "show", lamp).stdout.split())
     assert wasmiot.json("things", "uncordon", lamp) == {"id": lamp, "cordoned": False}
-    wasmiot("things", "uncordon", lamp, code=4)
+    assert "cordoned" not in line_of("Lamp", wasmiot)
+    assert "cordoned" not in wasmiot("things", "show", lamp).stdout
+
+
+def test_what_is_so_already_is_told_and_no_fault(wasmiot: Any, lamp: str) -> None:
+    """To cordon twice and to free twice are alike: both end well."""
+    for command, told in (("cordon", "no new work already"), ("uncordon", "not cordoned")):
+        wasmiot("things", command, lamp)
+        assert told in wasmiot("things", command, "Lamp").stdout
+    wasmiot("things", "uncordon", "nobody", code=4)
+
+
+def test_a_device_that_was_killed_is_listed_as_silent(dying: tuple[Any, Server]) -> None:
+    """Since when, and beside it that it is cordoned; the whole descriptions have no such word."""
+    command, server = dying
+    line = until(lambda: line_of("dying", command), "answers")
+    command("things", "cordon", "dying")
+    assert "answers, cordoned" in line_of("dying", command)
+    server.end(signal.SIGKILL)
+    line = until(lambda: line_of("dying", command), "silent since 20")
+    assert ", cordoned" in line
+    shown = " ".join(command("things", "show", "dying").stdout.split())
+    assert "answers no last seen 20" in shown
+    assert "silent" not in json.dumps(command.json("things", "list"))
+
+
+@pytest.fixture
+def dying(nobody: Any) -> Iterator[tuple[Any, Server]]:
+    """Start an orchestrator and a device that a test may kill."""
+    with Fleet(is_discovered=False) as fleet:
+        orchestrator = fleet.start_orchestrator(options=["--monitor-interval", "0.1"])
+        orchestrator.wait_until_listening()
+        server = fleet.start_supervisor("dying", memory_bytes=MEBIBYTE)
+        server.wait_until_listening()
+        yield type(nobody)(orchestrator.url), server
+
+
+def line_of(title: str, command: Any) -> str:
+    """Return the line of a Thing in the list."""
+    lines = command("things", "list").stdout.splitlines()
+    return next((line for line in lines if line.startswith(f"{title} ")), "")
+
+
+def until(ask: Callable[[], str], expected: str) -> str:
+    """Return the answer that holds a text; monitoring takes its time."""
+    deadline = time.monotonic() + 60
+    while expected not in (answer := ask()):
+        assert time.monotonic() < deadline, answer
+        time.sleep(0.1)
+    return answer
+
+
+def test_where_states_are_refused_the_list_comes_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A warning says why; a state that nobody knows is left empty."""
+    refusing = Flask("refusing")
+    refusing.add_url_rule("/sparql", view_func=lambda: ("You may not", 403), methods=["POST"])
+    transport = WsgiTransport({"http://refusing": refusing})
+    assert device_states(Orchestrator("http://refusing", transport)) == {}
+    assert "You may not" in capsys.readouterr().err
+
+
+def test_a_device_that_never_answered_is_told_apart() -> None:
+    """It is silent since no time that could be told."""
+    silent = {"device": {"value": "urn:ex:a"}, "healthy": {"value": "false"}}
+    cordoned = {"device": {"value": "urn:ex:a"}, "cordoned": {"value": "true"}}
+    for rows in ([silent, cordoned], [cordoned, silent]):
+        assert str(states_of(rows)["urn:ex:a"]) == "never answered, cordoned"
