@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from supervisor_app.errors import CallFailedError
 from supervisor_app.host_functions.guest import Guest
@@ -128,9 +128,8 @@ class Limits:
         return replace(self, **smaller) if smaller else self
 
 
-@dataclass(frozen=True)
-class CallRequest:
-    """One call to be made.
+class CallRequest(NamedTuple):
+    """One call to be made; a tuple, as each call makes one.
 
     Attributes:
         compiled: the compiled module.

@@ -93,19 +93,24 @@ class KeptDirectories:
         return directory
 
 
-@contextmanager
-def held(lock: threading.Lock, wait_seconds: float | None) -> Iterator[None]:
+class held:  # noqa: N801 - it is used as a function is
     """Hold a lock, or give up after some seconds.
 
-    Raises:
-        TimeoutError: it is held by another for too long.
+    Entering it raises TimeoutError where it is held by another for too long.
     """
-    if not lock.acquire(timeout=-1 if wait_seconds is None else wait_seconds):
-        raise TimeoutError("the module that keeps its state is busy")
-    try:
-        yield
-    finally:
-        lock.release()
+
+    __slots__ = ("_lock", "_wait_seconds")
+
+    def __init__(self, lock: threading.Lock, wait_seconds: float | None) -> None:
+        self._lock = lock
+        self._wait_seconds = -1 if wait_seconds is None else wait_seconds
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._wait_seconds):
+            raise TimeoutError("the module that keeps its state is busy")
+
+    def __exit__(self, *_error: object) -> None:
+        self._lock.release()
 
 
 def complaint(directory: Path) -> str:

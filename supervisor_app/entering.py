@@ -43,22 +43,26 @@ def _lower(
     values: list[int | float] = []
     places: list[int] = []
     for argument in arguments:
-        if isinstance(argument, Path):  # one at a time, and none while a call waits for its slot
-            argument = argument.read_bytes()
-        if isinstance(argument, bytes) and room is not None:
-            guest.write(room, argument)
-            values.append(len(argument))
-        elif isinstance(argument, bytes):
-            address = guest.allocate(max(len(argument), 1))
-            guest.write(address, argument)
-            values += [address, len(argument)]
+        if isinstance(argument, (int, float)):
+            values.append(argument)
         elif isinstance(argument, Place):
             places.append(guest.allocate(_PLACE_BYTES))
             store_u32(guest, places[-1], 0)
             values.append(places[-1])
         else:
-            values.append(argument)
+            values += _put(guest, argument, room)
     return values, places
+
+
+def _put(guest: Guest, content: bytes | Path, room: int | None) -> list[int]:
+    """Put bytes into the guest's memory, and return what is passed for them.
+
+    A file is read here: one at a time, and none while its call waits for a slot.
+    """
+    data = content.read_bytes() if isinstance(content, Path) else content
+    address = guest.allocate(max(len(data), 1)) if room is None else room
+    guest.write(address, data)
+    return [address, len(data)] if room is None else [len(data)]
 
 
 def _as_tuple(returned: Any) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,7 @@ class Execution:
         if not plan.has_files:
             return self._outcome(plan, inputs, request, call, keep_as, wait_seconds)
         with self._directory(operation, inputs, wait_seconds) as directory:
-            request = replace(request, directory=directory)
+            request = request._replace(directory=directory)
             return self._outcome(plan, inputs, request, call, keep_as, wait_seconds)
 
     def _outcome(

@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +96,7 @@ class Runtime:
         """
         slot = Slot(self._functions)
         names = slot.state_exports(request.compiled)
-        wanted = replace(request, prepare=lambda s, i: write_state(s, i, names, state))
+        wanted = request._replace(prepare=lambda s, i: write_state(s, i, names, state))
         self._run_in(slot, wanted, call)
         return slot
 

@@ -133,6 +133,8 @@ def decoder(schema: Mapping[str, Any] | None, function: FunctionType, has_memory
         return lambda guest, returned: _text(guest.read(returned[0], returned[1]), kind)
     if function.results == ("i32",) and kind in TEXT_TYPES and has_memory:
         return lambda guest, returned: _text(guest.read_text(returned[0]), kind)
+    if function.results in (("i32",), ("i64",)) and kind in ("integer", "number"):
+        return lambda _guest, returned: returned[0]
     return lambda _guest, returned: _scalar(_numbers(returned, function), schema)
 
 
