@@ -6,7 +6,7 @@ from supervisor_app.call import FunctionType, ModuleInterface
 from supervisor_app.installation import Operation
 from supervisor_app.pointers import ByPointer, by_pointer
 from supervisor_app.values import argument_schemas
-from wasmiot_td.arguments import is_file, is_text, room_fault, room_of
+from wasmiot_td.arguments import is_file, is_filled, is_text, room_fault, room_of
 from wasmiot_td.report import Finding
 
 
@@ -74,8 +74,7 @@ def _input_faults(
     schemas = argument_schemas(operation, is_write)
     room = len(schemas) if operation.buffer else room_of(schemas)
     room += 2 * len(pointers.data_files)
-    is_filled = room == len(function.params)
-    if not is_filled and (room > len(function.params) or not operation.depends_on):
+    if not is_filled(room, len(function.params), depends=bool(operation.depends_on)):
         use = "written" if is_write else "used"
         yield f"it is {use} with {list(schemas)}, {room} parameters; the function is {function}"
     fault = room_fault(schemas, interface.functions, is_by_pointer=pointers.is_used)

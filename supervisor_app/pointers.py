@@ -15,7 +15,7 @@ from typing import Any
 from supervisor_app.call import FunctionType
 from supervisor_app.installation import DataFile, Operation
 from supervisor_app.values import argument_schemas
-from wasmiot_td.arguments import is_text, room_of
+from wasmiot_td.arguments import can_leave, passed_by_pointer, room_of
 
 _PAIR = ("i32", "i32")
 
@@ -52,12 +52,14 @@ def by_pointer(operation: Operation, function: FunctionType, is_write: bool) -> 
     if operation.buffer or operation.depends_on:
         return plain
     data, spare = operation.data_files, len(function.params) - _room(operation, is_write)
-    for has_data in (bool(data), False):
-        for has_places in (False, True):
-            taken = has_data * 2 * len(data) + has_places * 2
-            if taken == spare and (not has_places or _can_leave(operation, function, is_write)):
-                return _of(function, data if has_data else (), has_places=has_places)
-    return plain
+    may_leave = not is_write and can_leave(
+        operation.output_schema,
+        function.params,
+        function.results,
+        is_mounted=bool(operation.mounts_at("output")),
+    )
+    has_data, has_places = passed_by_pointer(spare, len(data), can_leave=may_leave)
+    return _of(function, data if has_data else (), has_places=has_places)
 
 
 def _of(function: FunctionType, data: tuple[DataFile, ...], *, has_places: bool) -> ByPointer:
@@ -69,13 +71,6 @@ def _of(function: FunctionType, data: tuple[DataFile, ...], *, has_places: bool)
 def _room(operation: Operation, is_write: bool) -> int:
     """Return how many parameters the arguments take."""
     return room_of(argument_schemas(operation, is_write))
-
-
-def _can_leave(operation: Operation, function: FunctionType, is_write: bool) -> bool:
-    """Say whether an output may be left at two places: text or a file, for which is no mount."""
-    is_wanted = not is_write and is_text(operation.output_schema)
-    has_no_other_way = not operation.mounts_at("output") and function.results in ((), ("i32",))
-    return is_wanted and has_no_other_way and function.params[-2:] == _PAIR
 
 
 def with_data(

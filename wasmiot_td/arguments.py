@@ -6,7 +6,7 @@ or has a buffer of its own (`wasmiot:buffer`). A module is held to that when it 
 again by the device that shall run it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 ALLOCATOR = "alloc"
@@ -61,6 +61,45 @@ def arguments_of(
 def room_of(arguments: Mapping[str, Any]) -> int:
     """Return how many parameters arguments take."""
     return sum(2 if is_text(schema) else 1 for schema in arguments.values())
+
+
+def passed_by_pointer(spare: int, data_files: int, *, can_leave: bool) -> tuple[bool, bool]:
+    """Return what goes by pointer besides the arguments: data files, places for the output.
+
+    Whether a function is of that kind is seen from how many parameters it has: two for each data
+    file, and two for the places where it leaves the address and the length of what it has made.
+
+    Args:
+        spare: how many parameters the arguments leave.
+        data_files: how many there are.
+        can_leave: whether the output may be left so.
+    """
+    for has_data in (data_files > 0, False):
+        for has_places in (False, True):
+            taken = 2 * data_files * has_data + 2 * has_places
+            if taken == spare and (can_leave or not has_places):
+                return has_data, has_places
+    return False, False
+
+
+def can_leave(
+    output: object, parameters: Sequence[str], results: Sequence[str], *, is_mounted: bool
+) -> bool:
+    """Say whether a function may leave an output at two places: text or a file without a mount.
+
+    Args:
+        output: its schema.
+        parameters: of the function, by their types.
+        results: likewise.
+        is_mounted: whether a file that it leaves has a mount.
+    """
+    has_no_other_way = not is_mounted and tuple(results) in ((), ("i32",))
+    return is_text(output) and has_no_other_way and tuple(parameters[-2:]) == ("i32", "i32")
+
+
+def is_filled(room: int, parameters: int, *, depends: bool) -> bool:
+    """Say whether a function is given what it takes; what it depends on may give the rest."""
+    return room == parameters or (depends and room < parameters)
 
 
 def room_fault(

@@ -97,7 +97,8 @@ def _affordance(placement: Placement, own: StepAction, sources: Sources) -> dict
         affordance["wasmiot:uses"] = dict(placement.uses)
     else:
         affordance["wasmiot:module"] = placement.module
-        affordance["wasmiot:entrypoint"] = placement.entrypoint
+        affordance["wasmiot:entrypoint"] = model.get("wasmiot:entrypoint", placement.entrypoint)
+        affordance |= {key: model[key] for key in ("uriVariables",) if key in model}
         affordance |= _data_files(model, sources.modules[placement.module])
     if placement.arguments:
         affordance["wasmiot:arguments"] = dict(placement.arguments)

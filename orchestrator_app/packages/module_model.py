@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator_app.packages.host_interfaces import interfaces_of
-from orchestrator_app.packages.signatures import check_room, check_signature, draft_action
+from orchestrator_app.packages.signatures import check_use, draft_action, uses_of
 from orchestrator_app.packages.wasm_binary import PAGE_BYTES, WasmBinary
 from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
@@ -203,15 +203,11 @@ def _check_affordance(
         message = "an affordance of a module names the function behind it"
         return [Finding(f"{pointer}/wasmiot:entrypoint", message)]
     functions = package.binary.functions
-    if not isinstance(entrypoint, str) or entrypoint not in functions:
-        known = ", ".join(sorted(functions)) or "no function"
-        message = f"the binary exports no function {entrypoint!r}; it exports {known}"
-        return [Finding(f"{pointer}/wasmiot:entrypoint", message, value=entrypoint)]
-    signature = functions[entrypoint]
-    findings = check_signature(pointer, affordance, signature)
-    if findings or signature is None:
-        return findings
-    return check_room(pointer, affordance, signature, functions)
+    files = {file.path.lstrip("/") for file in package.data_files}
+    found: list[Finding] = []
+    for use in uses_of(pointer, affordance):
+        found += [f for f in check_use(use, functions, files) if f not in found]
+    return found
 
 
 def _check_files(description: Mapping[str, Any], package: ModulePackage) -> list[Finding]:

@@ -1,20 +1,29 @@
 """Between a wasm function's signature and the data schemas of an affordance.
 
-A number or a boolean is one parameter, a text two (pointer and length), a file none where it is
-mounted. The members of an object are parameters in their order. Modules of the existing system have
-two more for each file that they get in memory, and two for where they leave text or a file: which
-of them a function has its device finds out (`supervisor_app/pointers.py`).
+The rules are those of the devices (`wasmiot_td.arguments`), so that what is taken here can be run
+there: a number or a boolean is one parameter, text and JSON are two, a file is none where it is
+mounted. The members of an object are parameters in their order, then those of the URL.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator_app.packages.wasm_binary import FunctionType
-from wasmiot_td.arguments import arguments_of, room_fault, room_of, takes_value
+from wasmiot_td.arguments import (
+    arguments_of,
+    can_leave,
+    is_filled,
+    passed_by_pointer,
+    room_fault,
+    room_of,
+    takes_value,
+)
 from wasmiot_td.report import Finding
 
 _SCHEMAS = {"i32": "integer", "i64": "integer", "f32": "number", "f64": "number"}
 _SCALARS = frozenset({"integer", "number", "boolean"})
+ENTRYPOINT, WRITE_ENTRYPOINT = "wasmiot:entrypoint", "wasmiot:writeEntrypoint"
 
 
 def draft_action(function: str, signature: FunctionType | None) -> dict[str, Any] | None:
@@ -33,49 +42,97 @@ def draft_action(function: str, signature: FunctionType | None) -> dict[str, Any
     return action
 
 
-def check_signature(
-    pointer: str, affordance: Mapping[str, Any], signature: FunctionType | None
+@dataclass(frozen=True)
+class Use:
+    """One way in which an affordance is used, with a function of its own behind it.
+
+    Attributes:
+        term: what names the function.
+        arguments: their schemas, by name.
+        output: the schema of what it gives; None if it gives nothing.
+    """
+
+    pointer: str
+    affordance: Mapping[str, Any]
+    term: str
+    arguments: Mapping[str, Any]
+    output: object
+
+    @property
+    def function(self) -> object:
+        """What the affordance says that the function is called."""
+        return self.affordance.get(self.term)
+
+
+def uses_of(pointer: str, affordance: Mapping[str, Any]) -> Iterator[Use]:
+    """Yield how an affordance is used, as a device uses it: invoked, or read and written."""
+    if not pointer.startswith("/properties/"):
+        arguments = _arguments(affordance, affordance.get("input"))
+        yield Use(pointer, affordance, ENTRYPOINT, arguments, affordance.get("output"))
+        return
+    if not affordance.get("writeOnly"):
+        yield Use(pointer, affordance, ENTRYPOINT, _arguments(affordance, None), affordance)
+    if takes_value(affordance):
+        term = WRITE_ENTRYPOINT if WRITE_ENTRYPOINT in affordance else ENTRYPOINT
+        yield Use(pointer, affordance, term, _arguments(affordance, affordance), None)
+
+
+def check_use(
+    use: Use, functions: Mapping[str, FunctionType | None], files: Set[str]
 ) -> list[Finding]:
-    """Return in which ways an affordance asks for another signature than the function has."""
+    """Return why no device could call the function behind an affordance.
+
+    Args:
+        use: how it is used.
+        functions: those that the module exports.
+        files: the paths of the data files that came with it.
+    """
+    name = use.function
+    if not isinstance(name, str) or name not in functions:
+        known = ", ".join(sorted(functions)) or "no function"
+        message = f"the binary exports no function {name!r}; it exports {known}"
+        return [Finding(f"{use.pointer}/{use.term}", message, value=name)]
+    signature = functions[name]
     if signature is None:
         return []
-    findings = []
-    is_buffered = "wasmiot:buffer" in affordance  # the device knows what such a function takes
-    wanted = None if is_buffered else parameter_count(affordance.get("input"))
-    spare = 0 if wanted is None else len(signature.parameters) - wanted
-    if spare % 2 or not 0 <= spare <= 2 * _pointer_count(affordance):
-        function = f"{affordance.get('wasmiot:entrypoint')}: {signature}"
-        message = f"the input makes {wanted} parameters, and the function is {function}"
-        findings.append(Finding(f"{pointer}/input", message))
-    output = affordance.get("output")
-    if isinstance(output, Mapping) and _is_scalar(output) and len(signature.results) != 1:
+    findings = [*_parameter_faults(use, signature, functions, files)]
+    is_one = isinstance(use.output, Mapping) and _is_scalar(use.output)
+    if is_one and len(signature.results) != 1:
         message = f"the output is one value, and the function returns {len(signature.results)}"
-        findings.append(Finding(f"{pointer}/output", message))
+        findings.append(Finding(_place(use, "output"), message))
     return findings
 
 
-def check_room(
-    pointer: str, affordance: Mapping[str, Any], signature: FunctionType, exports: Iterable[str]
-) -> list[Finding]:
-    """Return why a module has no room for what goes through its memory.
-
-    Args:
-        pointer: to the affordance.
-        affordance: one that asks for the signature which its function has.
-        signature: of that function.
-        exports: the names of all functions of the module.
-    """
-    if "wasmiot:buffer" in affordance:
-        return []
-    arguments = _arguments(affordance, affordance.get("input"))
-    spare = len(signature.parameters) - room_of(arguments)
-    if pointer.startswith("/properties/") and takes_value(affordance):
-        arguments |= _arguments(affordance, affordance)
-    is_by_pointer = spare > 0 and "wasmiot:dependsOn" not in affordance
-    fault = room_fault(arguments, exports, is_by_pointer=is_by_pointer)
-    return (
-        [Finding(f"{pointer}/input" if "input" in affordance else pointer, fault)] if fault else []
+def _parameter_faults(
+    use: Use, signature: FunctionType, exports: Iterable[str], files: Set[str]
+) -> Iterator[Finding]:
+    """Yield that arguments and parameters differ, or else that the module has no room for them."""
+    is_buffered = bool(use.affordance.get("wasmiot:buffer"))
+    depends = bool(use.affordance.get("wasmiot:dependsOn"))
+    room = len(use.arguments) if is_buffered else room_of(use.arguments)
+    data = 0 if is_buffered or depends else _data_file_count(use.affordance, files)
+    may_leave = not (is_buffered or depends) and can_leave(
+        use.output,
+        signature.parameters,
+        signature.results,
+        is_mounted="output" in _stages(use.affordance),
     )
+    spare = len(signature.parameters) - room
+    has_data, has_places = passed_by_pointer(spare, data, can_leave=may_leave)
+    asked = room + 2 * data * has_data + 2 * has_places
+    if not is_filled(asked, len(signature.parameters), depends=depends):
+        what = "the input makes" if use.arguments else "it is called with"
+        message = f"{what} {asked} parameters, and the function is {use.function}: {signature}"
+        yield Finding(_place(use, "input"), message)
+    elif not is_buffered:
+        fault = room_fault(use.arguments, exports, is_by_pointer=has_data or has_places)
+        if fault:
+            yield Finding(_place(use, "input"), fault)
+
+
+def _place(use: Use, member: str) -> str:
+    """Return the pointer to a member of an affordance, or to all of it if it has none."""
+    return f"{use.pointer}/{member}" if member in use.affordance else use.pointer
 
 
 def _arguments(affordance: Mapping[str, Any], schema: Any) -> dict[str, Any]:
@@ -87,44 +144,20 @@ def _arguments(affordance: Mapping[str, Any], schema: Any) -> dict[str, Any]:
     )
 
 
-def _stages(affordance: Mapping[str, Any]) -> list[Any]:
+def _mounts(affordance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = affordance.get("wasmiot:mount", [])
     mounts = found if isinstance(found, list) else [found]
-    return [mount.get("stage") for mount in mounts if isinstance(mount, Mapping)]
+    return [mount for mount in mounts if isinstance(mount, Mapping)]
 
 
-def _pointer_count(affordance: Mapping[str, Any]) -> int:
-    """Return how much may go by pointer and length besides text that is sent."""
-    stages = _stages(affordance)
-    output = affordance.get("output")
-    is_left = isinstance(output, Mapping) and not _is_scalar(output) and "output" not in stages
-    sent = max(_file_count(affordance.get("input")) - stages.count("execution"), 0)
-    return sent + stages.count("deployment") + is_left
+def _stages(affordance: Mapping[str, Any]) -> list[Any]:
+    return [mount.get("stage") for mount in _mounts(affordance)]
 
 
-def _file_count(schema: Any) -> int:
-    if not isinstance(schema, Mapping):
-        return 0
-    members = schema.get("properties")
-    inside = members.values() if isinstance(members, Mapping) else ()
-    return ("contentMediaType" in schema) + sum(map(_file_count, inside))
-
-
-def parameter_count(schema: Any) -> int | None:
-    """Return how many wasm parameters a value of this schema makes; None if it cannot be told."""
-    if schema is None:
-        return 0
-    if not isinstance(schema, Mapping):
-        return None
-    if "contentMediaType" in schema:
-        return 0
-    if schema.get("type") == "object":
-        members = schema.get("properties", {})
-        if not isinstance(members, Mapping):
-            return None
-        counts = [parameter_count(member) for member in members.values()]
-        return None if None in counts else sum(count or 0 for count in counts)
-    return {"string": 2, "integer": 1, "number": 1, "boolean": 1}.get(str(schema.get("type")))
+def _data_file_count(affordance: Mapping[str, Any], files: Set[str]) -> int:
+    """Return how many of the data files an affordance mounts."""
+    mounts = (m for m in _mounts(affordance) if m.get("stage") == "deployment")
+    return len({str(m.get("path")).lstrip("/") for m in mounts} & files)
 
 
 def _is_scalar(schema: Mapping[str, Any]) -> bool:

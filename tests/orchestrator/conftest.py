@@ -1,5 +1,6 @@
 """Real stores and applications, on disk and in memory, and documents to put into them."""
 
+import io
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from wasmtime import wat2wasm
+from werkzeug.test import TestResponse
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
@@ -245,6 +247,22 @@ def supervisor(thing: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, 
 def wasm() -> Callable[[str], bytes]:
     """Return the assembler of WebAssembly text."""
     return lambda text: bytes(wat2wasm(text))
+
+
+@pytest.fixture
+def upload(client: FlaskClient) -> Callable[..., TestResponse]:
+    """Return a function that uploads a module as multipart."""
+
+    def post(binary: bytes, model: dict[str, Any] | None = None, **files: bytes) -> TestResponse:
+        data: dict[str, Any] = {"binary": (io.BytesIO(binary), "adder.wasm", "application/wasm")}
+        if model is not None:
+            text = io.BytesIO(json.dumps(model).encode())
+            data["description"] = (text, "adder.tm.json", "application/tm+json")
+        for path, content in files.items():
+            data[path] = (io.BytesIO(content), f"{path}.bin", "application/octet-stream")
+        return client.post("/modules", data=data)
+
+    return post
 
 
 @pytest.fixture(scope="session")
