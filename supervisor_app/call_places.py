@@ -5,6 +5,7 @@ will be one soon. While most places are held by calls that take longer, it is to
 at once, so that a description, the device's health or the end of a call is always answered.
 """
 
+import queue
 import time
 from threading import get_ident
 
@@ -13,7 +14,8 @@ from wasmiot_td.problem import ProblemError
 WAIT_SECONDS = 0.25
 """How long a call waits for a place; one that holds its place for longer is a slow one."""
 
-_LOOK_SECONDS = 0.002
+_LOOK_SECONDS = 0.02
+"""How long who waits goes on without a look whether there will be a place soon."""
 
 
 class CallPlaces:
@@ -22,6 +24,9 @@ class CallPlaces:
     def __init__(self, most: int) -> None:
         self._most = max(most, 1)
         self._since: dict[int, float] = {}
+        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()  # one entry for each free place
+        for _ in range(self._most):
+            self._free.put(None)
 
     @property
     def taken(self) -> int:
@@ -34,19 +39,28 @@ class CallPlaces:
         Raises:
             ProblemError: 503, there is none, and there will hardly be one soon.
         """
-        if len(self._since) >= self._most:
+        try:
+            self._free.get_nowait()
+        except queue.Empty:
             self._wait()
         self._since[get_ident()] = time.monotonic()
 
     def leave(self) -> None:
-        """Give back the place of this thread."""
+        """Give back the place of this thread, which has taken it."""
         self._since.pop(get_ident(), None)
+        self._free.put(None)
 
     def _wait(self) -> None:
         end = time.monotonic() + WAIT_SECONDS
-        while len(self._since) >= self._most:
-            now = time.monotonic()
-            slow = sum(now - since > WAIT_SECONDS for since in list(self._since.values()))
-            if now > end or 2 * slow >= self._most:
-                raise ProblemError(503, "Busy", f"{self._most} calls are waited for already")
-            time.sleep(_LOOK_SECONDS)
+        while (now := time.monotonic()) <= end and not self._are_slow(now):
+            try:
+                self._free.get(timeout=_LOOK_SECONDS)
+            except queue.Empty:
+                continue
+            return
+        raise ProblemError(503, "Busy", f"{self._most} calls are waited for already")
+
+    def _are_slow(self, now: float) -> bool:
+        """Say whether most places are held by calls that take longer than a moment."""
+        slow = sum(now - since > WAIT_SECONDS for since in list(self._since.values()))
+        return 2 * slow >= self._most
