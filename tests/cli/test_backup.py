@@ -1,6 +1,9 @@
 """`wasmiot backup` and `restore`, as a person uses them."""
 
+import json
+import os
 import socket
+import tarfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +41,41 @@ def test_a_file_that_is_no_backup_is_refused(nobody: Any, tmp_path: Path) -> Non
     told = nobody.json("restore", tmp_path / "bad.tar", "--data-dir", tmp_path / "copy", code=1)
     assert "no whole backup" in told["title"]
     assert not (tmp_path / "copy").exists()
+
+
+def test_what_is_no_file_is_not_replaced(nobody: Any, tmp_path: Path) -> None:
+    """A pipe, as a device, is no place for an archive, and stays what it is."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "is no file" in nobody("backup", pipe, code=2).stderr
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_leads_to_what_is_written(wasmiot: Any, tmp_path: Path) -> None:
+    """The link stays one, also where there was nothing behind it yet."""
+    (tmp_path / "away").mkdir()
+    link, file = tmp_path / "latest.tar", tmp_path / "away" / "monday.tar"
+    link.symlink_to(file)
+    for _ in range(2):
+        wasmiot("backup", link)
+        assert link.is_symlink()
+        assert tarfile.is_tarfile(file)
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_backup_goes_to_standard_output(
+    wasmiot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It alone: what it holds is told beside, and no file is left."""
+    monkeypatch.chdir(tmp_path)
+    written = wasmiot("backup", "-", "--json")
+    assert json.loads(written.stderr)["packages"] >= 0
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "all.tar").write_bytes(written.stdout_bytes)
+    told = wasmiot.json("restore", "all.tar", "--data-dir", tmp_path / "copy")
+    assert told["files"] == json.loads(written.stderr)["files"]
+    assert "with secrets" in wasmiot("backup", "-").stderr
 
 
 def test_nobody_answers_and_no_file_is_left(nobody: Any, tmp_path: Path) -> None:
