@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from itertools import chain, islice
@@ -36,7 +36,7 @@ def load_many(
     jobs: int | None = None,
     strict: bool = False,
     contexts: ContextRegistry | None = None,
-) -> Iterator[LoadedDocument | DocumentError]:
+) -> Generator[LoadedDocument | DocumentError, None, None]:
     """Yield what `load` makes of each source, in their order: the document, or why there is none.
 
     The sources are read as they are needed, so neither they nor the results are all in memory.
@@ -65,8 +65,11 @@ def in_processes(
     jobs: int | None = None,
     *,
     few: int = FEW,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the result of each item, in their order; few items are worked on in this process.
+
+    Who stops early closes it, in the thread that asked: left to the garbage collection, it may
+    end in a thread of the pool, which cannot wait for itself.
 
     Args:
         work: a function of a module, or a `partial` of one.
@@ -78,7 +81,7 @@ def in_processes(
     first = list(islice(waiting, few + 1))
     jobs = jobs or available_cores()
     if jobs == 1 or len(first) <= few:
-        return map(work, chain(first, waiting))
+        return (work(item) for item in chain(first, waiting))
     return _shared(work, chain(first, waiting), jobs)
 
 
@@ -89,7 +92,9 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _shared(work: Callable[[Item], Result], items: Iterator[Item], jobs: int) -> Iterator[Result]:
+def _shared(
+    work: Callable[[Item], Result], items: Iterator[Item], jobs: int
+) -> Generator[Result, None, None]:
     """Share the items between processes; at most a few chunks for each wait or are done."""
     pool = ProcessPoolExecutor(jobs, get_context("spawn"), _start_worker, (work,))
     pending: deque[Future[list[Any]]] = deque()

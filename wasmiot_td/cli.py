@@ -7,8 +7,8 @@ was not understood.
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -104,7 +104,8 @@ def validate(sources: Sequence[str], shape: str, **options: Any) -> None:
 @json_list
 def compact(sources: Sequence[str], is_json: bool, **options: Any) -> None:
     """Write documents in their canonical form, one after the other."""
-    _write(_loaded(sources, options), is_json)
+    with closing(_loaded(sources, options)) as documents:
+        _write(documents, is_json)
 
 
 def _write(documents: Iterable[LoadedDocument], is_json: bool) -> None:
@@ -226,16 +227,16 @@ def _verdict(source: Source, *, strict: bool, contexts: ContextRegistry) -> Verd
     return Verdict(source.name, loaded.report, loaded.id, lines)
 
 
-def _loaded(names: Sequence[str], options: dict[str, Any]) -> Iterator[LoadedDocument]:
+def _loaded(names: Sequence[str], options: dict[str, Any]) -> Generator[LoadedDocument, None, None]:
     work = partial(_outcome, strict=options["strict"], contexts=_registry(options))
     sources = _expanded(names)
-    results = _on_all_cores(work, sources, options["jobs"])
-    for source, result in zip(sources, results, strict=True):
-        with _reporting(source.name):
-            if isinstance(result, WasmiotError):
-                raise result
-        _warn(source.name, result.report)
-        yield result
+    with closing(_on_all_cores(work, sources, options["jobs"])) as results:
+        for source, result in zip(sources, results, strict=True):
+            with _reporting(source.name):
+                if isinstance(result, WasmiotError):
+                    raise result
+            _warn(source.name, result.report)
+            yield result
 
 
 def _outcome(
@@ -249,18 +250,21 @@ def _outcome(
 
 def _on_all_cores(
     work: Callable[[Source], Result], sources: Sequence[Source], jobs: int | None
-) -> Iterator[Result]:
-    """Yield the result of each source; a person at a terminal sees how far it is."""
+) -> Generator[Result, None, None]:
+    """Yield the result of each source; a person at a terminal sees how far it is.
+
+    Who may stop early closes it: its processes are waited for, which only this thread can.
+    """
     if any(source.is_standard_input for source in sources):
         jobs = 1
-    results = in_processes(work, sources, jobs)
-    if len(sources) <= FEW or not sys.stderr.isatty():
-        yield from results
-        return
-    with click.progressbar(
-        results, length=len(sources), label="documents", show_pos=True, file=sys.stderr
-    ) as bar:
-        yield from bar
+    with closing(in_processes(work, sources, jobs)) as results:
+        if len(sources) <= FEW or not sys.stderr.isatty():
+            yield from results
+            return
+        with click.progressbar(
+            results, length=len(sources), label="documents", show_pos=True, file=sys.stderr
+        ) as bar:
+            yield from bar
 
 
 def _warn(name: str, report: Report) -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -67,13 +68,14 @@ def register_many(
     read = partial(_sized, reach=directory.reach, most_bytes=most_bytes)
     batch, n_bytes = dict[str, Description | Exception](), 0
     try:
-        for number, (outcome, size) in enumerate(in_processes(read, sources, jobs, few=FEW)):
-            name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
-            if name in batch or len(batch) >= AT_ONCE or n_bytes >= BYTES_AT_ONCE:
-                yield from _kept(directory, batch, check)
-                batch, n_bytes = {}, 0
-            batch[name] = outcome
-            n_bytes += size
+        with closing(in_processes(read, sources, jobs, few=FEW)) as results:
+            for number, (outcome, size) in enumerate(results):
+                name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
+                if name in batch or len(batch) >= AT_ONCE or n_bytes >= BYTES_AT_ONCE:
+                    yield from _kept(directory, batch, check)
+                    batch, n_bytes = {}, 0
+                batch[name] = outcome
+                n_bytes += size
         yield from _kept(directory, batch, check)
     except BrokenExecutor as error:
         raise ProblemError(503, _NOT_ALL, "What loads the descriptions was ended.") from error

@@ -85,7 +85,7 @@ def test_sources_are_read_as_they_are_needed() -> None:
 
     results = in_processes(abs, endless(), jobs=2)
     assert [next(results) for _ in range(3)] == [0, 1, 2]
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert len(taken) < 1000
 
 
@@ -164,3 +164,12 @@ def test_the_graphs_of_a_directory_are_written_by_processes(directory: Path) -> 
     written = wasmiot("rdf", str(directory), "--format", "nquads", "--jobs", "2")
     assert written.returncode == 0
     assert written.stdout.count("/td#title>") == NUMBER - 2
+
+
+def test_a_refusal_says_nothing_of_the_processes(directory: Path) -> None:
+    """They end with the command, which has only its report to tell."""
+    (directory / "000.td.json").write_text('{"title": 3}')
+    failed = wasmiot("compact", str(directory), "--jobs", "2")
+    assert failed.returncode == 1
+    assert "000.td.json" in failed.stderr
+    assert "Exception ignored" not in failed.stderr
