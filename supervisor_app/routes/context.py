@@ -11,8 +11,12 @@ from supervisor_app.supervisor import Supervisor
 from wasmiot_td.own_address import WILDCARDS
 
 JSON = "application/json"
-json_text = json.JSONEncoder(ensure_ascii=False).encode
-"""Return a value as JSON."""
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON; a number, which most calls give, without making an encoder."""
+    return str(value) if type(value) is int else _encode(value)
 
 
 def supervisor() -> Supervisor:
