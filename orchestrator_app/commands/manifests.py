@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _name_argument = click.argument(
     "name", metavar="NAME", shell_complete=names_of("manifests", slug_of)
 )
+_SUFFIXES = (".json", ".jsonld", ".yaml", ".yml", ".yamlld")
+_NAME_OR_FILE = "`wasmiot manifest list` shows the names; what has a slash is a file of one."
 _STEP_ID = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*)=")
 _file_argument = click.argument("file", type=click.File("rb"), metavar="FILE|-")
 
@@ -145,15 +147,26 @@ def explain(orchestrator: "Orchestrator", is_json: bool, source: str, device: st
 
 
 def content_of(source: str) -> bytes | None:
-    """Return the bytes of a manifest's file; None if this is the name of one handed in."""
+    """Return the bytes of a manifest's file; None if this is the name of one handed in.
+
+    Raises:
+        CommandFailed: it is neither: no name has a slash.
+    """
     path = Path(source)
     if source == "-":
         return sys.stdin.buffer.read()
-    if path.is_file():
+    if path.is_file() or path.is_fifo():  # such as <(…) of a shell
         return path.read_bytes()
-    if path.suffix in (".json", ".jsonld", ".yaml", ".yml", ".yamlld"):
-        raise CommandFailed(f"there is no file {source}", MISUNDERSTOOD)
+    if path.suffix in _SUFFIXES or "/" in source or source in ("", ".", ".."):
+        raise CommandFailed(_no_file(source), MISUNDERSTOOD, hint=_NAME_OR_FILE)
     return None
+
+
+def _no_file(source: str) -> str:
+    path = Path(source)
+    if not source or not path.exists():
+        return f"there is no file {source!r}"
+    return f"{source} is a folder" if path.is_dir() else f"{source} is no file"
 
 
 @manifest.command("list")

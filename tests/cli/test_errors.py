@@ -1,12 +1,15 @@
 """What is said when a command fails: a sentence, an exit code, JSON where it is asked for."""
 
+import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from orchestrator_app.commands.manifests import content_of
 from wasmiot_td import command_line
 from wasmiot_td.command_line import PLUGINS, Commands, main
 from wasmiot_td.errors import ThingProblem
@@ -44,6 +47,35 @@ def test_a_server_that_is_no_orchestrator_is_told(nobody: Any, fleet: Any) -> No
     """A device has no list of manifests: its address was taken for an orchestrator's."""
     told = nobody("manifest", "list", "--url", fleet.servers[1].url, code=4).stderr
     assert "Look whether an orchestrator is there" in told
+
+
+@pytest.mark.parametrize("command", [("deploy",), ("manifest", "explain")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("{folder}", "{folder} is a folder"),
+        ("/dev/null", "/dev/null is no file"),
+        ("{folder}/x", "there is no file '{folder}/x'"),
+        ("x.yaml", "there is no file 'x.yaml'"),
+        ("", "there is no file ''"),
+    ],
+)
+def test_what_is_neither_a_file_nor_a_name_is_told_here(
+    nobody: Any, tmp_path: Path, command: tuple[str, ...], name: str, words: str
+) -> None:
+    """No manifest is called so, and no orchestrator is asked for one."""
+    told = nobody(*command, name.format(folder=tmp_path), code=2).stderr
+    assert f"error: {words.format(folder=tmp_path)}\n" in told
+    assert "wasmiot manifest list" in told
+
+
+def test_a_manifest_may_come_out_of_a_pipe(tmp_path: Path) -> None:
+    """As a shell hands one over with <(…)."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(pipe.write_bytes, b"{}")
+        assert content_of(str(pipe)) == b"{}"
 
 
 def test_a_folder_that_is_not_there_is_named(nobody: Any, tmp_path: Path) -> None:
