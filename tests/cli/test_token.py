@@ -55,6 +55,21 @@ def test_a_token_counts_from_make_to_revoke(
     assert requests.get(url, timeout=10).status_code == 401
 
 
+@pytest.mark.parametrize("command", ["make", "join"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("", "not empty"), ("  ", "not empty"), ("a\nb", "not printable"), ("a" * 101, "at most 100")],
+)
+def test_a_token_has_a_name_that_can_be_read(
+    nobody: Any, tmp_path: Path, command: str, name: str, words: str
+) -> None:
+    """It stands in lists and in the log; one that does not is refused, and no token is made."""
+    place = tmp_path / "o"
+    assert words in nobody("token", command, name, "--data-dir", place, code=2).stderr
+    assert not place.exists()
+    nobody("token", command, "Äiti's phone", "--data-dir", place)
+
+
 class Writer(threading.Thread):
     """Registers one Thing after the other, and knows which of them were acknowledged."""
 

@@ -17,6 +17,7 @@ from wasmiot_td.access.opening import ACCESS
 from wasmiot_td.access.roles import ROLE_WORDS
 from wasmiot_td.command_line import NOT_FOUND, CommandFailed, json_option
 
+MOST_NAME_CHARACTERS = 100
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
@@ -34,6 +35,23 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # not generic in cli
         return timedelta(seconds=int(matched[1]) * _UNITS[matched[2]])
 
 
+class Name(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
+    """What people call a token or a device, in lists and logs: one line that can be read."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """Return the name, if it is one."""
+        text = str(value)
+        if not text.strip():
+            self.fail("a name is not empty", param, ctx)
+        if len(text) > MOST_NAME_CHARACTERS:
+            self.fail(f"a name has at most {MOST_NAME_CHARACTERS} characters", param, ctx)
+        if not text.isprintable():
+            self.fail(f"{text!r} is not printable", param, ctx)
+        return text
+
+
 data_dir = click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -49,7 +67,7 @@ def token() -> None:
 
 
 @token.command()
-@click.argument("name")
+@click.argument("name", type=Name())
 @click.option("--role", type=click.Choice(ROLE_WORDS), default="read", show_default=True)
 @click.option("--expires", type=Duration(), metavar="TIME", help="Such as 90d, 12h or 30m.")
 @data_dir
@@ -64,7 +82,7 @@ def make(name: str, role: str, expires: timedelta | None, data_dir: Path, is_jso
 
 
 @token.command()
-@click.argument("name")
+@click.argument("name", type=Name())
 @click.option(
     "--expires", type=Duration(), default="1h", show_default=True, help="Such as 1d, 12h or 30m."
 )
