@@ -213,9 +213,15 @@ def failure_of(error: WasmiotError) -> CommandFailed:
 def _code_of(error: WasmiotError) -> int:
     from wasmiot_td.document_sources import SourceError
 
-    if isinstance(error, SourceError):
-        return MISUNDERSTOOD
-    return NOT_FOUND if isinstance(error, InteractionError) else REFUSED
+    if isinstance(error, InteractionError):
+        return NOT_FOUND
+    is_unreadable = isinstance(error, SourceError) or _is_of_file(error.__cause__)
+    return MISUNDERSTOOD if is_unreadable else REFUSED
+
+
+def _is_of_file(cause: BaseException | None) -> bool:
+    """Whether an error came from a file that cannot be read, not from what it holds."""
+    return isinstance(cause, OSError) and cause.filename is not None
 
 
 _CODES = {404: NOT_FOUND, 410: NOT_FOUND, 500: FAULTY, 503: FAULTY}

@@ -187,3 +187,14 @@ def test_show_tells_when_a_certificate_ends(folder: Path) -> None:
     assert wasmiot("show", path, "--ends-within", "30d").exit_code == 1
     refused = wasmiot("show", str(folder / "roof.key"))
     assert "holds a key, and no certificate" in refused.output
+
+
+def test_a_file_that_cannot_be_read_has_the_exit_code_of_all_commands(folder: Path) -> None:
+    """One that holds something else was read, and is refused."""
+    missing, strange = folder / "missing.pem", folder / "strange.pem"
+    strange.write_text("strange")
+    for arguments in (("show", str(missing)), ("renew", "missing", "--dir", str(folder))):
+        unread = wasmiot(*arguments)
+        assert "missing.pem cannot be read: No such file" in unread.output
+        assert unread.exit_code == 2
+    assert wasmiot("show", str(strange)).exit_code == 1
