@@ -52,6 +52,10 @@ OF_BOTH = ("health", "metrics")
 """The kinds of requests, by the server that is asked."""
 
 LOOK_SECONDS = 5.0
+WARM_SECONDS = 30.0
+"""How old a helper is before it counts. One whose query is ended is ended with it, in a crowd every
+ten seconds, and its successor takes as long until it holds what it held: that is no growth."""
+
 N_POINTS = 12
 MEBIBYTE = 1024 * 1024
 
@@ -62,12 +66,15 @@ class Watched:
 
     Attributes:
         kinds: the requests that count, beside those that two servers share.
+        of_children: look at the largest of those that it has started.
+        brief_bytes: what one of those held at most that had just begun.
     """
 
     name: str
     process: psutil.Process
     kinds: tuple[str, ...]
     of_children: bool = False
+    brief_bytes: int = 0
     samples: list[Sample] = field(default_factory=list)
 
     def look(self, seconds: float, answered: Mapping[str, int]) -> None:
@@ -75,8 +82,16 @@ class Watched:
         own = sum(answered.get(kind, 0) for kind in self.kinds)
         requests = own + sum(answered.get(kind, 0) for kind in OF_BOTH) // 2
         found = self.process.children(recursive=True) if self.of_children else [self.process]
-        if counts := [held for each in found if (held := _held(each)) is not None]:
-            self.samples.append(Sample(seconds, requests, *max(counts)))
+        held = [(each, counts) for each in found if (counts := _held(each)) is not None]
+        old = [counts for each, counts in held if self._is_warm(each)]
+        brief = [counts[0] for each, counts in held if not self._is_warm(each)]
+        self.brief_bytes = max(self.brief_bytes, *brief, 0)
+        if old:
+            self.samples.append(Sample(seconds, requests, *max(old)))
+
+    def _is_warm(self, process: psutil.Process) -> bool:
+        age_seconds: float = time.time() - process.create_time()
+        return not self.of_children or age_seconds >= WARM_SECONDS
 
     @property
     def faults(self) -> list[str]:
@@ -189,6 +204,9 @@ def _tell(tally: Tally, watched: Sequence[Watched], options: argparse.Namespace)
     for each in watched:
         if each.samples:
             _tell_curve(each)
+        if each.brief_bytes:
+            size = f"{each.brief_bytes / MEBIBYTE:.1f} MB"
+            print(f"  {each.name}, of those not {WARM_SECONDS:g} s old: {size} at most")
 
 
 def _tell_curve(each: Watched) -> None:
