@@ -61,7 +61,7 @@ def inputs_of_members(
         ProblemError: 400 with every fault of the whole.
     """
     schema, mounted = operation.input_schema or {}, _mounted(operation, files)
-    inputs = _bound(operation, schema, members, mounted, Inputs())
+    inputs = Inputs(_bound(operation, schema, members, {}), mounted)
     return _complete(operation, inputs)
 
 
@@ -95,7 +95,7 @@ def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
         return _file_input(operation, schema, body, values)
     else:
         value, files = json_value(body, schema), {}
-    return _bound(operation, schema, value, files, Inputs(values, {}, is_write))
+    return Inputs(_bound(operation, schema, value, values), files, is_write)
 
 
 def _schema_of(operation: Operation, body: RequestBody) -> Mapping[str, Any] | None:
@@ -108,22 +108,17 @@ def _schema_of(operation: Operation, body: RequestBody) -> Mapping[str, Any] | N
 
 
 def _bound(
-    operation: Operation,
-    schema: Mapping[str, Any],
-    value: Any,
-    files: Mapping[str, bytes],
-    inputs: Inputs,
-) -> Inputs:
-    """Return inputs with a value of the input's schema, bound by the names of its members."""
-    if not _is_plain(operation, schema, value):
+    operation: Operation, schema: Mapping[str, Any], value: Any, values: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return values with one of the input's schema, bound by the names of its members."""
+    shape = _shape(operation, schema)
+    if not shape.is_plain(value):
         check(value, _without_provided(operation, schema))
-    values = dict(inputs.values)
-    if schema.get("type") == "object" and schema.get("properties"):
-        members = schema["properties"]
-        values |= {k: v for k, v in value.items() if not is_file(members.get(k))}
-    elif not is_file(schema) and not _is_absent(value, operation):
-        values[""] = value
-    return Inputs(values, files, inputs.is_write)
+    if shape.files is not None:
+        return {**values, **{name: v for name, v in value.items() if name not in shape.files}}
+    if is_file(schema) or _is_absent(value, operation):
+        return values
+    return {**values, "": value}
 
 
 def _variables(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]:
@@ -189,14 +184,33 @@ def check(value: Any, schema: Mapping[str, Any] | None) -> None:
         raise _invalid(findings)
 
 
-def _is_plain(operation: Operation, schema: Mapping[str, Any], value: Any) -> bool:
-    """Say whether a value is for sure what an operation takes, whatever else comes from others."""
+@dataclass(frozen=True)
+class _Shape:
+    """What is known of an input before it comes.
+
+    Attributes:
+        is_plain: says whether a value is for sure what is taken, whatever comes from others.
+        files: which members of an object are files; None if the input is no object with members.
+    """
+
+    is_plain: Check
+    files: frozenset[str] | None
+
+
+def _shape(operation: Operation, schema: Mapping[str, Any]) -> _Shape:
+    """Return the shape of an input; that of an operation's own schema is worked out once."""
     if schema is not operation.input_schema:
-        return False
-    quick: Check | None = operation.memo.get("plain input")
-    if quick is None:
-        quick = operation.memo["plain input"] = plain_check(schema)
-    return quick(value)
+        return _shape_of(schema)
+    shape: _Shape | None = operation.memo.get("input")
+    if shape is None:
+        shape = operation.memo["input"] = _shape_of(schema)
+    return shape
+
+
+def _shape_of(schema: Mapping[str, Any]) -> _Shape:
+    members = schema.get("properties") if schema.get("type") == "object" else None
+    files = frozenset(n for n, m in members.items() if is_file(m)) if members else None
+    return _Shape(plain_check(schema), files)
 
 
 def _without_provided(operation: Operation, schema: Mapping[str, Any]) -> Mapping[str, Any] | None:
