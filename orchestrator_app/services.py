@@ -29,7 +29,7 @@ from orchestrator_app.packages.oci_modules import OciModules
 from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
-from orchestrator_app.signed_things import refuse_unsigned
+from orchestrator_app.signed_things import refuse_forged, refuse_unsigned
 from orchestrator_app.store import Store, open_store
 from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
@@ -199,12 +199,13 @@ def services() -> Services:
 
 
 def _check_signatures(settings: Settings, directory: Directory, guard: Guard) -> None:
-    """Have the directory ask for signatures, if it is told to.
+    """Have the directory look at signatures, and ask for them if it is told to.
 
     Raises:
         ValueError: it is not told whose.
     """
     if not settings.has_signed_things:
+        directory.check_every(refuse_forged)
         return
     trust = trust_of(settings.trusted_keys)
     if trust is None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from wasmiot_td.access.signatures import (
-    MOST_SIGNATURES,
     SIGNATURE,
     ModuleStatement,
+    forged,
     signatures_of,
     signers,
     statement_of,
@@ -32,9 +32,8 @@ def check_signatures(model: Mapping[str, Any], trust: Trust | None) -> None:
         ValidationError: a signature is none of this module; each such signature is reported.
         ProblemError: 403, no trusted key has signed it.
     """
-    stated = signatures_of(model)
-    if stated:
-        _check_genuine(model)
+    if findings := forged(model):
+        raise ValidationError(Report.of(findings))
     if trust is not None:
         fault = trust.document_fault(model)
         if fault:
@@ -58,21 +57,3 @@ def signed_entry(model: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an installation says of a module so that a device can check who signed it."""
     stated = signatures_of(model)
     return ModuleStatement.of_model(model).to_entry(stated) if stated else {}
-
-
-def _check_genuine(model: Mapping[str, Any]) -> None:
-    if len(signatures_of(model)) > MOST_SIGNATURES:
-        message = f"a module has {MOST_SIGNATURES} signatures at most"
-        raise ValidationError(Report((Finding(f"/{SIGNATURE}", message),)))
-    statement = statement_of(model)
-    findings = [
-        Finding(
-            f"/{SIGNATURE}/{index}",
-            f"the key {str(each.get('key'))[:64]} has not signed this binary with these files and "
-            f"this description; sign it again, in the form that `wasmiot sign` writes",
-        )
-        for index, each in enumerate(signatures_of(model))
-        if not signers(statement, [each])
-    ]
-    if findings:
-        raise ValidationError(Report.of(findings))

@@ -333,3 +333,42 @@ def test_signatures_of_nobody_cannot_be_asked_for(orchestrator):
     """The server does not start."""
     with pytest.raises(ValueError, match="--trusted-key"):
         orchestrator(has_signed_things=True)
+
+
+@pytest.mark.parametrize("url", ["/things/urn:uuid:lamp", "/bulk/things"])
+def test_no_directory_keeps_a_forged_signature(orchestrator, keys, url):
+    """What was changed after it was signed is refused, whoever is trusted; the rest is kept."""
+    client = orchestrator()
+    text = json.dumps({**signed(LAMP, keys[0]), "title": "bomb"})
+    put = url.startswith("/things")
+    media_type = "application/td+json" if put else "application/jsonl"
+    send = client.put if put else client.post
+    forged = send(url, data=text, content_type=media_type).json
+    if isinstance(forged, list):
+        forged = forged[0]["problem"]
+    assert (forged["status"], forged["validationErrors"][0]["field"]) == (422, f"/{SIGNATURE}/0")
+    assert client.get("/things").json == []
+    assert client.put("/things/urn:uuid:lamp", json=signed(LAMP, keys[0])).status_code == 201
+
+
+def test_a_patch_cannot_put_words_into_the_mouth_of_a_signer(orchestrator, keys):
+    """A part of a signed description is changed with its signature, or not at all."""
+    client, url = orchestrator(), "/things/urn:uuid:lamp"
+    client.put(url, json=signed(LAMP, keys[0]))
+
+    def patch(change: dict[str, Any]) -> int:
+        body = {"data": json.dumps(change), "content_type": "application/merge-patch+json"}
+        return client.patch(url, **body).status_code
+
+    assert (patch({"title": "bomb"}), patch({"title": "bulb", SIGNATURE: None})) == (422, 204)
+    assert client.get(url).json["title"] == "bulb"
+
+
+def test_a_number_that_cannot_be_signed_is_told(orchestrator, keys):
+    """It is the description that is refused, not the server that fails."""
+    wide = {
+        **signed(LAMP, keys[0]),
+        "schemaDefinitions": {"n": {"type": "integer", "const": 2**60}},
+    }
+    refused = orchestrator().put("/things/urn:uuid:lamp", json=wide)
+    assert (refused.status_code, "cannot be signed" in refused.json["detail"]) == (422, True)

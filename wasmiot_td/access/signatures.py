@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from wasmiot_td.access.canonical_json import canonical_json, digest_of
+from wasmiot_td.access.canonical_json import NotCanonical, canonical_json, digest_of
 from wasmiot_td.access.keys import Key, verify
 from wasmiot_td.context_iris import DISCOVERY_CONTEXT
+from wasmiot_td.report import Finding
 
 ALGORITHM = "ed25519-jcs"
 SIGNATURE = "wasmiot:signature"
@@ -131,6 +132,29 @@ def signers(statement: bytes, signatures: Iterable[Document]) -> frozenset[str]:
     """Return the keys that have signed a statement indeed; the first few signatures count."""
     few = islice(signatures, MOST_SIGNATURES)
     return frozenset(str(s["key"]) for s in few if _is_genuine(s, statement))
+
+
+def forged(document: Document) -> list[Finding]:
+    """Return what is wrong with the signatures of a document; nothing if each is genuine."""
+    stated = signatures_of(document)
+    if not stated:
+        return []
+    if len(stated) > MOST_SIGNATURES:
+        return [Finding(f"/{SIGNATURE}", f"there are {MOST_SIGNATURES} signatures at most")]
+    try:
+        statement = statement_of(document)
+    except NotCanonical as error:
+        return [Finding(f"/{SIGNATURE}", f"this cannot be signed: {error}")]
+    files = "binary with these files and this " if is_module(document) else ""
+    return [
+        Finding(
+            f"/{SIGNATURE}/{index}",
+            f"the key {str(each.get('key'))[:64]} has not signed this {files}description; "
+            "sign it again, in the form that `wasmiot sign` writes",
+        )
+        for index, each in enumerate(stated)
+        if not signers(statement, [each])
+    ]
 
 
 def signed(document: Document, key: Key) -> dict[str, Any]:
