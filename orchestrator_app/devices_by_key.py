@@ -18,13 +18,24 @@ from orchestrator_app.settings import Settings
 from wasmiot_td.access.assertions import granted
 from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.joining import Host, admit
+from wasmiot_td.access.joining import Host, admit, check_token
 from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.access.peers import DEVICE, move_peer
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import InteractionError
 from wasmiot_td.iri import well_formed
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.problem import ProblemError
+
+_HELD = (
+    "{base} is the address of {id} ({name}); if that is gone, `wasmiot token revoke {id}` where "
+    "the orchestrator runs, or `wasmiot things remove {id}`, lets another device have it"
+)
+_COPY = (
+    "this device answers at {old} too: its data directory, or a copy of it, is in use twice, and "
+    "{base} is not taken until it has ended there; a new device starts with a data directory of "
+    "its own"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +56,10 @@ class Keyed(Protocol):
         """Who has the orchestrator's own key."""
 
     @property
+    def directory(self) -> Directory:
+        """Where their descriptions are."""
+
+    @property
     def transport(self) -> Transport:
         """How devices are reached."""
 
@@ -63,18 +78,27 @@ def admit_device(parts: Keyed, request: Any) -> dict[str, str]:
     if well_formed(device) != device or device.startswith(RESERVED_PREFIXES):
         raise ProblemError(400, "No join request", "device is an IRI that is a device's to have")
     _check_base(base)
+    check_token(directory, request)
     _check_address(parts, device, str(base), is_here=False)
     host = Host(parts.guard.own_id, parts.peer_tokens.key.public, parts.settings.base_url)
     answer = admit(directory, request, host)
+    move_peer(directory, device, str(base))
     _log.info("joined device=%s base=%s", device, base)
     return answer
 
 
-def check_described(parts: Keyed, thing_id: str, described: Any) -> str:
+def check_described(parts: Keyed, thing_id: str, described: Any, process: str = "") -> str:
     """Return where a device is by the description that it sends of itself.
 
+    Args:
+        parts: what is known here.
+        thing_id: the device's id.
+        described: what it sends.
+        process: which process of the device it is that sends it; empty if that is not said.
+
     Raises:
-        ProblemError: 400, it leads elsewhere; 403, another device is there.
+        ProblemError: 400, it leads elsewhere; 403, another device is there; 409, the same device
+            runs elsewhere too.
     """
     base = described.get("base") if isinstance(described, dict) else ""
     _check_base(base)
@@ -84,7 +108,21 @@ def check_described(parts: Keyed, thing_id: str, described: Any) -> str:
         detail = f"the description of a device leads to it alone, and not to {elsewhere[0]}"
         raise ProblemError(400, "Address of another", detail)
     _check_address(parts, thing_id, str(base), is_here=True)
+    if process:
+        _refuse_copy(parts, thing_id, str(base), process)
     return str(base)
+
+
+def _refuse_copy(parts: Keyed, device: str, base: str, process: str) -> None:
+    """Leave a device where it is as long as it answers there, and not in the process that asks."""
+    peer = parts.guard.known.peers.get(device)
+    for old in peer.bases if peer else ():
+        if origin_of(old) == origin_of(base):
+            continue
+        there = _process_at(parts, device, old)
+        if there is not None and there != process:
+            _log.warning("copy_refused device=%s at=%s stays_at=%s", device, base, old)
+            raise ProblemError(409, "Runs elsewhere too", _COPY.format(old=old, base=base))
 
 
 def note_address(parts: Keyed, thing_id: str, base: str) -> None:
@@ -92,6 +130,7 @@ def note_address(parts: Keyed, thing_id: str, base: str) -> None:
     directory = parts.guard.directory
     peer = parts.guard.known.peers.get(thing_id)
     if directory is not None and peer is not None and peer.bases != (base,):
+        _log.warning("moved device=%s from=%s to=%s", thing_id, ",".join(peer.bases), base)
         move_peer(directory, thing_id, base)
 
 
@@ -138,27 +177,43 @@ def _check_base(base: Any) -> None:
 
 
 def _check_address(parts: Keyed, device: str, base: str, *, is_here: bool) -> None:
-    """Let a device have an address that no other has, or where it answers in its own name now."""
+    """Let a device have an address that no other has, or where it answers in its own name now.
+
+    One whose Thing was removed has its address only as long as it answers there.
+    """
     if origin_of(base) == origin_of(parts.settings.base_url):
         raise ProblemError(403, "Address of another", f"{base} is the orchestrator")
     holders = [
-        peer.id
+        peer
         for peer in parts.guard.known.peers.values()
         if peer.kind == DEVICE and peer.id != device and _is_at(peer.bases, base)
     ]
-    if holders and not (is_here and _answers(parts, device, base)):
-        raise ProblemError(403, "Address of another", f"{base} is the address of {holders[0]}")
+    if is_here and holders and _process_at(parts, device, base) is not None:
+        return
+    for holder in holders:
+        if is_here or _is_still_at(parts, holder.id, base):
+            detail = _HELD.format(base=base, id=holder.id, name=holder.name or holder.id)
+            raise ProblemError(403, "Address of another", detail)
 
 
-def _answers(parts: Keyed, device: str, base: str) -> bool:
-    """Say whether it is a device that answers, and takes what is meant for it alone."""
+def _is_still_at(parts: Keyed, device: str, base: str) -> bool:
+    is_known = parts.directory.get(device) is not None
+    return is_known or _process_at(parts, device, base) is not None
+
+
+def _process_at(parts: Keyed, device: str, base: str) -> str | None:
+    """Return the process of a device that answers at an address, and takes what is for it alone.
+
+    None if nobody does, or another; empty if it does not say which process it is.
+    """
     token = parts.peer_tokens.statement(device)
     headers = {"Authorization": f"Bearer {token}"}
     url = urljoin(base, "/properties/health")
     try:
-        return parts.transport.request("GET", url, headers=headers).status == 200
+        answer = parts.transport.request("GET", url, headers=headers)
     except InteractionError:
-        return False
+        return None
+    return answer.headers.get(PROCESS_HEADER.lower(), "") if answer.status == 200 else None
 
 
 def _is_at(bases: tuple[str, ...], base: str) -> bool:

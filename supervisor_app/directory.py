@@ -7,6 +7,7 @@ Source: W3C WoT Discovery, clause 7.2.
 
 import json
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -15,6 +16,7 @@ from supervisor_app.installation import expanded, prefixes_of
 from supervisor_app.references import Reference
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.transport import MAX_RESPONSE_BYTES
 
 _MAX_PAGES = 100
@@ -23,27 +25,35 @@ _GONE = (404, 410)
 
 
 class Directory:
-    """A directory at a URL."""
+    """A directory at a URL.
+
+    Attributes:
+        process: a name of this process, which no copy of its data has.
+    """
 
     def __init__(self, url: str, transport: Transport) -> None:
         self._base = url.rstrip("/")
         self._things = f"{self._base}/things"
         self._transport = transport
+        self.process = secrets.token_hex(8)
 
     def has(self, thing_id: str) -> bool:
         """Say whether the directory knows a Thing."""
+        return self.get(thing_id) is not None
+
+    def get(self, thing_id: str) -> Mapping[str, Any] | None:
+        """Return the TD of a Thing that the directory has; None without one."""
         try:
-            self._transport.get_document(self._url_of(thing_id))
+            return self._transport.get_document(self._url_of(thing_id))
         except ThingProblem as error:
             if error.status in _GONE:
-                return False
+                return None
             raise
-        return True
 
     def put(self, thing_id: str, document: Mapping[str, Any]) -> None:
         """Register a TD."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/td+json"}
+        headers = {"Content-Type": "application/td+json", PROCESS_HEADER: self.process}
         url = self._url_of(thing_id)
         self._transport.request("PUT", url, body=body, headers=headers).checked()
 

@@ -11,6 +11,7 @@ from supervisor_app.app import create_app
 from supervisor_app.errors import SupervisorError
 from supervisor_app.settings import Settings
 from supervisor_app.watch import raise_open_file_limit
+from wasmiot_td.data_version import refuse_other_kind
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.problem import ProblemError
 
@@ -25,6 +26,7 @@ def application(settings: Settings) -> Flask:
     """
     try:
         raise_open_file_limit()
+        refuse_other_kind(settings.data_dir, "supervisor")
         lock_data_dir(settings.data_dir)
         return create_app(settings)
     except OSError as error:

@@ -11,12 +11,35 @@ from pathlib import Path
 
 FILE = "version"
 FIRST = 1
+SIGNS = {"orchestrator": ("id", "graph"), "supervisor": ("device-id", "installations")}
+"""What a server makes in its data directory, and the other kind of server does not."""
 
 Migration = Callable[[Path], None]
 
 
 class DataVersionError(ValueError):
-    """A newer program has written the data."""
+    """A newer program has written the data, or another one."""
+
+
+def refuse_other_kind(directory: Path, kind: str) -> None:
+    """Keep one kind of server from the data directory of another.
+
+    One in which both have been goes on as before.
+
+    Args:
+        directory: that a server is to use; new ones have no sign.
+        kind: what it is, of `SIGNS`.
+
+    Raises:
+        DataVersionError: the data is of another kind of server.
+    """
+    found = {k for k, signs in SIGNS.items() if any((directory / s).exists() for s in signs)}
+    if found and kind not in found:
+        (other,) = found
+        raise DataVersionError(
+            f"{directory} holds the data of another kind of server ({other}): "
+            f"give the {kind} another --data-dir"
+        )
 
 
 def keep_version(directory: Path, migrations: Sequence[Migration] = ()) -> int:

@@ -23,6 +23,7 @@ from orchestrator_app.services import services
 from orchestrator_app.store import StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.problem import ProblemError, problem_of_document
 
 MERGE_PATCH = "application/merge-patch+json"
@@ -101,7 +102,8 @@ def _registered(thing_id: str, source: bytes) -> tuple[StoredDocument, bool]:
     directory = services().directory
     if principal().peer != thing_id:
         return directory.register(source, expected_id=thing_id, precondition=_check_unchanged)
-    base = check_described(services(), thing_id, json_text.parse(source).value)
+    process = request.headers.get(PROCESS_HEADER, "")
+    base = check_described(services(), thing_id, json_text.parse(source).value, process)
     kept = directory.register(
         source, expected_id=thing_id, introduced_by=BY_KEY, precondition=_check_unchanged
     )

@@ -8,6 +8,7 @@ from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.measures import not_ready
 from supervisor_app.routes.context import device_base, json_response, supervisor
 from wasmiot_td.metrics import MEDIA_TYPE
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("well_known", __name__)
@@ -22,7 +23,10 @@ def thing() -> Response:
 @blueprint.get("/properties/health")
 def health() -> Response:
     """Return how busy the device is."""
-    return json_response(supervisor().health())
+    answer, directory = json_response(supervisor().health()), supervisor().directory
+    if directory is not None:
+        answer.headers[PROCESS_HEADER] = directory.process
+    return answer
 
 
 @blueprint.get("/metrics")

@@ -18,6 +18,7 @@ from wasmiot_td.access.join_tokens import (
     is_proven,
     join_members,
     join_tokens_of,
+    kept_join_tokens,
     parts_of,
     proof,
 )
@@ -80,6 +81,15 @@ def host_of(text: str, request: Mapping[str, str], answer: Any) -> Peer:
     public_key(said["key"])
     bases = (said["base"],)
     return Peer(said["orchestrator"], said["key"], ORCHESTRATOR, bases=bases, token=token)
+
+
+def check_token(directory: Path, request: Any) -> None:
+    """Let one pass who proves to know a join token that counts; nothing is kept of it yet.
+
+    Raises:
+        ProblemError: 400 for something else, 403 for a token that does not count.
+    """
+    _token(kept_join_tokens(directory), _read(request))
 
 
 def admit(directory: Path, request: Any, host: Host) -> dict[str, str]:
