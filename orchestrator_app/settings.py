@@ -40,6 +40,7 @@ class Settings(ServerSettings):
         query_workers: how many strangers' queries run at once, and how many that take longer
             than a moment beside them.
         http_timeout_seconds: how long a call to a Thing may take.
+        deploy_timeout_seconds: how long a device may take to fetch, check and compile its share.
         monitor_interval_seconds: the time between two looks at the devices; 0 turns it off.
         improve_interval_seconds: how long a deployment stays where it is, at least, when better
             devices come; 0 for always.
@@ -72,6 +73,7 @@ class Settings(ServerSettings):
     query_result_bytes: int = 64 * 1024 * 1024
     query_workers: int = 3
     http_timeout_seconds: float = 10.0
+    deploy_timeout_seconds: float = 60.0
     monitor_interval_seconds: float = 1.0
     improve_interval_seconds: float = 300.0
     improve_margin: float = 0.1

@@ -49,6 +49,7 @@ from wasmiot_td.problem import ProblemError
 from wasmiot_td.subscription import stream_transport
 from wasmiot_td.telemetry import open_spans
 from wasmiot_td.tls import tls_of
+from wasmiot_td.turns_by_name import TurnsByName
 
 if TYPE_CHECKING:
     from wasmiot_td.access.trust import Trust
@@ -79,6 +80,7 @@ class Supervisor:
     guard: Guard
     peer_tokens: PeerTokens
     operators: Transport
+    changing: TurnsByName
 
     @property
     def base(self) -> str:
@@ -137,10 +139,11 @@ class Supervisor:
             DocumentError: the TD is not acceptable.
             ProblemError: something that it brings cannot be used; nothing is left behind.
         """
-        is_new = self.installations.put(slug, document, base)
-        self.use_grants()
-        self.descriptions.prefetch(_addresses([self.installations.get(slug)]))
-        self._follow()
+        with self.changing.of(slug):
+            is_new = self.installations.put(slug, document, base)
+            self.use_grants()
+            self.descriptions.prefetch(_addresses([self.installations.get(slug)]))
+            self._follow()
         return is_new
 
     def cancel(self, status: Status) -> None:
@@ -153,12 +156,16 @@ class Supervisor:
         self._follow()
 
     def remove(self, slug: str) -> None:
-        """Remove an installation, its invocations and their outputs."""
-        self.installations.remove(slug)
-        self.invocations.remove_installation(slug)
-        self.steps.forget(slug)
-        self.use_grants()
-        self._follow()
+        """Remove an installation, its invocations and their outputs.
+
+        One that is still being made is waited for: who had no answer in time takes it back.
+        """
+        with self.changing.of(slug):
+            self.installations.remove(slug)
+            self.invocations.remove_installation(slug)
+            self.steps.forget(slug)
+            self.use_grants()
+            self._follow()
 
     def use_grants(self) -> None:
         """Show to other devices what the installations here have been granted."""
@@ -301,6 +308,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         guard,
         peer_tokens,
         operators,
+        TurnsByName(),
     )
     installations.restore()
     supervisor.joins.restore(lambda slug, name: supervisor.operation(slug, "actions", name))

@@ -20,11 +20,11 @@ from orchestrator_app.deployment.planning import by_device, choose_standbys
 from orchestrator_app.deployment.records import Deployed, DeploymentRecords
 from orchestrator_app.deployment.retirement import Retirement
 from orchestrator_app.deployment.strays import Strays
-from orchestrator_app.deployment.turns_by_name import TurnsByName
 from orchestrator_app.placement import Solved, place
 from orchestrator_app.store import Store
 from wasmiot_td.telemetry import Spans, told
 from wasmiot_td.thing_description import load
+from wasmiot_td.turns_by_name import TurnsByName
 
 Grant = Callable[[Deployment], Deployment]
 """Adds to a deployment what lets its devices ask each other."""

@@ -69,16 +69,18 @@ class Devices:
     Every method raises `InteractionError` if the device could not be used.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, deploying: Transport | None = None) -> None:
+        """Set how devices are reached; with more time where they are deployed to, if given."""
         self.key: Key | None = None
         self._transport = transport
+        self._deploying = deploying or transport
         self._anything = ConsumedThing({}, transport)
         self._patient = ConsumedThing({}, CarryingTransport(transport, _PATIENCE))
 
     def deploy(self, device: Document, slug: str, installation: Document) -> None:
         """Give a device its share of a deployment, signed if the device asks for that."""
         body = json.dumps(self._signed(device, installation), ensure_ascii=False).encode()
-        thing = ConsumedThing(device, self._transport)
+        thing = ConsumedThing(device, self._deploying)
         thing.invoke_action("deploy", body=body, content_type=TD_MEDIA_TYPE, id=slug)
 
     def _signed(self, device: Document, installation: Document) -> Document:

@@ -65,7 +65,8 @@ def roll_out(tell: Tell, new: Mapping[Share, Document], old: Mapping[Share, Docu
     if all(a.error is None for a in answers):
         return
     undone = {a.share: a for a in tell_all(tell, {share: old.get(share) for share in new})}
-    uncertain = [share for share, a in undone.items() if a.error is not None and share not in old]
+    not_undone = {share for share, a in undone.items() if a.error is not None}
+    uncertain = (not_undone | {a.share for a in answers if _may_go_on(a)}) - old.keys()
     told = [a if a.error is not None else _rolled_back(undone[a.share]) for a in answers]
     raise RollOutError(sorted(told, key=lambda a: a.error is None), uncertain)
 
@@ -92,6 +93,11 @@ def taken_back(tell: Tell, shares: Iterable[Share]) -> set[Share]:
     """Take installations from devices and return those that could not be told."""
     answers = tell_all(tell, dict.fromkeys(sorted(shares)))
     return {a.share for a in answers if a.error is not None}
+
+
+def _may_go_on(answer: Answer) -> bool:
+    """Whether a device may still be at work on what it was told: it did not say no."""
+    return answer.error is not None and not isinstance(answer.error, ThingProblem)
 
 
 def _rolled_back(answer: Answer) -> Answer:

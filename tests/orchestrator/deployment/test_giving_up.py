@@ -5,6 +5,7 @@ import pytest
 from orchestrator_app.deployment.strays import MOST_DEPLOYMENTS, Strays
 from orchestrator_app.monitoring.reconcile import Forget, Remove
 from orchestrator_app.store.oxigraph_store import OxigraphStore
+from wasmiot_td.errors import ThingUnreachable
 
 LARGE, SENSOR = "urn:ex:large", "urn:ex:sensor"
 
@@ -143,5 +144,25 @@ def test_a_first_deployment_that_fails_is_taken_back_where_it_could_not_be(yard,
     assert list(large.installed) == ["thermo"]
     assert yard.client.delete("/manifests/thermo").status_code == 204
     yard.plug_in(large)
+    assert yard.watch().round() == [Remove("thermo", LARGE)]
+    assert large.installed == {}
+
+
+def test_a_device_that_takes_its_share_too_late_gives_it_up(yard, monkeypatch):
+    """It was asked to take it back before it had it, which it then had: it is asked again."""
+    yard.submit("read", "double")
+    large, devices = yard.devices["large"], yard.parts.devices
+    given, deploy = [], devices.deploy
+
+    def late(device, slug, installation):
+        if device["id"] != LARGE:
+            return deploy(device, slug, installation)
+        given.append((slug, installation))
+        raise ThingUnreachable("read timed out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(devices, "deploy", late)
+        assert yard.client.post("/manifests/thermo/deploy").status_code == 502
+    large.installed.update(given)
     assert yard.watch().round() == [Remove("thermo", LARGE)]
     assert large.installed == {}

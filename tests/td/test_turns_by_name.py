@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from orchestrator_app.deployment.turns_by_name import TurnsByName
+from wasmiot_td.turns_by_name import TurnsByName
 
 
 def test_only_one_at_a_time_has_the_turn_of_a_name():
