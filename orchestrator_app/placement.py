@@ -287,6 +287,13 @@ def _module_facts(reference: str, model: Mapping[str, Any]) -> facts.ModuleFacts
         id=model["id"],
         reference=reference,
         required_memory_bytes=int(model.get("wasmiot:requiredMemoryBytes", 0)),
-        actions={a.get("wasmiot:entrypoint", name): a for name, a in actions.items()},
+        actions=_by_name_and_function(actions),
         signers=frozenset(signer_keys(model)),
     )
+
+
+def _by_name_and_function(actions: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return actions by what a step may call them: the name, or a function of one action alone."""
+    functions = [action.get("wasmiot:entrypoint", name) for name, action in actions.items()]
+    pairs = zip(functions, actions.values(), strict=True)
+    return {**{f: a for f, a in pairs if functions.count(f) == 1}, **actions}

@@ -249,7 +249,7 @@ def _file_input(
     mounts = operation.mounts_at("execution")
     if not mounts:
         return Inputs({**values, "": body.content}, {})
-    if not body.content:
+    if not body.content and not body.media_type:  # an empty file has one
         raise ProblemError(400, "Input missing", f"a file of {wanted} is expected as the body")
     mount = next((m for m in mounts if m.media_type == wanted), mounts[0])
     return Inputs(values, {mount.path: body.content})

@@ -17,6 +17,10 @@ from typing import Any
 MOST_STATUSES = 10_000
 """How many invocations of a device are kept at most, with their files; the oldest go first."""
 
+MOST_LISTED_BYTES = 8 * 1024 * 1024
+"""How long the statuses in a list are together, the newest whole; of the others the outputs are
+left out, and asked for one by one."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS invocation (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -30,6 +34,13 @@ CREATE TABLE IF NOT EXISTS invocation (
 );
 CREATE INDEX IF NOT EXISTS invocation_of_action ON invocation (slug, action);
 CREATE INDEX IF NOT EXISTS invocation_expires ON invocation (expires);
+"""
+_LISTED = """
+SELECT id, slug, action,
+    CASE WHEN SUM(LENGTH(members)) OVER (ORDER BY number DESC) <= ? THEN members
+    ELSE JSON_REMOVE(members, '$.output') END,
+    file_media_type
+FROM invocation WHERE slug = ? ORDER BY number DESC
 """
 _RESTARTED = {
     "type": "about:blank",
@@ -126,8 +137,13 @@ class Statuses:
         return found[0] if found else None
 
     def of_installation(self, slug: str) -> list[Status]:
-        """Return the statuses of an installation, the newest first."""
-        found = self._select("slug = ?", (slug,))
+        """Return the statuses of an installation, the newest first.
+
+        Beyond `MOST_LISTED_BYTES` they have no outputs.
+        """
+        with self._cursor() as cursor:
+            cursor.execute(_LISTED, (MOST_LISTED_BYTES, slug))
+            found = [_status(row) for row in cursor.fetchall()]
         return sorted(found, key=lambda each: str(each.members.get("timeRequested")), reverse=True)
 
     def output_path(self, invocation: str) -> Path:
@@ -165,8 +181,7 @@ class Statuses:
                 f" WHERE {where} ORDER BY number DESC",
                 values,
             )
-            rows = cursor.fetchall()
-        return [Status(r[0], r[1], r[2], json.loads(r[3]), r[4]) for r in rows]
+            return [_status(row) for row in cursor.fetchall()]
 
     def _discard(self, where: str, values: tuple[Any, ...]) -> None:
         with self._cursor() as cursor:
@@ -183,6 +198,11 @@ class Statuses:
                 yield cursor
             finally:
                 cursor.close()
+
+
+def _status(row: tuple[str, str, str, str, str]) -> Status:
+    id_, slug, action, members, file_media_type = row
+    return Status(id_, slug, action, json.loads(members), file_media_type)
 
 
 def now() -> str:

@@ -96,8 +96,20 @@ class Triggered:
             invocation = _name(status, id_)
             begun = {first.step: status} | dict(_nearest(status, beside))
             if id_ not in own and invocation not in known and len(begun) == len(others) + 1:
-                found.append(Found(invocation, begun))
+                whole = {step: self._whole(each) for step, each in begun.items()}
+                found.append(Found(invocation, whole))
         return found[::-1]
+
+    def _whole(self, status: ActionStatus) -> ActionStatus:
+        """Return a status with its output, which a list leaves out where it is long."""
+        has_result = status.output is not None or status.output_url or status.result_url
+        if has_result or not status.is_completed:
+            return status
+        try:
+            return self._devices.query(str(status.href), is_patient=False)
+        except InteractionError as error:
+            _log.info("triggered_not_seen href=%s error=%s", status.href, error)
+            return status
 
     def _statuses(self, action: StepAction) -> list[ActionStatus]:
         device = self._store.get(action.device)

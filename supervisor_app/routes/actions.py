@@ -36,10 +36,12 @@ def invoke(slug: str, name: str) -> Response:
         return _accepted(slug, device.joins.accept(operation, part, _context()))
     else:
         inputs = inputs_of_parts(operation, [part_of(operation, part_name, request_body())])
-    if operation.is_synchronous:
-        with device.run_now(operation, inputs) as outcome:
-            return outcome_response(outcome)
-    return _accept(slug, operation, inputs)
+    if not operation.is_synchronous:
+        return _accept(slug, operation, inputs)
+    if _context().key:
+        return _answered_once(slug, operation, inputs)
+    with device.run_now(operation, inputs) as outcome:
+        return outcome_response(outcome)
 
 
 @blueprint.get("")
@@ -81,6 +83,22 @@ def output(slug: str, name: str, invocation: str) -> Response:
 
 def _accept(slug: str, operation: Operation, inputs: Inputs) -> Response:
     return _accepted(slug, supervisor().invocations.submit(slug, operation, inputs, _context()))
+
+
+def _answered_once(slug: str, operation: Operation, inputs: Inputs) -> Response:
+    """Run a call that has a key, if it was not run before, and answer with what came of it."""
+    invocations = supervisor().invocations
+    status = invocations.submit(slug, operation, inputs, _context())
+    seconds = supervisor().settings.call_seconds
+    status = invocations.status_at_end(slug, operation.name, status.id, seconds) or status
+    if not status.is_ended:
+        raise ProblemError(503, "Busy", "the call has not ended; ask again, with the same key")
+    if status.file_media_type:
+        return output(slug, operation.name, status.id)
+    if "error" in status.members:
+        raise ProblemError(**status.members["error"])
+    has_output = "output" in status.members
+    return json_response(status.members["output"]) if has_output else Response(status=204)
 
 
 def _context() -> CallContext:

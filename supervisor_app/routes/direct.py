@@ -17,7 +17,7 @@ from supervisor_app.problems import response_to_error
 from supervisor_app.request_input import RequestBody, inputs_of
 from supervisor_app.routes.context import JSON, json_text, outcome_response
 from supervisor_app.supervisor import Supervisor
-from wasmiot_td.call_context import INPUT
+from wasmiot_td.call_context import IDEMPOTENCY_KEY, INPUT
 from wasmiot_td.problem import ProblemError
 
 MOST_BYTES = 64 * 1024
@@ -27,6 +27,7 @@ ROUTE = "wasmiot.route"
 """Where a request that Flask does not see says which of its routes would have answered."""
 
 _PART_OF_INPUT = f"HTTP_{INPUT.upper().replace('-', '_')}"
+_KEY = f"HTTP_{IDEMPOTENCY_KEY.upper().replace('-', '_')}"
 _KINDS: dict[tuple[str, str], Any] = {
     ("POST", "actions"): "actions",
     ("GET", "properties"): "properties",
@@ -70,7 +71,7 @@ class DirectCalls:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         try:
-            inputs = inputs_of(operation, RequestBody(JSON, body, {}, {}, ()))
+            inputs = inputs_of(operation, RequestBody(JSON if body else "", body, {}, {}, ()))
             with self._device.run_now(operation, inputs) as outcome:
                 if outcome.file is not None or not outcome.has_value:
                     return outcome_response(outcome)(environ, start_response)
@@ -98,7 +99,7 @@ class DirectCalls:
 
 def _is_plain(environ: WSGIEnvironment) -> bool:
     """Say whether a request has no more than a short JSON body of a stated length."""
-    if environ.get("QUERY_STRING") or _PART_OF_INPUT in environ:
+    if environ.get("QUERY_STRING") or _PART_OF_INPUT in environ or _KEY in environ:
         return False
     if not environ["PATH_INFO"].isascii() or "HTTP_TRANSFER_ENCODING" in environ:
         return False

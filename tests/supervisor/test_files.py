@@ -150,6 +150,16 @@ def test_synchronous_file(device):
     assert (response.status_code, response.data, response.content_type) == (200, b"P5", IMAGE)
 
 
+def test_empty_file(device):
+    """It is a file like another; where nothing was sent at all, one is missing."""
+    device.put("files", COPY, actions={"copy": {**COPY_ACTION, "synchronous": True}})
+    url = "/deployments/files/actions/copy"
+    response = device.client.post(url, content_type=IMAGE)
+    assert (response.status_code, response.data) == (200, b"")
+    response = device.client.post(url)
+    assert (response.status_code, response.json["title"]) == (400, "Input missing")
+
+
 def test_multipart(device):
     """A part of a form goes to the mount that has its name."""
     device.put("files", COPY, actions={"copy": COPY_ACTION})
@@ -208,7 +218,7 @@ def test_multipart_that_does_not_fit(weigh, parts, said):
 
 
 @pytest.mark.parametrize(
-    ("content", "content_type", "code"), [(b"", IMAGE, 400), (b"x", "text/plain", 415)]
+    ("content", "content_type", "code"), [(b"", "", 400), (b"x", "text/plain", 415)]
 )
 def test_wrong_file(device, content, content_type, code):
     """A missing body or one of another media type is refused."""

@@ -201,3 +201,29 @@ def test_module_that_is_cut_off(cut):
     """What cannot be read is left to the engine to refuse."""
     binary = bytes(wasmtime.wat2wasm(COUNTER))[:cut]
     assert with_state_exported(binary) == binary
+
+
+def test_a_call_with_a_key_runs_once(start):
+    """Also one that is answered with its output, which is the same as often as it is asked."""
+    device = start()
+    keyed = {"headers": {"Idempotency-Key": "k1"}}
+    url = "/deployments/d/actions/count"
+    answers = [device.client.post(url, **keyed) for _ in range(3)]
+    assert [(a.status_code, a.json) for a in answers] == [(200, 8)] * 3
+    assert call(device) == 9
+    assert device.client.post(url, headers={"Idempotency-Key": "k2"}).json == 10
+
+
+def test_a_call_with_a_key_fails_once(start):
+    """What came of it is told again as it was told first."""
+    wat = """(module (global $n (mut i32) (i32.const 0))
+      (func (export "count") (result i32)
+        (global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (if (i32.eq (global.get $n) (i32.const 1)) (then unreachable)) (global.get $n))
+      (func (export "sum") (result f64) (f64.const 1)))"""
+    device = start(wat)
+    url, keyed = "/deployments/d/actions/count", {"Idempotency-Key": "k1"}
+    answers = [device.client.post(url, headers=keyed) for _ in range(2)]
+    assert [a.status_code for a in answers] == [500, 500]
+    assert [a.json["trap"] for a in answers] == ["unreachable"] * 2
+    assert {a.content_type for a in answers} == {"application/problem+json"}

@@ -51,3 +51,16 @@ def test_what_is_over_for_long_is_gone(tmp_path):
     kept.save(status(0))
     assert kept.get("slow", "work", "i0") is None
     kept.close()
+
+
+def test_a_list_carries_so_many_bytes_of_outputs(kept, monkeypatch):
+    """The newest are whole, of the others the outputs are left out; each has its own by itself."""
+    monkeypatch.setattr(statuses, "MOST_LISTED_BYTES", 2500)
+    for number in range(3):
+        kept.save(status(number).with_members(output="x" * 1000))
+    listed = kept.of_installation("slow")
+    assert [each.members.get("output", "")[:1] for each in listed] == ["x", "x", ""]
+    assert {each.members["status"] for each in listed} == {"completed"}
+    alone = kept.get("slow", "work", "i0")
+    assert alone is not None
+    assert len(alone.members["output"]) == 1000

@@ -73,6 +73,28 @@ def test_every_description_is_valid_by_the_official_schema(deployed, corpus):
     assert [e.message for d in documents for e in Draft7Validator(schema).iter_errors(d)] == []
 
 
+def test_actions_of_one_function_are_told_apart_by_their_names(yard):
+    """Each has a description of its own; a function that two of them call names neither."""
+    wat = """(module (memory (export "memory") 1)
+      (func (export "scale") (param f32) (result f32) (local.get 0)))"""
+    number = {"type": "number"}
+    action = {"wasmiot:entrypoint": "scale", "input": number, "output": number}
+    low, high = ({**action, "input": {**number, "maximum": most}} for most in (1, 1000))
+    yard.upload_text("scales", wat, {}, actions={"low": low, "high": high})
+    for name, most in (("low", 1), ("high", 1000)):
+        step = {"module": "scales", "entrypoint": name}
+        yard.client.post("/manifests", json={"name": name, "sequence": [step]})
+        answer = yard.client.post(f"/manifests/{name}/deploy")
+        assert answer.status_code == 201, answer.text
+        (share,) = [d.installed[name] for d in yard.devices.values() if name in d.installed]
+        assert share["actions"][name]["input"]["maximum"] == most
+        assert share["actions"][name]["wasmiot:entrypoint"] == "scale"
+    step = {"module": "scales", "entrypoint": "scale"}
+    answer = yard.client.post("/manifests", json={"name": "either", "sequence": [step]})
+    assert answer.status_code == 422
+    assert "has no action 'scale'; it has: high, low" in answer.text
+
+
 def test_deploying_again_changes_nothing(deployed):
     """The revision stays, and the answer is 200."""
     before = deployed.devices["large"].installed["thermo"]
