@@ -84,7 +84,10 @@ DESCRIBED: Mapping[str, Described] = {
         faults=(502,),
     ),
     "modules.read_module": Described({TM: "ThingModel"}),
-    "modules.delete_module": _DONE,
+    "modules.delete_module": Described(
+        statuses=(204,),
+        arguments=(Argument("force", "`true`: even if a rollback needs it", {"type": "boolean"}),),
+    ),
     "packages.read_package": Described(
         {"application/wasm": "Bytes", BYTES: "Bytes"}, statuses=(200, 206, 304), faults=(502,)
     ),

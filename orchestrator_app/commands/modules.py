@@ -11,6 +11,8 @@ import click
 from orchestrator_app.commands.options import module_name, names_of, remote
 from orchestrator_app.commands.signing import mounted
 from wasmiot_td import terminal
+from wasmiot_td.command_line import failure_of
+from wasmiot_td.errors import ThingProblem
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -182,11 +184,20 @@ def _say(document: dict[str, Any]) -> None:
 
 @module.command()
 @_name_argument
+@click.option("--force", is_flag=True, help="Even if a deployment needs it to roll back.")
 @remote
-def remove(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
-    """Remove a module that no deployment uses."""
+def remove(orchestrator: "Orchestrator", is_json: bool, name: str, force: bool) -> None:
+    """Remove a module that no deployment uses, nor needs to return to an earlier revision."""
     id = str(orchestrator.get(_path(name))["id"])
-    orchestrator.send("DELETE", _path(module_name({"id": id})))
+    path = _path(module_name({"id": id})) + ("?force=true" if force else "")
+    try:
+        orchestrator.send("DELETE", path)
+    except ThingProblem as error:
+        if "revisions" not in error.problem:
+            raise
+        failed = failure_of(error)
+        failed.hint = "--force removes it; those revisions cannot be returned to then."
+        raise failed from error
     if is_json:
         return terminal.say_json({"removed": [id]})
     return terminal.say(f"removed {module_name({'id': id})}")

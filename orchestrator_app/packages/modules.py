@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from rdflib import Literal, URIRef
@@ -130,17 +131,25 @@ class Modules:
         found = [m for m in self._store.list("module") if m.id.startswith(prefix)]
         return sorted(found, key=lambda m: module_model.version_key(m.id.removeprefix(prefix)))
 
-    def delete(self, module: StoredDocument) -> None:
+    def delete(
+        self, module: StoredDocument, kept: Mapping[str, Sequence[int]] = MappingProxyType({})
+    ) -> None:
         """Remove a module and the packages that no other module has.
 
+        Args:
+            module: which one.
+            kept: the revisions that need it to be returned to, by deployment.
+
         Raises:
-            ProblemError: 409, a deployment still uses it.
+            ProblemError: 409, a deployment still uses it, or can return to a revision that does.
         """
         with self._lock:
             users = self._store.select(_query("module_users"), module=URIRef(module.id))
             if users:
                 names = ", ".join(sorted({str(row["deployment"]) for row in users}))
                 raise ProblemError(409, "Module in use", f"{module.id} is deployed: {names}")
+            if kept:
+                raise _needed_to_return(module.id, kept)
             self._store.delete(module.id)
             self._delete_unused(_digests(module.document))
 
@@ -240,6 +249,12 @@ def _refuse_change(known: StoredDocument, loaded: LoadedDocument) -> None:
             "a version does not change: upload this as a new version"
         )
         raise ProblemError(409, "Version exists", detail, changed=changed)
+
+
+def _needed_to_return(id: str, kept: Mapping[str, Sequence[int]]) -> ProblemError:
+    named = "; ".join(f"{name} to {', '.join(map(str, n))}" for name, n in sorted(kept.items()))
+    detail = f"{id} is needed to roll back: {named}; `force=true` removes it all the same"
+    return ProblemError(409, "Module in use", detail, revisions=dict(kept))
 
 
 def _digests(document: dict[str, Any]) -> set[str]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
+from orchestrator_app.deployment.kept_revisions import earlier_with
 from orchestrator_app.packages.modules import Upload
 from orchestrator_app.packages.package_store import Staging
 from orchestrator_app.routes.representations import JSON, JSON_LD, TM, body, non_negative, represent
@@ -50,9 +51,17 @@ def read_module(reference: str) -> Response:
 
 @blueprint.delete("/modules/<reference>")
 def delete_module(reference: str) -> Response:
-    """Remove a module that no deployment uses."""
-    services().modules.delete(_existing(reference))
+    """Remove a module that no deployment uses, or needs to roll back; `force`: the latter too."""
+    module = _existing(reference)
+    kept = {} if request.args.get("force") == "true" else _needed_to_return(module)
+    services().modules.delete(module, kept)
     return Response(status=204)
+
+
+def _needed_to_return(module: StoredDocument) -> dict[str, list[int]]:
+    parts, name = services(), module.id.removeprefix("urn:wasmiot:module:")
+    is_last = len(parts.modules.versions(name.partition(":")[0])) == 1
+    return earlier_with(parts.deployments.records.list(), name, is_last=is_last)
 
 
 def _existing(reference: str) -> StoredDocument:

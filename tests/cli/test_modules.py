@@ -1,6 +1,7 @@
 """`wasmiot module`."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,18 @@ def test_an_unknown_module_has_its_own_exit_code(wasmiot: Any) -> None:
     assert "nobody" in result.stderr
     assert "`wasmiot module list`" in result.stderr
     wasmiot("module", "remove", "nobody", code=4)
+
+
+def test_a_module_that_a_rollback_needs_stays(
+    modules: Any, manifest: Callable[..., Path], binary: Path
+) -> None:
+    """The refusal says which, and how to give the way back up."""
+    modules("module", "add", binary, "--name", "former")
+    modules("deploy", manifest("turning", ("former", "one")))
+    modules("deploy", manifest("turning", ("camera", "takeImage")))
+    refused = modules("module", "remove", "former", code=1).stderr
+    assert "turning to 1" in refused
+    assert "--force" in refused
+    assert "removed former" in modules("module", "remove", "former", "--force").stdout
+    assert "no module 'former" in modules("rollback", "turning", code=1).stderr
+    modules("undeploy", "turning")

@@ -3,9 +3,11 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
+from orchestrator_app.deployment.kept_revisions import earlier_with
 from orchestrator_app.monitoring.loop import Watch
 from orchestrator_app.monitoring.reconcile import Resume
 from wasmiot_td.consumed_thing import ConsumedThing
@@ -93,6 +95,40 @@ def test_rolling_back_to_a_number(two):
         two.client.post("/manifests/thermo/deploy")
     assert thing_of(two).invoke_action("rollback", 2) == 4
     assert two.execute()["output"] == 21
+
+
+def test_what_a_way_back_needs_is_not_removed(two):
+    """The refusal names the deployment and its revisions; who insists gives them up."""
+    two.submit("read")
+    two.client.post("/manifests/thermo/deploy")
+    refused = two.client.delete("/modules/double")
+    assert refused.status_code == 409
+    assert refused.get_json()["revisions"] == {"thermo": [1]}
+    assert "thermo to 1" in refused.get_json()["detail"]
+    assert two.client.delete("/modules/double?force=true").status_code == 204
+    answer = two.client.post("/deployments/thermo/actions/rollback")
+    assert answer.status_code == 422
+    assert "no module 'double:1.0.0' is here" in answer.text
+
+
+def test_what_is_deployed_is_not_removed_by_force(two):
+    """Only a way back may be given up."""
+    assert two.client.delete("/modules/double?force=true").status_code == 409
+
+
+def test_a_revision_without_a_version_needs_the_last_one(two):
+    """As in the manifest of a deployment that stands on every device."""
+    manifest = {"sequence": [{"module": "double"}, {"thing": "urn:ex:lamp"}]}
+    history = [{"revision": 1, "manifest": manifest}, {"revision": 2, "manifest": manifest}]
+    deployed = two.parts.deployments.records.require("thermo")
+    thing = replace(
+        deployed.thing,
+        document={**deployed.thing.document, "wasmiot:revision": 2},
+        registration={**deployed.thing.registration, "history": history},
+    )
+    standing = [replace(deployed, thing=thing)]
+    assert earlier_with(standing, "double:1.0.0", is_last=True) == {"thermo": [1]}
+    assert earlier_with(standing, "double:1.0.0", is_last=False) == {}
 
 
 @pytest.mark.parametrize(("body", "status"), [(b"", 409), (b"7", 409), (b'"x"', 422), (b"0", 422)])
