@@ -67,7 +67,7 @@ def grant(keys: dict[str, Key]) -> str:
 
 def seen(token: str, own_id: str, peers: Mapping[str, Peer], *revoked: str) -> Principal:
     """Return who shows a token."""
-    return principal_of_assertion(token, own_id, peers, revoked)[1]
+    return principal_of_assertion(token, own_id, peers, dict.fromkeys(revoked, CAMERA))[1]
 
 
 def test_a_device_is_itself_and_reads(keys: dict[str, Key], at_host: dict[str, Peer]) -> None:
@@ -223,6 +223,15 @@ def test_statements_go_to_the_peers_address_alone(tmp_path: Path, grant: str) ->
     assert [audience(url) for url in urls] == [HOST, "", "", "", READER, "", ""]
     move_peer(tmp_path, HOST, "http://new.test/")
     assert [audience(u) for u in ("http://h.test/things", "http://new.test/x")] == ["", HOST]
+
+
+def test_a_revoked_device_alone_is_told_that_it_was_revoked(keys: dict[str, Key]) -> None:
+    """Who does not have its key learns nothing of it."""
+    revoked = keys[CAMERA].public
+    for key, why in ((CAMERA, f"the key of {CAMERA} was revoked"), (READER, "not known here")):
+        said = assertion(keys[key], CAMERA, HOST)[0]
+        with pytest.raises(NotAcceptable, match=why):
+            seen(said, HOST, {}, revoked)
 
 
 def test_an_unchanged_list_of_revoked_keys_is_not_written(tmp_path: Path) -> None:

@@ -15,10 +15,16 @@ from flask import Flask
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.guard import Guard
-from wasmiot_td.access.join_tokens import kept_join_tokens, make_join_token
+from wasmiot_td.access.join_tokens import (
+    JOINS_FILE,
+    kept_join_tokens,
+    make_join_token,
+    parts_of,
+)
 from wasmiot_td.access.joining import Host, admit, host_of, request_of
 from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.peers import known_peers, revoke_peers, revoked_keys
+from wasmiot_td.access.secret_files import changed_object
 from wasmiot_td.command_line import main
 from wasmiot_td.problem import ProblemError
 
@@ -187,11 +193,28 @@ def test_a_revoked_key_comes_back_with_a_new_token_alone(
     used = request_of(made(tmp_path), DEVICE, key, BASE)
     admit(tmp_path, used, host)
     revoke_peers(tmp_path, "kitchen")
-    assert revoked_keys(tmp_path) == {key.public}
+    assert revoked_keys(tmp_path).keys() == {key.public}
     with pytest.raises(ProblemError, match="the key was revoked"):
         admit(tmp_path, used, host)
     admit(tmp_path, request_of(made(tmp_path), DEVICE, key, BASE), host)
-    assert revoked_keys(tmp_path) == frozenset()
+    assert revoked_keys(tmp_path) == {}
+
+
+def test_revoking_a_device_spares_the_token_of_its_replacement(
+    tmp_path: Path, key: Key, host: Host
+) -> None:
+    """A token of its name that was made after it had joined stays, and the answer says so."""
+    access = tmp_path / "access"
+    earlier, used = made(access), made(access)
+    admit(access, request_of(used, DEVICE, key, BASE), host)
+    later = made(access)
+    for text, seconds in ((earlier, 1.0), (used, 2.0), (later, 3.0)):
+        with changed_object(access / JOINS_FILE) as kept:
+            kept[parts_of(text)[0]]["created"] = seconds
+    done = CliRunner().invoke(main, ["token", "revoke", "kitchen", "--data-dir", str(tmp_path)])
+    assert list(kept_join_tokens(access)) == [parts_of(later)[0]]
+    assert f"`wasmiot token revoke {parts_of(later)[0]}`" in done.stderr
+    assert known_peers(access) == {}
 
 
 @pytest.fixture(scope="module")

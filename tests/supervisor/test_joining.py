@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from supervisor_app.joining import (
     join,
     join_when_possible,
     know_address,
+    pauses,
     stay_registered,
 )
 from wasmiot_td.access.authorization import AuthorizedTransport
@@ -121,6 +123,41 @@ def test_a_refusal_is_final(world: World) -> None:
     assert not is_joined(world.tokens, other)
 
 
+def test_a_refusal_that_an_operator_can_end_is_no_end(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the address of another device it is said what to do; the token does after that."""
+    world.at[URL] = world.orchestrator
+    text = make_join_token(world.access, "old", timedelta(hours=1))[0]
+    old = PeerTokens(Guard(world.access.parent / "old", own_id="urn:ex:old"))
+    join(old, URL, BASE, text, world.way)
+    world.directory.register({**world.described(), "id": "urn:ex:old", "base": "http://x.test/"})
+    said: list[bool] = []
+    arguments = (world.joining, threading.Event(), 0.01)
+    thread = threading.Thread(target=lambda: said.append(join_when_possible(*arguments)))
+    thread.start()
+    wait_until(lambda: "`wasmiot token revoke urn:ex:old`" in caplog.text)
+    revoke_peers(world.access, "urn:ex:old")
+    thread.join(PATIENCE_SECONDS)
+    assert said == [True]
+
+
+def test_the_address_of_a_thing_that_was_removed_is_free(world: World) -> None:
+    """Where the device is gone, and its Thing too, another may be; its key is not reached there."""
+    world.at[URL] = world.orchestrator
+    text = make_join_token(world.access, "old", timedelta(hours=1))[0]
+    old = PeerTokens(Guard(world.access.parent / "old", own_id="urn:ex:old"))
+    join(old, URL, BASE, text, world.way)
+    world.joining()
+    peers = known_peers(world.access)
+    assert (peers["urn:ex:old"].bases, peers[DEVICE].bases) == ((), (BASE,))
+
+
+def test_pauses_grow() -> None:
+    """They double up to a minute."""
+    assert list(islice(pauses(4.0), 6)) == [4, 8, 16, 32, 60, 60]
+
+
 def test_who_answers_without_the_token_is_not_believed(world: World) -> None:
     """A made up answer is an error that may pass, and its key is not kept."""
     world.at[URL] = answering("200 OK", {"orchestrator": "urn:x", "key": "A" * 43, "base": URL})
@@ -132,7 +169,7 @@ def test_who_answers_without_the_token_is_not_believed(world: World) -> None:
 def test_a_device_registers_itself_and_learns_of_revoked_keys(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once and when its description changes; a list that others' keys stand on is kept."""
+    """At once, when it changes, and when it is elsewhere; the list of others' keys is kept."""
     monkeypatch.setattr(joining, "LOOK_SECONDS", 0.01)
     world.at[URL] = world.orchestrator
     world.joining()
@@ -145,12 +182,14 @@ def test_a_device_registers_itself_and_learns_of_revoked_keys(
         wait_until(lambda: world.directory.get(DEVICE) is not None)
         titles[0] = "renamed"
         wait_until(lambda: world.directory.get(DEVICE).document["title"] == "renamed")
+        world.directory.register({**world.described(), "base": "http://copy.test/"})
+        wait_until(lambda: world.directory.get(DEVICE).document["base"] == BASE)
         revoke_peers(world.access, "nobody")
         text = make_join_token(world.access, "second", timedelta(hours=1))[0]
         second = PeerTokens(Guard(world.access.parent / "second", own_id="urn:ex:second"))
         join(second, URL, "http://s.test/", text, world.way)
         revoke_peers(world.access, "second")
-        wait_until(lambda: revoked_keys(world.tokens.directory) == {second.key.public})
+        wait_until(lambda: revoked_keys(world.tokens.directory).keys() == {second.key.public})
     finally:
         stop.set()
         thread.join(PATIENCE_SECONDS)

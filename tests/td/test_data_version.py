@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasmiot_td.data_version import FILE, DataVersionError, keep_version
+from wasmiot_td.data_version import FILE, DataVersionError, keep_version, refuse_other_kind
 
 
 def test_a_new_directory_gets_the_number_that_is_known(tmp_path):
@@ -40,3 +40,15 @@ def test_a_newer_one_or_what_is_no_number_is_refused(tmp_path, text):
     with pytest.raises(DataVersionError, match="layout"):
         keep_version(tmp_path)
     assert (tmp_path / FILE).read_text() == text
+
+
+@pytest.mark.parametrize("sign", ["device-id", "installations"])
+def test_the_data_of_another_kind_of_server_is_refused(tmp_path, sign):
+    """A new directory and one of its own are taken, and one in which both have been."""
+    refuse_other_kind(tmp_path, "orchestrator")
+    (tmp_path / sign).touch()
+    refuse_other_kind(tmp_path, "supervisor")
+    with pytest.raises(DataVersionError, match=r"another kind of server \(supervisor\)"):
+        refuse_other_kind(tmp_path, "orchestrator")
+    (tmp_path / "graph").mkdir()
+    refuse_other_kind(tmp_path, "orchestrator")

@@ -10,6 +10,7 @@ Source: RFC 7519 (JWT), RFC 8037 (EdDSA), RFC 8725 (best practices), RFC 7800 (p
 
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,7 @@ def read_grant(text: str) -> Grant:
 
 
 def principal_of_assertion(
-    token: str, own_id: str, peers: Mapping[str, Peer], revoked: Collection[str]
+    token: str, own_id: str, peers: Mapping[str, Peer], revoked: Mapping[str, str]
 ) -> tuple[float, Principal]:
     """Return who says who they are, and until when that holds.
 
@@ -80,7 +81,7 @@ def principal_of_assertion(
         token: what they say.
         own_id: whom it must be said to.
         peers: those whose keys are known.
-        revoked: keys that count no more.
+        revoked: keys that count no more, with the ids of those who had them.
 
     Raises:
         NotAcceptable: nobody who is known says so, not to this server, or not now.
@@ -88,11 +89,30 @@ def principal_of_assertion(
     claims = unverified_claims(token)
     peer = peers.get(str(claims.get("iss", "")))
     if peer is None:
+        _tell_if_revoked(token, claims, own_id, revoked)
         return _granted_principal(token, claims, own_id, peers, revoked)
     claims = _asserted(token, peer.id, peer.key, own_id)
     if peer.kind == ORCHESTRATOR:
         return float(claims["exp"]), Principal(peer.id, Role.DEPLOY, peer.id)
     return float(claims["exp"]), Principal(peer.id, Role.READ, peer.id, frozenset({peer.id}))
+
+
+def _tell_if_revoked(
+    token: str, claims: Mapping[str, Any], own_id: str, revoked: Mapping[str, str]
+) -> None:
+    """Tell one whose key was revoked, and nobody who does not have that key.
+
+    Raises:
+        NotAcceptable: it was.
+    """
+    issuer = claims.get("iss")
+    for key in [key for key, id in revoked.items() if id and id == issuer]:
+        with suppress(NotAcceptable):
+            _asserted(token, str(issuer), key, own_id)
+            break
+    else:
+        return
+    raise NotAcceptable(f"the key of {issuer} was revoked; a new join token lets it in again")
 
 
 def _granted_principal(

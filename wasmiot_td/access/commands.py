@@ -124,18 +124,25 @@ def list_(data_dir: Path, is_json: bool) -> None:
 def revoke(wanted: str, data_dir: Path, is_json: bool) -> None:
     """Revoke the tokens of a name, or the one of an id; at once, also for servers that run.
 
-    With the name or the id of a device that has joined, its key counts no more.
+    With the name or the id of a device that has joined, its key counts no more. A join token of
+    the same name that was made later, for who replaces it, stays; its id revokes it.
     """
     directory = data_dir / ACCESS
     gone = peers.revoke_peers(directory, wanted)
+    kept = join_tokens.kept_join_tokens(directory)
+    later = join_tokens.replacements(kept, wanted, [p.token for p in gone]) if gone else []
     found = [_peer_document(p) for p in gone]
     found += map(_document, tokens.revoke_token(directory, wanted))
-    used = join_tokens.revoke_join_tokens(directory, [wanted, *(p.key for p in gone)])
+    spared = [t.id for t in later]
+    used = join_tokens.revoke_join_tokens(directory, [wanted, *(p.key for p in gone)], spared)
     found += [_join_document(t) for t in used if not t.key]
     if not found:
         hint = "`wasmiot token list` shows what there is."
         raise CommandFailed(f"{data_dir} has no token {wanted!r}", NOT_FOUND, hint=hint)
     click.echo(json.dumps(found) if is_json else f"revoked: {', '.join(t['id'] for t in found)}")
+    for id in spared:
+        stays = f"the join token {id}, of the same name, was made later and stays"
+        click.echo(f"{stays}; `wasmiot token revoke {id}` revokes it", err=True)
 
 
 def _document(kept: tokens.Token) -> dict[str, str]:

@@ -49,13 +49,13 @@ class Known:
     Attributes:
         is_guarded: whether there are or have been tokens or peers at all.
         peers: those whose keys are known, by id.
-        revoked: keys that count no more, whoever vouches for them.
+        revoked: keys that count no more, whoever vouches for them, with the ids of their holders.
     """
 
     is_guarded: bool = False
     tokens: Mapping[str, Token] = field(default_factory=dict)
     peers: Mapping[str, Peer] = field(default_factory=dict)
-    revoked: frozenset[str] = frozenset()
+    revoked: Mapping[str, str] = field(default_factory=dict)
 
 
 class Guard:
@@ -159,7 +159,7 @@ class Guard:
             named, key_id = unverified(text)
             if self.issuer is not None and named == self.issuer.url:
                 return self.issuer.principal(text, key_id)
-            if known.peers:
+            if known.peers or known.revoked:
                 return principal_of_assertion(text, self.own_id, known.peers, known.revoked)
         except NotAcceptable as error:
             raise unauthorized(str(error), "invalid_token") from None

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,16 +99,33 @@ def join_members(token: JoinToken) -> dict[str, Any]:
     return {name: value for name, value in asdict(token).items() if name != "id"}
 
 
-def revoke_join_tokens(directory: Path, wanted: Sequence[str]) -> list[JoinToken]:
-    """Drop the tokens of some ids, names or keys, and return them."""
+def revoke_join_tokens(
+    directory: Path, wanted: Sequence[str], spared: Collection[str] = ()
+) -> list[JoinToken]:
+    """Drop the tokens of some ids, names or keys but those of spared ids, and return them."""
     if not (directory / JOINS_FILE).exists():  # one that asks nobody goes on so
         return []
     with changed_object(directory / JOINS_FILE) as kept:
         known = join_tokens_of(kept).values()
-        gone = [t for t in known if {t.id, t.name, t.key} & set(wanted)]
+        gone = [t for t in known if {t.id, t.name, t.key} & set(wanted) and t.id not in spared]
         for token in gone:
             del kept[token.id]
     return gone
+
+
+def replacements(
+    kept: Mapping[str, JoinToken], name: str, used: Collection[str]
+) -> list[JoinToken]:
+    """Return the unused tokens of a name that were made after others had been used.
+
+    Args:
+        kept: all tokens, by their ids.
+        name: what the device is called.
+        used: ids of the tokens by which those joined whom the new ones are to replace; of one
+            that is no longer kept, all that are still there are later.
+    """
+    began = max((kept[id].created for id in used if id in kept), default=0.0)
+    return [t for t in kept.values() if t.name == name and not t.key and t.created > began]
 
 
 def proof(verifier: str, words: Sequence[str]) -> str:

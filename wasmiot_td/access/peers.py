@@ -79,9 +79,9 @@ def revoke_peers(directory: Path, wanted: str) -> list[Peer]:
     return gone
 
 
-def revoked_keys(directory: Path) -> frozenset[str]:
-    """Return the keys that count no more."""
-    return frozenset(read_object(directory / REVOKED_FILE))
+def revoked_keys(directory: Path) -> dict[str, str]:
+    """Return the keys that count no more, with the ids of those who had them; empty if unknown."""
+    return {key: str(id) for key, id in read_object(directory / REVOKED_FILE).items()}
 
 
 def replace_revoked(directory: Path, keys: Iterable[str]) -> None:
