@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from orchestrator_app.store import (
@@ -11,7 +11,13 @@ from orchestrator_app.store import (
     UnstorableDocumentError,
 )
 from wasmiot_td.errors import DocumentError
-from wasmiot_td.problem import PROBLEM_MEDIA_TYPE, Problem, ProblemError, problem_of_document
+from wasmiot_td.problem import (
+    PROBLEM_MEDIA_TYPE,
+    Problem,
+    ProblemError,
+    problem_of_disk,
+    problem_of_document,
+)
 
 RETRY_AFTER_SECONDS = 2
 
@@ -67,6 +73,9 @@ def _http_exception(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
+    if problem := problem_of_disk(error):
+        _log.warning("no_space path=%s error=%s", request.path, error)
+        return respond(problem)
     _log.error("unexpected_error", exc_info=error)
     detail = "The orchestrator met an error of its own; its log has the rest."
     return respond(Problem(status=500, title="Internal Server Error", detail=detail))

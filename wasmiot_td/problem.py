@@ -1,5 +1,6 @@
 """Problem details, the one form of every HTTP error (RFC 9457)."""
 
+import errno
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,9 @@ MOST_ERRORS = 100
 
 MOST_CHARACTERS = 2000
 """How much of each is told: a document's own words may be in it."""
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk that takes no more."""
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -64,3 +68,11 @@ def problem_of_document(error: DocumentError) -> Problem:
             for fault in error.report.to_validation_errors()[:MOST_ERRORS]
         ],
     )
+
+
+def problem_of_disk(error: BaseException) -> Problem | None:
+    """Return the problem details of an error that a disk takes no more; None of any other."""
+    if not isinstance(error, OSError) or error.errno not in NO_SPACE:
+        return None
+    detail = f"what was sent cannot be kept: [Errno {error.errno}] {error.strerror}"
+    return Problem(status=507, title="No space left", detail=detail)

@@ -39,7 +39,7 @@ from orchestrator_app.deployment.standing import is_standing
 from orchestrator_app.deployment.step_failure import StepFailedError
 from orchestrator_app.deployment.trace import EXECUTION_SECONDS, Beginner, Trace
 from orchestrator_app.deployment.triggered import Bystander, Found, Triggered
-from orchestrator_app.store import Store
+from orchestrator_app.store import Store, StoreError
 from wasmiot_td.call_context import CallContext, new_traceparent
 from wasmiot_td.errors import InteractionError
 from wasmiot_td.models.action_status import ActionStatus
@@ -288,11 +288,16 @@ class Executions:
             ended = failed(self._status(key), error.problem.to_document())
         except StepFailedError as error:
             ended = failed(self._status(key), error.problem)
+        except (StoreError, OSError) as error:
+            _log.warning("execution_failed slug=%s invocation=%s error=%s", *key, error)
+            ended = failed(self._status(key), own_error(error))
         except Exception as error:  # noqa: BLE001 - a thread's error would leave it running for ever
             _log.exception("execution_failed slug=%s invocation=%s", *key)
             ended = failed(self._status(key), own_error(error))
         try:
             self._finish(key, ended)
+        except (StoreError, OSError) as error:
+            _log.warning("execution_not_kept slug=%s invocation=%s error=%s", *key, error)
         except Exception:  # noqa: BLE001 - a thread's error would be told to nobody
             _log.exception("execution_not_kept slug=%s invocation=%s", *key)
 

@@ -65,11 +65,11 @@ class ExecutionBook:
 
     def begin(self, key: Key, status: Status, *, is_waiting: bool = False) -> None:
         """Know of an execution; one that has to wait is written down where there is no journal."""
-        self.live.begin(key, status)
-        self._log.note(*key)
+        self.live.begin(key, status)  # before it is noted, for who shortens the journal then
         if self._journal is not None:
             self._journal.note(*key, status["timeRequested"])
-        elif is_waiting:
+        self._log.note(*key)
+        if self._journal is None and is_waiting:
             self.write_down(key)
 
     def adopt(self, key: Key, status: Status) -> None:

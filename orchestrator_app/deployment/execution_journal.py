@@ -5,6 +5,7 @@ killed. A line is with the operating system before anybody is told of the execut
 the end of the process at any moment; a power cut may take the last ones.
 """
 
+import errno
 import json
 import os
 import threading
@@ -42,10 +43,18 @@ class ExecutionJournal:
         return found
 
     def note(self, slug: str, invocation: str, time: str) -> None:
-        """Write that an execution has begun."""
+        """Write that an execution has begun.
+
+        Raises:
+            OSError: the disk does not take all of it; nothing of it is left there.
+        """
         line = _line((slug, invocation, time))
         with self._lock:
-            os.write(self._file, line)
+            try:
+                _write_all(self._file, line)
+            except OSError:
+                os.ftruncate(self._file, self._bytes)
+                raise
             self._bytes += len(line)
 
     def shorten(self, begun: Callable[[], Iterable[Begun]], *, is_forced: bool = False) -> None:
@@ -65,6 +74,12 @@ class ExecutionJournal:
         """Close the file."""
         with self._lock:
             os.close(self._file)
+
+
+def _write_all(file: int, line: bytes) -> None:
+    """Write a line; the last room of a disk takes a part of it without an error."""
+    if os.write(file, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _line(begun: Begun) -> bytes:

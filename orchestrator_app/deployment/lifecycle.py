@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_app.deployment.change import pinned_to_versions
 from orchestrator_app.deployment.changing import Changing
 from orchestrator_app.deployment.decisions import Decisions
-from orchestrator_app.deployment.planning import by_device
+from orchestrator_app.deployment.planning import Share, by_device
 from orchestrator_app.deployment.records import Deployed, placement_of
 from orchestrator_app.deployment.roll_out import taken_back
 from orchestrator_app.deployment.standing import Standing, is_below, is_standing, member_slug
@@ -109,7 +109,7 @@ class Deployments:
             return self.records.require(slug)
 
     def undeploy(self, slug: str) -> list[str]:
-        """Take a deployment from all devices.
+        """Take a deployment from all devices; that it shall go is written before any is told.
 
         Returns:
             The devices that could not be told; they are told later.
@@ -119,20 +119,15 @@ class Deployments:
         """
         with self.changing.alone(slug), self.decisions.deciding(slug, "undeploy", _ASKED):
             deployed = self.records.require(slug)
+            shares = deployed.every_share
+            self._write_end(deployed, shares)
             below = [self._away_of(slug, device) for device in deployed.members]
-            away = taken_back(self.changing.tell, deployed.every_share)
+            away = taken_back(self.changing.tell, shares)
             devices = sorted({device for device, _ in away})
             for device in deployed.installations.keys() - set(devices):
                 self.records.delete_installation(deployed.installations[device])
             if away:
-                self.records.set_registration(
-                    self.records.require(slug),
-                    state="undeploying",
-                    leftovers=by_device(away),
-                    retired=[],
-                    triggerInstallation=None,
-                    wish=None,
-                )
+                self._write_end(self.records.require(slug), away)
             else:
                 self.changing.forget(slug)
         return sorted({*devices, *(device for found in below for device in found)})
@@ -201,6 +196,21 @@ class Deployments:
         awaited = ", ".join(sorted(d for each in found for d in each.awaited))
         why = f"awaited: {awaited}" if awaited else f"{slug} awaits no device"
         raise ProblemError(409, "Not awaited", f"{device[:200]!r} is not awaited; {why}"[:2000])
+
+    def _write_end(self, deployed: Deployed, shares: frozenset[Share] | set[Share]) -> None:
+        """Write that a deployment shall be no more, and what devices have still to give up.
+
+        One that only stands on others by itself has nothing to give up, and ends at once.
+        """
+        if shares:
+            self.records.set_registration(
+                deployed,
+                state="undeploying",
+                leftovers=by_device(shares),
+                retired=[],
+                triggerInstallation=None,
+                wish=None,
+            )
 
     def _stand(self, slug: str, manifest: Mapping[str, Any]) -> tuple[Deployed, bool]:
         """Have a manifest stand on every device that matches, and on no other."""
