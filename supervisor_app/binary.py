@@ -3,7 +3,7 @@
 Source: WebAssembly Core Specification, clauses 5.5.2 (sections) and 5.5.11 (start section).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,6 +35,18 @@ def table_count(source: Path) -> int:
                 return _unsigned(file)
             file.seek(size, 1)
     return 0
+
+
+def sections_in(source: Path, wanted: Set[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of those sections of a valid module that are wanted."""
+    with source.open("rb") as file:
+        file.seek(HEADER_BYTES)
+        while kind := file.read(1):
+            size = _unsigned(file)
+            if kind[0] in wanted:
+                yield kind[0], file.read(size)
+            else:
+                file.seek(size, 1)
 
 
 def _unsigned(file: BinaryIO) -> int:

@@ -78,6 +78,8 @@ class ModuleInterface:
         memory_bytes: what its exported memory has from the start.
         tables: how many it has.
         brief: what of it ends within a moment.
+        faults: why no device can run it.
+        state: the type of each part of what it keeps, by the name of its export.
     """
 
     imports: tuple[Import, ...]
@@ -86,6 +88,11 @@ class ModuleInterface:
     memory_bytes: int
     tables: int = 0
     brief: Brief = NOTHING_BRIEF
+    faults: tuple[str, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_KNOWN = ModuleInterface((), {}, has_memory=False, memory_bytes=0)
 
 
 @dataclass(frozen=True)
@@ -141,8 +148,7 @@ class CallRequest(NamedTuple):
             fresh instance.
         buffer: the function that says where the module takes bytes; empty for its `alloc`.
         prepare: what is done to the instance instead of calling a function of it.
-        tables: how many the module has; the limit holds for all of them together.
-        brief: what of the module ends within a moment.
+        interface: what the module imports and exports.
     """
 
     compiled: Path
@@ -153,8 +159,7 @@ class CallRequest(NamedTuple):
     state: tuple[str, str] | None = None
     buffer: str = ""
     prepare: Callable[[Any, Any], Any] | None = None
-    tables: int = 1
-    brief: Brief = NOTHING_BRIEF
+    interface: ModuleInterface = NOTHING_KNOWN
 
 
 @dataclass(eq=False)

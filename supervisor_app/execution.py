@@ -103,8 +103,7 @@ class Execution:
             decode=plan.decode,
             state=plan.state,
             buffer=operation.buffer,
-            tables=plan.interface.tables,
-            brief=plan.interface.brief,
+            interface=plan.interface,
         )
         if not plan.has_files:
             return self._outcome(plan, inputs, request, call, keep_as, wait_seconds)

@@ -9,74 +9,55 @@ Source: WebAssembly core specification, clause 5.5 (binary format of modules).
 from collections.abc import Iterator
 
 from supervisor_app.binary import HEADER_BYTES, Reader, sections_of
+from wasmiot_td.binary_reader import BinaryReader, WasmFormatError
+from wasmiot_td.wasm_module import WasmBinary, read_sections
+from wasmiot_td.wasm_types import NUMBERS
 
 PREFIX = "wasmiot_state_"
 MEMORY = f"{PREFIX}memory"
-_IMPORT, _MEMORY, _GLOBAL, _EXPORT = 2, 5, 6, 7
+_EXPORT = 7
+_KEPT = (2, 5, 6)  # imports, memories, globals
 _AFTER_EXPORTS = (8, 9, 12, 10, 11)
-_MEMORY_KIND, _GLOBAL_KIND = 2, 3
-_END = 0x0B
-_LEB_OPERATORS = (0x41, 0x42, 0x23, 0xD2, 0xD0)  # i32.const, i64.const, global.get, ref.func, .null
-_FIXED_OPERATORS = {0x43: 4, 0x44: 8}  # f32.const, f64.const
-_ARITHMETIC = (0x6A, 0x6B, 0x6C, 0x7C, 0x7D, 0x7E)
+_GLOBAL_KIND = 3
+_CARRIED = {"memory": 2, **dict.fromkeys(NUMBERS, _GLOBAL_KIND)}
+"""What is exported, with the number of its kind."""
 
 
 def with_state_exported(binary: bytes) -> bytes:
     """Return a module with its state exported; unchanged where it is of a kind not known here."""
     try:
         sections = list(sections_of(binary))
-        names = list(_state(sections))
-    except (IndexError, ValueError):
+        found = read_sections([(k, BinaryReader(content)) for k, content in sections if k in _KEPT])
+    except (IndexError, ValueError, WasmFormatError):
         return binary
-    if not names or PREFIX.encode() in binary:
+    state = [entry for entry in _state(found) if entry[1] in _CARRIED]
+    if not state or PREFIX.encode() in binary:
         return binary
     entries = b"".join(
-        _leb(len(name)) + name.encode() + bytes([kind]) + _leb(index) for name, kind, index in names
+        _leb(len(name)) + name.encode() + bytes([_CARRIED[kind]]) + _leb(index)
+        for name, kind, index in state
     )
-    return binary[:HEADER_BYTES] + b"".join(_with_exports(sections, entries, len(names)))
+    return binary[:HEADER_BYTES] + b"".join(_with_exports(sections, entries, len(state)))
 
 
-def _state(sections: list[tuple[int, bytes]]) -> Iterator[tuple[str, int, int]]:
-    """Yield name, kind and index of each memory and mutable global of the module's own."""
-    found = dict(sections)
-    globals_, memories = _imported(Reader(found.get(_IMPORT, b"\0")))
-    if memories or found.get(_MEMORY, b"\0")[0]:
-        yield MEMORY, _MEMORY_KIND, 0
-    reader = Reader(found.get(_GLOBAL, b"\0"))
-    for index in range(globals_, globals_ + reader.number()):
-        reader.byte()  # its type
-        is_mutable = reader.byte() == 1
-        _skip_expression(reader)
-        if is_mutable:
-            yield f"{PREFIX}global_{index}", _GLOBAL_KIND, index
+def state_of(binary: WasmBinary) -> dict[str, str]:
+    """Return the type of each part of what a module keeps, by the name of its export."""
+    if any(export.name.startswith(PREFIX) for export in binary.exports):
+        return {PREFIX: "unknown"}  # the names are its own
+    return {name: kind for name, kind, _ in _state(binary)}
 
 
-def _imported(reader: Reader) -> tuple[int, int]:
-    """Return how many globals and memories are imported."""
-    counts = {_MEMORY_KIND: 0, _GLOBAL_KIND: 0}
-    for _ in range(reader.number()):
-        for _name in range(2):
-            reader.skip(reader.number())
-        kind = reader.byte()
-        if kind == 0:
-            reader.number()
-        elif kind == _GLOBAL_KIND:
-            reader.skip(2)
-        else:
-            raise ValueError("the module imports what this device does not give")
-        if kind in counts:
-            counts[kind] += 1
-    return counts[_GLOBAL_KIND], counts[_MEMORY_KIND]
-
-
-def _skip_expression(reader: Reader) -> None:
-    while (operator := reader.byte()) != _END:
-        if operator in _LEB_OPERATORS:
-            reader.number()
-        elif operator in _FIXED_OPERATORS:
-            reader.skip(_FIXED_OPERATORS[operator])
-        elif operator not in _ARITHMETIC:
-            raise ValueError(f"the operator {operator:#x} is not known")
+def _state(binary: WasmBinary) -> Iterator[tuple[str, str, int]]:
+    """Yield name, type and index of each memory and mutable global of the module's own."""
+    if binary.memories:
+        yield MEMORY, "memory", 0
+    if binary.globals is None:
+        yield PREFIX, "unknown", 0
+        return
+    imported = sum(wanted.kind == "global" for wanted in binary.imports)
+    for index, found in enumerate(binary.globals):
+        if found.is_mutable and index >= imported:
+            yield f"{PREFIX}global_{index}", found.type, index
 
 
 def _with_exports(sections: list[tuple[int, bytes]], entries: bytes, count: int) -> Iterator[bytes]:

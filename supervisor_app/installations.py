@@ -182,7 +182,7 @@ class Installations:
         try:
             self._packages.ensure(package)
             if pointer.startswith("/wasmiot:module"):
-                self._packages.ensure_compiled(package.digest)
+                self._packages.interface(package.digest)
         except (PackageError, InteractionError) as error:
             message = f"{package.digest} cannot be used: {error}"
             raise _not_installable([Finding(pointer, message)]) from error
@@ -193,7 +193,8 @@ class Installations:
         compiled = self._packages.compiled_path(module.package.digest)
         interface = self._packages.interface(module.package.digest)
         pointer = f"/wasmiot:module/{index}"
-        findings = [Finding(pointer, reason) for reason in self._runtime.check_imports(compiled)]
+        reasons = self._runtime.check_imports(compiled, interface)
+        findings = [Finding(pointer, reason) for reason in reasons]
         room = min(self._memory_bytes, module.limits.get("memoryBytes", self._memory_bytes))
         if interface.memory_bytes > room:
             message = f"needs {interface.memory_bytes} bytes, a call has {room:g}"

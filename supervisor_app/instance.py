@@ -152,7 +152,10 @@ class Instance:
         self._found: dict[str, Any] = {}
 
     def get(self, name: str) -> Any:
-        """Return an export: a `Function`, or what wasmtime has for it; None if there is none."""
+        """Return an export: a `Function`, or what wasmtime has for it; None if there is none.
+
+        wasmtime's own functions are not given: to call one that is not of numbers ends the process.
+        """
         if name not in self._found:
             self._found[name] = self._look_up(name)
         return self._found[name]
@@ -168,7 +171,10 @@ class Instance:
         ):
             return None
         signature = self._signatures.get(name)
-        return Function(item.of.func, signature) if signature else wrap_extern(item)
+        if signature:
+            return Function(item.of.func, signature)
+        found = wrap_extern(item)
+        return None if isinstance(found, wasmtime.Func) else found
 
 
 class InstanceGuest:

@@ -5,13 +5,14 @@ changed, references and open files are not among it.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import wasmtime
 
 from supervisor_app.errors import StateError
-from supervisor_app.exported_state import MEMORY, PREFIX
+from supervisor_app.exported_state import MEMORY
 from supervisor_app.instance import Instance
 
 _PAGE_BYTES = 65536
@@ -31,49 +32,47 @@ class ModuleState:
     numbers: Mapping[str, tuple[str, bytes]] = field(default_factory=dict)
 
 
-def state_exports(module: wasmtime.Module) -> tuple[str, ...]:
-    """Return the names by which a module exports its state.
+def read_state(
+    store: wasmtime.Store, instance: Instance, exports: Mapping[str, str]
+) -> ModuleState:
+    """Return the state of an instance that runs nothing.
+
+    Args:
+        store: where it is.
+        instance: what keeps the state.
+        exports: the type of each part of it, by its name.
 
     Raises:
         StateError: it keeps what cannot be taken out of it.
     """
-    names = []
-    for export in module.exports:
-        if export.name.startswith(PREFIX):
-            names.append(export.name)
-            _check_type(export)
-    return tuple(names)
-
-
-def read_state(store: wasmtime.Store, instance: Instance, names: Sequence[str]) -> ModuleState:
-    """Return the state of an instance that runs nothing."""
+    _check_types(exports)
     memory, numbers = None, {}
-    for name in names:
-        item = instance.get(name)
+    for name, kind in exports.items():
+        item = _part(instance, name)
         if name == MEMORY:
             memory = bytes(item.read(store, 0, item.data_len(store)))
         else:
-            kind = str(item.type(store).content)
             numbers[name] = kind, struct.pack(_FORMATS[kind], item.value(store))
     return ModuleState(memory, numbers)
 
 
 def write_state(
-    store: wasmtime.Store, instance: Instance, names: Sequence[str], state: ModuleState
+    store: wasmtime.Store, instance: Instance, exports: Mapping[str, str], state: ModuleState
 ) -> None:
     """Put a state into a fresh instance.
 
     Raises:
         StateError: it is not the state of such an instance, or has no room.
     """
-    wanted = {name for name in names if name != MEMORY}
-    if wanted != set(state.numbers) or (MEMORY in names) != (state.memory is not None):
+    _check_types(exports)
+    wanted = {name for name in exports if name != MEMORY}
+    if wanted != set(state.numbers) or (MEMORY in exports) != (state.memory is not None):
         raise StateError("the state has other parts than the module")
     if state.memory is not None:
-        _write_memory(store, instance.get(MEMORY), state.memory)
+        _write_memory(store, _part(instance, MEMORY), state.memory)
     for name, (kind, content) in state.numbers.items():
-        item = instance.get(name)
-        if str(item.type(store).content) != kind or len(content) != struct.calcsize(_FORMATS[kind]):
+        item = _part(instance, name)
+        if exports[name] != kind or len(content) != struct.calcsize(_FORMATS[kind]):
             raise StateError(f"{name} is no {kind} of the module")
         item.set_value(store, getattr(wasmtime.Val, kind)(*struct.unpack(_FORMATS[kind], content)))
 
@@ -89,6 +88,14 @@ def _write_memory(store: wasmtime.Store, memory: wasmtime.Memory, content: bytes
     memory.write(store, content, 0)
 
 
-def _check_type(export: wasmtime.ExportType) -> None:
-    if isinstance(export.type, wasmtime.GlobalType) and str(export.type.content) not in _FORMATS:
-        raise StateError(f"the module keeps a global of type {export.type.content}")
+def _part(instance: Instance, name: str) -> Any:
+    part = instance.get(name)
+    if part is None:
+        raise StateError("the module keeps what it does not export: it cannot be taken out of it")
+    return part
+
+
+def _check_types(exports: Mapping[str, str]) -> None:
+    for name, kind in exports.items():
+        if name != MEMORY and kind not in _FORMATS:
+            raise StateError(f"the module keeps a global of type {kind}")

@@ -1,46 +1,46 @@
-"""What a compiled module imports and exports."""
+"""What a module imports, exports and keeps, by its binary.
+
+wasmtime is not asked: its C API ends the process when it is asked for the type of a function with
+`v128`, or with a reference that is none to a function or to a thing of the host's.
+"""
 
 from pathlib import Path
-from typing import Any
 
-import wasmtime
-
+from supervisor_app.binary import sections_in, table_count
 from supervisor_app.call import FunctionType, Import, ModuleInterface
-from supervisor_app.engine import load_compiled, new_engine
-from supervisor_app.exported_state import PREFIX
+from supervisor_app.errors import CompileError
+from supervisor_app.exported_state import state_of
+from wasmiot_td import wasm_types
+from wasmiot_td.binary_reader import BinaryReader, WasmFormatError
+from wasmiot_td.wasm_hosting import hosting_faults
+from wasmiot_td.wasm_module import PAGE_BYTES, READ, WasmBinary, read_sections
 
-_PAGE_BYTES = 65536
 
-
-def inspect_file(compiled: Path) -> ModuleInterface:
-    """Return what a compiled module imports and exports.
+def inspect_file(source: Path) -> ModuleInterface:
+    """Return what a valid module imports, exports and keeps.
 
     Raises:
-        CompileError: the file was not compiled by this engine.
+        CompileError: it cannot be read.
     """
-    return interface_of(load_compiled(new_engine(), compiled))
+    sections = [(k, BinaryReader(content)) for k, content in sections_in(source, READ)]
+    try:
+        return _interface(read_sections(sections), table_count(source))
+    except WasmFormatError as error:
+        raise CompileError(f"the module cannot be read: {error}") from None
 
 
-def interface_of(module: wasmtime.Module) -> ModuleInterface:
-    """Return what a module that is loaded imports and exports."""
-    imports = tuple(Import(i.module, i.name or "", _function_type(i.type)) for i in module.imports)
-    functions: dict[str, FunctionType] = {}
-    memory_bytes, has_memory = 0, False
-    for export in module.exports:
-        if export.name.startswith(PREFIX):
-            continue  # it was added here
-        function_type = _function_type(export.type)
-        if function_type is not None:
-            functions[export.name] = function_type
-        elif isinstance(export.type, wasmtime.MemoryType):
-            has_memory = has_memory or export.name == "memory"
-            memory_bytes = max(memory_bytes, export.type.limits.min * _PAGE_BYTES)
-    return ModuleInterface(imports, functions, has_memory, memory_bytes)
-
-
-def _function_type(extern_type: Any) -> FunctionType | None:
-    if not isinstance(extern_type, wasmtime.FuncType):
-        return None
-    return FunctionType(
-        tuple(str(t) for t in extern_type.params), tuple(str(t) for t in extern_type.results)
+def _interface(binary: WasmBinary, tables: int) -> ModuleInterface:
+    memories = [e for e in binary.exports if e.kind == "memory"]
+    return ModuleInterface(
+        imports=tuple(Import(i.module, i.name, _type(i.type)) for i in binary.imports),
+        functions={n: t for n, f in binary.functions.items() if (t := _type(f)) is not None},
+        has_memory=any(memory.name == "memory" for memory in memories),
+        memory_bytes=max((binary.memories[m.index] * PAGE_BYTES for m in memories), default=0),
+        tables=tables,
+        faults=tuple(hosting_faults(binary)),
+        state=state_of(binary),
     )
+
+
+def _type(found: wasm_types.FunctionType | None) -> FunctionType | None:
+    return None if found is None else FunctionType(found.parameters, found.results)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from supervisor_app.binary import starts_without_code, table_count
+from supervisor_app.binary import starts_without_code
 from supervisor_app.brevity import brief_functions
 from supervisor_app.call import Brief, ModuleInterface
 from supervisor_app.compile import begin, compile_apart
@@ -116,11 +116,10 @@ class Packages:
             CompileError: it is no module.
         """
         if digest not in self._interfaces:
-            found = inspect_file(self.ensure_compiled(digest))
+            self.ensure_compiled(digest)  # so it is valid
             source = self.path(digest)
             brief = Brief(starts_without_code(source), brief_functions(source))
-            tables = table_count(source)
-            self._interfaces[digest] = replace(found, tables=tables, brief=brief)
+            self._interfaces[digest] = replace(inspect_file(source), brief=brief)
         return self._interfaces[digest]
 
     def discard_unused(self, used: Iterable[Package]) -> None:

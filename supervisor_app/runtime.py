@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from supervisor_app.call import Call, CallRequest
+from supervisor_app.call import Call, CallRequest, ModuleInterface
 from supervisor_app.call_directory import held
 from supervisor_app.errors import CallCutShortError
 from supervisor_app.host_functions.guest import HostFunction
@@ -31,9 +31,9 @@ class Runtime:
         for _ in range(max(slots, 1)):
             self._release(Slot(self._functions))
 
-    def check_imports(self, compiled: Path) -> list[str]:
+    def check_imports(self, compiled: Path, interface: ModuleInterface) -> list[str]:
         """Return why a module cannot be linked on this device; empty if it can."""
-        return Slot(self._functions).check_imports(compiled)
+        return Slot(self._functions).check_imports(compiled, interface)
 
     def run(self, request: CallRequest, call: Call, wait_seconds: float | None) -> Any:
         """Make a call in the next free slot and return what its `decode` made of it.
@@ -72,7 +72,7 @@ class Runtime:
             self._kept = {k: v for k, v in self._kept.items() if k[0] != slug}
 
     def take_state(
-        self, state: tuple[str, str], compiled: Path, wait_seconds: float
+        self, state: tuple[str, str], exports: Mapping[str, str], wait_seconds: float
     ) -> ModuleState | None:
         """Return what the instance of a module keeps, between two calls; None if there is none.
 
@@ -85,7 +85,7 @@ class Runtime:
         if kept is None:
             return None
         with held(kept.lock, wait_seconds):
-            return kept.take_state(compiled)
+            return kept.take_state(exports)
 
     def restored(self, request: CallRequest, call: Call, state: ModuleState) -> Slot:
         """Return a slot with an instance that has a state, to be used by `keep`.
@@ -95,8 +95,8 @@ class Runtime:
             CallFailedError: no instance can be made.
         """
         slot = Slot(self._functions)
-        names = slot.state_exports(request.compiled)
-        wanted = request._replace(prepare=lambda s, i: write_state(s, i, names, state))
+        exports = request.interface.state
+        wanted = request._replace(prepare=lambda s, i: write_state(s, i, exports, state))
         self._run_in(slot, wanted, call)
         return slot
 

@@ -10,13 +10,13 @@ is noted on the call, and the store's deadline is set to now.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import wasmtime
 
-from supervisor_app.call import Call, CallRequest, Import
+from supervisor_app.call import Call, CallRequest, Import, ModuleInterface
 from supervisor_app.call_directory import stderr_of
 from supervisor_app.engine import load_compiled, new_engine
 from supervisor_app.entering import enter
@@ -24,8 +24,7 @@ from supervisor_app.errors import CallFailedError
 from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import HostFunction, HostFunctionError
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
-from supervisor_app.kept_state import ModuleState, read_state, state_exports
-from supervisor_app.module_interface import interface_of
+from supervisor_app.kept_state import ModuleState, read_state
 
 _MAX_CACHED_MODULES = 64
 _SCARCE = ("memory", "table")
@@ -50,16 +49,14 @@ class Slot:
         for function in (*functions, *wasi_poll.functions()):
             self._link(function)
 
-    def check_imports(self, compiled: Path) -> list[str]:
+    def check_imports(self, compiled: Path, interface: ModuleInterface) -> list[str]:
         """Return why a module cannot be linked here; empty if it can."""
-        module = load_compiled(self.engine, compiled)
-        missing = [
-            f"{i.module}.{i.name}" for i in interface_of(module).imports if not self._offers(i)
-        ]
-        if missing:
-            return [f"this device does not provide {name}" for name in missing]
+        missing = [f"{i.module}.{i.name}" for i in interface.imports if not self._offers(i)]
+        if interface.faults or missing:
+            lacks = [f"this device does not provide {name}" for name in missing]
+            return [*interface.faults, *lacks]
         try:
-            self.linker.instantiate_pre(module)
+            self.linker.instantiate_pre(load_compiled(self.engine, compiled))
         except wasmtime.WasmtimeError as error:
             return [str(error)]
         return []
@@ -89,15 +86,11 @@ class Slot:
             if not is_kept:
                 _close(store, call, template)
 
-    def state_exports(self, compiled: Path) -> tuple[str, ...]:
-        """Return the names by which a module exports what it keeps."""
-        return state_exports(load_compiled(self.engine, compiled))
-
-    def take_state(self, compiled: Path) -> ModuleState | None:
-        """Return what the instance keeps; None if there is none."""
+    def take_state(self, exports: Mapping[str, str]) -> ModuleState | None:
+        """Return what the instance keeps, of the types of its exports; None if there is none."""
         if self._instance is None:
             return None
-        return read_state(*self._instance, self.state_exports(compiled))
+        return read_state(*self._instance, exports)
 
     def _offers(self, wanted: Import) -> bool:
         """Say whether an import is there by name; its type is checked when it is linked."""
@@ -110,7 +103,7 @@ class Slot:
         limits = call.limits
         store.set_limits(
             memory_size=limits.memory_bytes,
-            table_elements=limits.table_elements // max(request.tables, 1),
+            table_elements=limits.table_elements // max(request.interface.tables, 1),
             instances=1,
             memories=1,
         )
@@ -131,11 +124,10 @@ class Slot:
         compiled = request.compiled
         ready = self._ready.get(compiled)
         if ready is None:
-            module = load_compiled(self.engine, compiled)
-            interface = interface_of(module)
+            interface = request.interface
             needs_wasi = any(i.module == _WASI for i in interface.imports)
-            pre = self.linker.instantiate_pre(module)
-            ready = Template(pre, interface.functions, request.brief, needs_wasi=needs_wasi)
+            pre = self.linker.instantiate_pre(load_compiled(self.engine, compiled))
+            ready = Template(pre, interface.functions, interface.brief, needs_wasi=needs_wasi)
             while len(self._ready) >= _MAX_CACHED_MODULES:
                 del self._ready[next(iter(self._ready))]
             self._ready[compiled] = ready

@@ -78,8 +78,8 @@ class States:
         self._runtime.keep(slots)
 
     def _taken(self, slug: str, module: Module) -> ModuleState | None:
-        compiled = self._packages.compiled_path(module.package.digest)
-        return self._runtime.take_state((slug, module.id), compiled, self._wait_seconds)
+        exports = self._packages.interface(module.package.digest).state
+        return self._runtime.take_state((slug, module.id), exports, self._wait_seconds)
 
     def _slot(
         self, operation: Operation, entry: Mapping[str, Any], archive: zipfile.ZipFile
@@ -89,7 +89,6 @@ class States:
         call = self._execution.new_call(operation)
         state = _state(entry, archive, call.limits.memory_bytes)
         digest = operation.module.package.digest
-        interface = self._packages.interface(digest)
         request = CallRequest(
             compiled=self._packages.compiled_path(digest),
             entrypoint="",
@@ -97,8 +96,7 @@ class States:
             decode=lambda _guest, _returned: None,
             directory=self._execution.kept_directory(operation),
             state=(operation.slug, operation.module.id),
-            tables=interface.tables,
-            brief=interface.brief,
+            interface=self._packages.interface(digest),
         )
         return self._runtime.restored(request, call, state)
 

@@ -54,7 +54,6 @@ IMPORTERS = {
         "supervisor_app/entering.py",
         "supervisor_app/instance.py",
         "supervisor_app/kept_state.py",
-        "supervisor_app/module_interface.py",
         "supervisor_app/short_calls.py",
         "supervisor_app/slot.py",
         "orchestrator_app/packages/wasm_binary.py",
