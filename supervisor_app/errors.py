@@ -5,6 +5,7 @@ SupervisorError
 │   └── CompileError     it is not a module this engine can run
 ├── ArgumentError        the arguments do not fit the function
 ├── StateError           what a module keeps cannot be taken, or does not fit another one
+├── NotKeptError         what is to be on disk before an answer is not: it is full, or fails
 └── CallFailedError      a call ended without a result; carries the trap's name
     ├── CallCancelledError    because somebody asked for it
     └── CallCutShortError     because the device was stopped
@@ -33,6 +34,10 @@ class ArgumentError(SupervisorError):
 
 class StateError(SupervisorError):
     """What a module keeps between its calls cannot be taken out of it, or put into another one."""
+
+
+class NotKeptError(SupervisorError):
+    """What is to be on disk before an answer cannot be there: the disk is full, or it fails."""
 
 
 class CallFailedError(SupervisorError):

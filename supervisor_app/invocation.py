@@ -10,13 +10,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from supervisor_app.call import Call
-from supervisor_app.errors import CallCancelledError, CallCutShortError, SupervisorError
+from supervisor_app.errors import (
+    CallCancelledError,
+    CallCutShortError,
+    NotKeptError,
+    SupervisorError,
+)
 from supervisor_app.execution import Inputs, Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
@@ -341,11 +346,15 @@ class Invocations:
     def _end(self, invocation: Invocation, status: Status) -> None:
         invocation.status = status
         self._ended_as(str(status.members["status"]))
-        self._statuses.save(status)
+        try:
+            self._statuses.keep_end(status)
+        except NotKeptError as error:
+            _log.warning("end_not_kept id=%s action=%s error=%s", status.id, status.action, error)
         with self._lock:
             self._active.pop(status.id, None)
         if invocation.is_forgotten:
-            self._statuses.remove(status.id)
+            with suppress(NotKeptError):
+                self._statuses.remove(status.id)
         invocation.ended.set()
 
 

@@ -6,10 +6,12 @@ They go before the call begins that they belong to, so that a restart never has 
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from supervisor_app.errors import NotKeptError
 from supervisor_app.parts import Part
 from supervisor_app.request_input import FilePart
 from wasmiot_td.call_context import CallContext
@@ -66,14 +68,17 @@ class KeptParts:
         self._database.executescript(_SCHEMA)
 
     def add(self, join: KeptJoin, part: Part) -> None:
-        """Keep a part, and what it belongs to if it is the first one."""
+        """Keep a part, and what it belongs to if it is the first one.
+
+        Raises:
+            NotKeptError: the disk is full, or fails.
+        """
         context = json.dumps(join.context.headers)
         waiting = (join.id, join.slug, join.action, context, join.deadline)
-        with self._lock, self._database:
-            self._database.execute("BEGIN")
-            self._database.execute("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", waiting)
-            row = (join.id, *_row(part))
-            self._database.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)", row)
+        row = (join.id, *_row(part))
+        with self._written() as database:
+            database.execute("INSERT OR IGNORE INTO waiting VALUES (?, ?, ?, ?, ?)", waiting)
+            database.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def remove(self, id_: str) -> None:
         """Forget the parts of an invocation."""
@@ -95,6 +100,16 @@ class KeptParts:
             yield KeptJoin(
                 id_, slug, action, CallContext.of(headers.get), deadline, self._parts(id_)
             )
+
+    @contextmanager
+    def _written(self) -> Iterator[sqlite3.Connection]:
+        """Have all that is done in a block written, or nothing of it."""
+        try:
+            with self._lock, self._database:
+                self._database.execute("BEGIN")
+                yield self._database
+        except sqlite3.OperationalError as error:
+            raise NotKeptError(f"a part of an input cannot be kept: {error}") from error
 
     def _parts(self, id_: str) -> tuple[Part, ...]:
         with self._lock:

@@ -9,6 +9,7 @@ from supervisor_app.errors import (
     ArgumentError,
     CallCutShortError,
     CallFailedError,
+    NotKeptError,
     PackageError,
     StateError,
 )
@@ -17,6 +18,7 @@ from wasmiot_td.problem import (
     PROBLEM_MEDIA_TYPE,
     Problem,
     ProblemError,
+    problem_of_disk,
     problem_of_document,
 )
 
@@ -54,9 +56,15 @@ def _problem_of_work(error: Exception) -> Problem:
         return _problem_of_another(error, detail)
     if isinstance(error, TimeoutError):
         return Problem(title="Busy", status=503, detail=detail)
-    return Problem(
+    return _problem_of_disk(error) or Problem(
         title="Internal error", status=500, detail=f"see the log: {type(error).__name__}"
     )
+
+
+def _problem_of_disk(error: Exception) -> Problem | None:
+    if isinstance(error, NotKeptError):
+        return Problem(title="No space left", status=507, detail=str(error))
+    return problem_of_disk(error)
 
 
 def _problem_of_another(error: InteractionError, detail: str) -> Problem:
@@ -82,6 +90,8 @@ def response_to_error(error: Exception, path: str) -> Response:
     problem = problem_of(error)
     if problem.status == 500 and problem.title == "Internal error":
         _log.error("request_failed path=%s", path, exc_info=error)
+    if problem.status == 507:
+        _log.warning("no_space path=%s error=%s", path, error)
     response = problem_response(problem)
     if isinstance(error, HTTPException):
         kept = (header for header in error.get_headers() if header[0] in _KEPT_HEADERS)

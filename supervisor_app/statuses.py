@@ -8,14 +8,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from supervisor_app.errors import NotKeptError
+
 MOST_STATUSES = 10_000
 """How many invocations of a device are kept at most, with their files; the oldest go first."""
+
+MOST_OWED = 1000
+"""How many ends of calls are known that the disk has not taken; of the oldest nothing is known."""
 
 MOST_LISTED_BYTES = 8 * 1024 * 1024
 """How long the statuses in a list are together, the newest whole; of the others the outputs are
@@ -98,6 +103,7 @@ class Statuses:
         self._directory = directory
         self._keep_seconds = keep_seconds
         self._lock = threading.Lock()
+        self._owed: dict[str, Status] = {}
         self._database = sqlite3.connect(
             directory / "statuses.sqlite", check_same_thread=False, isolation_level=None
         )
@@ -107,7 +113,78 @@ class Statuses:
         self._fail_interrupted(waiting)
 
     def save(self, status: Status) -> None:
-        """Keep a status, new or changed; one that ends late is kept no shorter."""
+        """Keep a status, new or changed; one that ends late is kept no shorter.
+
+        Raises:
+            NotKeptError: the disk is full, or fails.
+        """
+        self._write(status)
+        with suppress(NotKeptError):  # another time
+            old = (time.time(), self._oldest())
+            self._discard("is_ended AND (expires < ? OR number <= ?)", old)
+            for owed in list(self._owed.values()):
+                self._write(owed)
+                self._owed.pop(owed.id, None)
+
+    def keep_end(self, status: Status) -> None:
+        """Keep how a call ended; what the disk does not take is known all the same, for a while.
+
+        Raises:
+            NotKeptError: the disk is full, or fails; it is written as soon as there is room.
+        """
+        try:
+            self.save(status)
+        except NotKeptError:
+            self._owed[status.id] = status
+            for id_ in list(self._owed)[:-MOST_OWED]:
+                self._owed.pop(id_, None)
+            raise
+
+    def get(self, slug: str, action: str, invocation: str) -> Status | None:
+        """Return a status; None if there is none, or none any more."""
+        owed = self._owed.get(invocation)
+        if owed is not None and (owed.slug, owed.action) == (slug, action):
+            return owed
+        found = self._select("slug = ? AND action = ? AND id = ?", (slug, action, invocation))
+        return found[0] if found else None
+
+    def of_installation(self, slug: str) -> list[Status]:
+        """Return the statuses of an installation, the newest first.
+
+        Beyond `MOST_LISTED_BYTES` they have no outputs.
+        """
+        with self._cursor() as cursor:
+            cursor.execute(_LISTED, (MOST_LISTED_BYTES, slug))
+            kept = [_status(row) for row in cursor.fetchall()]
+        found = [self._owed.get(each.id, each) for each in kept]
+        return sorted(found, key=lambda each: str(each.members.get("timeRequested")), reverse=True)
+
+    def output_path(self, invocation: str) -> Path:
+        """Return where the output file of an invocation is kept."""
+        return self._directory / f"{invocation}.output"
+
+    def remove(self, invocation: str) -> None:
+        """Forget an invocation and its output."""
+        self._owed.pop(invocation, None)
+        self._discard("id = ?", (invocation,))
+
+    def remove_installation(self, slug: str) -> None:
+        """Forget every invocation of an installation."""
+        for owed in [each for each in list(self._owed.values()) if each.slug == slug]:
+            self._owed.pop(owed.id, None)
+        self._discard("slug = ?", (slug,))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._database.close()
+
+    def _fail_interrupted(self, waiting: Collection[str]) -> None:
+        interrupted = [s for s in self._select("NOT is_ended", ()) if s.id not in waiting]
+        for status in interrupted:
+            self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
+
+    def _write(self, status: Status) -> None:
         expires = time.time() + self._keep_seconds
         row = (
             status.id,
@@ -129,44 +206,6 @@ class Statuses:
                 " ELSE number END",
                 row,
             )
-        self._discard("is_ended AND (expires < ? OR number <= ?)", (time.time(), self._oldest()))
-
-    def get(self, slug: str, action: str, invocation: str) -> Status | None:
-        """Return a status; None if there is none, or none any more."""
-        found = self._select("slug = ? AND action = ? AND id = ?", (slug, action, invocation))
-        return found[0] if found else None
-
-    def of_installation(self, slug: str) -> list[Status]:
-        """Return the statuses of an installation, the newest first.
-
-        Beyond `MOST_LISTED_BYTES` they have no outputs.
-        """
-        with self._cursor() as cursor:
-            cursor.execute(_LISTED, (MOST_LISTED_BYTES, slug))
-            found = [_status(row) for row in cursor.fetchall()]
-        return sorted(found, key=lambda each: str(each.members.get("timeRequested")), reverse=True)
-
-    def output_path(self, invocation: str) -> Path:
-        """Return where the output file of an invocation is kept."""
-        return self._directory / f"{invocation}.output"
-
-    def remove(self, invocation: str) -> None:
-        """Forget an invocation and its output."""
-        self._discard("id = ?", (invocation,))
-
-    def remove_installation(self, slug: str) -> None:
-        """Forget every invocation of an installation."""
-        self._discard("slug = ?", (slug,))
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._database.close()
-
-    def _fail_interrupted(self, waiting: Collection[str]) -> None:
-        interrupted = [s for s in self._select("NOT is_ended", ()) if s.id not in waiting]
-        for status in interrupted:
-            self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
 
     def _oldest(self) -> int:
         """Return the number up to which there are too many."""
@@ -196,6 +235,8 @@ class Statuses:
             cursor = self._database.cursor()
             try:
                 yield cursor
+            except sqlite3.OperationalError as error:
+                raise NotKeptError(f"the status of a call cannot be kept: {error}") from error
             finally:
                 cursor.close()
 
