@@ -96,3 +96,4 @@ def test_a_module_that_a_rollback_needs_stays(
     assert "removed former" in modules("module", "remove", "former", "--force").stdout
     assert "no module 'former" in modules("rollback", "turning", code=1).stderr
     modules("undeploy", "turning")
+    modules("manifest", "remove", "turning")
