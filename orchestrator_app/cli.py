@@ -9,6 +9,7 @@ from orchestrator_app.settings import Settings
 from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.opening import is_guarded
+from wasmiot_td.option_values import above_zero, number, web_address, whole
 from wasmiot_td.server_settings import add_server_options
 from wasmiot_td.serving import serve
 from wasmiot_td.tls import refuse_unusable, tls_of
@@ -55,15 +56,21 @@ def parser() -> argparse.ArgumentParser:
         default=Path("data/orchestrator"),
         help="directory of the graph and the packages (%(default)s)",
     )
-    add("--store-url", default="", help="SPARQL query endpoint that keeps the graph")
-    add("--store-update-url", default="", help="its update endpoint, where that is another")
+    add(
+        "--store-url",
+        type=web_address,
+        default="",
+        help="SPARQL query endpoint that keeps the graph",
+    )
+    update = "its update endpoint, where that is another"
+    add("--store-update-url", type=web_address, default="", help=update)
     sync = "wait for the disk at each write"
     add("--sync-writes", dest="syncs_writes", action="store_true", help=sync)
     add("--oci-registry", default="", metavar="URL", help="OCI registry for modules, besides")
     add("--title", default=default.title, help="title of the orchestrator's own description")
-    add("--threads", type=int, default=default.threads, help="requests at once (%(default)s)")
-    add("--streams", type=int, default=default.streams, help="listeners at once (%(default)s)")
-    add("--waits", type=int, default=default.waits, help="clients that wait (%(default)s)")
+    add("--threads", type=whole(1), default=default.threads, help="requests at once (%(default)s)")
+    add("--streams", type=whole(0), default=default.streams, help="listeners at once (%(default)s)")
+    add("--waits", type=whole(0), default=default.waits, help="clients that wait (%(default)s)")
     add(
         "--discover",
         action=argparse.BooleanOptionalAction,
@@ -86,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--refresh-interval",
         dest="refresh_interval_seconds",
-        type=float,
+        type=above_zero,
         default=default.refresh_interval_seconds,
         metavar="SECONDS",
         help="time between two looks at a found Thing's description (%(default)s)",
@@ -94,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--monitor-interval",
         dest="monitor_interval_seconds",
-        type=float,
+        type=number,
         default=default.monitor_interval_seconds,
         metavar="SECONDS",
         help="time between two looks at the devices, 0 for none (%(default)s)",
@@ -102,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--improve-interval",
         dest="improve_interval_seconds",
-        type=float,
+        type=number,
         default=default.improve_interval_seconds,
         metavar="SECONDS",
         help="how long a deployment stays when better devices come, 0 for always (%(default)s)",
@@ -110,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--improve-margin",
         dest="improve_margin",
-        type=float,
+        type=number,
         default=default.improve_margin,
         metavar="PART",
         help="by which part of its score another placement must be better (%(default)s)",
@@ -118,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--query-timeout",
         dest="query_timeout_seconds",
-        type=float,
+        type=above_zero,
         default=default.query_timeout_seconds,
         metavar="SECONDS",
         help="time limit of a query at /sparql (%(default)s)",

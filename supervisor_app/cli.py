@@ -13,6 +13,7 @@ from wasmiot_td.access.binding import refuse_open_binding
 from wasmiot_td.access.command_options import add_access_options, add_trust_option
 from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.opening import is_guarded
+from wasmiot_td.option_values import above_zero, iri, number, web_address, whole
 from wasmiot_td.server_settings import add_server_options
 from wasmiot_td.serving import serve
 from wasmiot_td.tls import refuse_unusable, tls_of
@@ -28,12 +29,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add = made.add_argument
     add("--name", default="supervisor", help="title of the device (%(default)s)")
-    add("--id", dest="device_id", default="", help="IRI of the device; made once by default")
+    own = "IRI of the device; made once by default"
+    add("--id", dest="device_id", type=iri, default="", help=own)
     add_server_options(made, Settings.port)
     add("--data-dir", type=Path, default=Path("supervisor-data"), help="(%(default)s)")
     add("--zone", default="", help="where the device stands")
     add("--risk-limit", type=int, help="the riskiest data that may be here; unsaid by default")
-    add("--memory-bytes", type=int, default=64 * 1024 * 1024, help="of one call (%(default)s)")
+    add("--memory-bytes", type=whole(1), default=64 * 1024 * 1024, help="of one call (%(default)s)")
     add("--camera", default="", help="a directory of image files, or opencv:N")
     add("--dht", default="", help="iio, iio:N, adafruit:DHT22:D4, or a JSON file of readings")
     add("--td", type=Path, help="a TD to serve without any orchestrator")
@@ -45,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         help="a wasm file behind --td; may be given several times",
     )
-    add("--directory", default="", help="a directory to register with where mDNS does not reach")
+    there = "a directory to register with where mDNS does not reach"
+    add("--directory", type=web_address, default="", help=there)
     add(
         "--join-token",
         default=os.environ.get(JOIN_TOKEN, ""),
@@ -63,15 +66,24 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--fleet", default="", metavar="NAME", help="announced to orchestrators of this fleet alone"
     )
-    add("--call-seconds", type=float, default=30.0, help="longest a call may run (%(default)s)")
-    add("--compile-seconds", type=float, default=60.0, help="longest to compile (%(default)s)")
-    add("--max-package-bytes", type=int, default=2**29, help="largest module (%(default)s)")
-    add("--observe-seconds", type=float, default=0.5, help="between two looks (%(default)s)")
-    add("--streams", type=int, default=4, help="clients that may observe at once (%(default)s)")
-    add("--calls", type=int, default=16, help="clients that may wait for a result (%(default)s)")
-    add("--queue-length", type=int, default=32, help="calls that may wait (%(default)s)")
-    add("--join-seconds", type=float, default=60.0, help="parts of an input wait (%(default)s)")
-    add("--result-seconds", type=float, default=3600.0, help="results are kept (%(default)s)")
+    add(
+        "--call-seconds", type=above_zero, default=30.0, help="longest a call may run (%(default)s)"
+    )
+    add("--compile-seconds", type=above_zero, default=60.0, help="longest to compile (%(default)s)")
+    add("--max-package-bytes", type=whole(1), default=2**29, help="largest module (%(default)s)")
+    add("--observe-seconds", type=above_zero, default=0.5, help="between two looks (%(default)s)")
+    add(
+        "--streams", type=whole(0), default=4, help="clients that may observe at once (%(default)s)"
+    )
+    add(
+        "--calls",
+        type=whole(0),
+        default=16,
+        help="clients that may wait for a result (%(default)s)",
+    )
+    add("--queue-length", type=whole(0), default=32, help="calls that may wait (%(default)s)")
+    add("--join-seconds", type=number, default=60.0, help="parts of an input wait (%(default)s)")
+    add("--result-seconds", type=number, default=3600.0, help="results are kept (%(default)s)")
     add_access_options(made)
     add_trust_option(made, "run only what one of these keys has signed")
     return made

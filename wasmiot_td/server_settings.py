@@ -4,6 +4,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from wasmiot_td import option_values
 from wasmiot_td.logs import FORMATS
 from wasmiot_td.reach import Network
 from wasmiot_td.stopping import SHUTDOWN_SECONDS
@@ -65,14 +66,22 @@ def add_server_options(parser: argparse.ArgumentParser, port: int) -> None:
     """
     add, default = parser.add_argument, ServerSettings()
     add("--host", default=default.host, help="address to listen on (%(default)s)")
-    add("--port", type=int, default=port, help="port, 0 for a free one (%(default)s)")
-    add("--public-url", default="", metavar="URL", help="URL under which others reach the server")
+    add(
+        "--port", type=option_values.port, default=port, help="port, 0 for a free one (%(default)s)"
+    )
+    add(
+        "--public-url",
+        type=option_values.web_address,
+        default="",
+        metavar="URL",
+        help="URL under which others reach the server",
+    )
     add(
         "--log-format", choices=FORMATS, default=default.log_format, help="of the log (%(default)s)"
     )
     add(
         "--shutdown-seconds",
-        type=float,
+        type=option_values.number,
         default=default.shutdown_seconds,
         metavar="SECONDS",
         help="for what runs to end when told to stop (%(default)s)",
