@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_app.packages import module_model
-from orchestrator_app.packages.binary_reader import WasmFormatError
 from orchestrator_app.packages.module_model import DataFile, ModulePackage
 from orchestrator_app.packages.wasm_binary import read_binary
 from wasmiot_td import json_text
 from wasmiot_td.access.keys import Key
 from wasmiot_td.access.signatures import signed
+from wasmiot_td.binary_reader import WasmFormatError
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.thing_description import load

@@ -14,6 +14,7 @@ from orchestrator_app.packages.wasm_binary import PAGE_BYTES, WasmBinary
 from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.namespaces import CANONICAL_CONTEXT
 from wasmiot_td.report import Finding
+from wasmiot_td.wasm_hosting import hosting_faults
 
 DEFAULT_VERSION = "1.0.0"
 ID_PREFIX = "urn:wasmiot:module:"
@@ -126,8 +127,9 @@ def check(description: Mapping[str, Any], package: ModulePackage) -> list[Findin
 
 
 def check_interfaces(package: ModulePackage, known: frozenset[str]) -> list[Finding]:
-    """Return a finding for each import that no known device could satisfy."""
-    return [
+    """Return why no known device could run a module: what it imports, and what none could."""
+    faults = [Finding("/binary", fault) for fault in hosting_faults(package.binary)]
+    return faults + [
         Finding(
             "/wasmiot:imports",
             f"the binary imports {interface}, which no known interface has",

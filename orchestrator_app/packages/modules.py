@@ -10,7 +10,6 @@ from typing import Any
 from rdflib import Literal, URIRef
 
 from orchestrator_app.packages import module_model
-from orchestrator_app.packages.binary_reader import WasmFormatError
 from orchestrator_app.packages.host_interfaces import known_interfaces
 from orchestrator_app.packages.module_model import DataFile, ModulePackage
 from orchestrator_app.packages.package_store import PackageStore, StagedPackage, Staging
@@ -20,6 +19,7 @@ from orchestrator_app.store import Store, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.access.signatures import SIGNATURE
 from wasmiot_td.access.trust import Trust
+from wasmiot_td.binary_reader import WasmFormatError
 from wasmiot_td.errors import DocumentError, ValidationError
 from wasmiot_td.namespaces import HOST_INTERFACE
 from wasmiot_td.problem import ProblemError

@@ -2,9 +2,9 @@
 
 from bounds import bounded
 
-from orchestrator_app.packages.binary_reader import WasmFormatError
 from orchestrator_app.packages.host_interfaces import interfaces_of
 from orchestrator_app.packages.wasm_binary import WasmBinary, read_binary
+from wasmiot_td.binary_reader import WasmFormatError
 
 
 def read(data: bytes) -> WasmBinary | None:

@@ -200,3 +200,34 @@ def test_the_custom_sections_are_told(client):
     model = answer.get_json()
     assert model["wasmiot:customSection"] == ["made-up", "producers"]
     assert model["wasmiot:producedBy"] == ["language: C 17", "sdk: \ufffd< 1"]
+
+
+@pytest.mark.parametrize(
+    ("wat", "words"),
+    [
+        ('(import "sys" "millis" (func (param v128)))', "sys.millis of the type (v128) -> ()"),
+        ('(import "sys" "millis" (func (param i31ref)))', "sys.millis of the type (i31ref) -> ()"),
+        ('(import "sys" "millis" (global v128))', "the global sys.millis"),
+        ('(func (export "alloc") (param v128))', "alloc of the type (v128) -> ()"),
+        ("(memory 1) (memory 1)", "the module has 2 memories"),
+        ("(memory 1 2 shared)", "threads must be enabled"),
+    ],
+)
+def test_what_no_device_could_run_is_refused(app, client, wasm, wat, words):
+    """In the words of a device; nothing is kept."""
+    response = client.post(
+        "/modules", data=wasm(f"(module {wat})"), content_type="application/wasm"
+    )
+    assert (response.status_code, words in response.text) == (422, True), response.text
+    assert stored_files(app) == set()
+
+
+def test_functions_of_other_types_are_no_actions(client, wasm):
+    """A module with `v128` and references beside its functions of numbers is taken without them."""
+    binary = wasm(
+        """(module (type $s (struct)) (func (export "f") (param f32) (result f32) local.get 0)
+        (func (export "v") (result v128) v128.const i32x4 1 2 3 4)
+        (func (export "g") (result (ref null $s)) ref.null $s))"""
+    )
+    response = client.post("/modules", data=binary, content_type="application/wasm")
+    assert (response.status_code, list(response.json["actions"])) == (201, ["f"])

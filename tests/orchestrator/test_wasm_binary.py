@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator_app.packages.binary_reader import WasmFormatError
 from orchestrator_app.packages.host_interfaces import interfaces_of
 from orchestrator_app.packages.wasm_binary import FunctionType, Import, read_binary
+from wasmiot_td.binary_reader import WasmFormatError
 
 RICH = """(module $named
   (import "camera" "takeImage" (func (param i32)))

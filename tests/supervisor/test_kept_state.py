@@ -227,3 +227,57 @@ def test_a_call_with_a_key_fails_once(start):
     assert [a.status_code for a in answers] == [500, 500]
     assert [a.json["trap"] for a in answers] == ["unreachable"] * 2
     assert {a.content_type for a in answers} == {"application/problem+json"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "kind"),
+    [
+        ("(global $v (mut v128) (v128.const i32x4 1 2 3 4))", "v128"),
+        ("(global $v (mut i31ref) (ref.null i31))", "i31ref"),
+        ("(type $s (struct)) (global $v (mut (ref null $s)) (ref.null $s))", "(ref null 0)"),
+        ("(global $v (mut funcref) (ref.null func))", "funcref"),
+    ],
+)
+def test_state_of_other_types_is_refused(start, kept, kind):
+    """What cannot be carried is not left out: it is not taken, and nothing takes its place."""
+    device = start(COUNTER.replace("(memory 1 4)", f"{kept} (memory 1 4)"))
+    assert call(device) == 8
+    response = device.client.get(URL)
+    assert (response.status_code, f"a global of type {kind}" in response.text) == (409, True)
+    other = changed(state_of_counter(start), digest=digest_of(device))
+    assert device.client.put(URL, data=other).status_code == 409
+    assert call(device) == 9
+
+
+def state_of_counter(start):
+    """Return the state of a counter of numbers."""
+    other = start()
+    call(other)
+    return other.client.get(URL).data
+
+
+def digest_of(device):
+    """Return the digest of the module."""
+    return device.client.get("/deployments/d/td").json["wasmiot:module"][0]["digest"]
+
+
+def test_constants_of_other_types_are_no_state(start):
+    """A constant vector, or object, is no state: the counter beside it moves."""
+    wat = COUNTER.replace(
+        "(memory 1 4)",
+        """(type $s (struct (field i32))) (global v128 (v128.const i32x4 1 2 3 4))
+        (global (ref $s) (struct.new $s (i32.const 5))) (memory 1 4)""",
+    )
+    here, there = start(wat), start(wat)
+    assert (call(here), call(here)) == (8, 9)
+    assert there.client.put(URL, data=here.client.get(URL).data).status_code == 204
+    assert call(there) == 10
+
+
+def test_names_of_the_state_that_a_module_has_itself(start):
+    """A module whose own exports have the names by which state is taken keeps what it has."""
+    own = f'(global (export "{PREFIX}global_0") v128 (v128.const i32x4 1 2 3 4))'
+    device = start(COUNTER.replace("(memory 1 4)", f"(memory 1 4) {own}"))
+    assert call(device) == 8
+    assert device.client.get(URL).status_code == 409
+    assert call(device) == 9
