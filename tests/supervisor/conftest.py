@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 from supervisor_app.app import create_app
 from supervisor_app.settings import Settings
 from wasmiot_td import serving
+from wasmiot_td.consumed_thing import WsgiTransport
 
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
 DEVICE_ID = "urn:uuid:6f1d2a58-3f0e-4b51-8a53-6f8d90c0a001"
@@ -96,6 +97,21 @@ def make_device(tmp_path: Path) -> Iterator[Callable[..., Device]]:
     yield make
     for device in made:
         device.app.extensions["supervisor"].close()
+
+
+@pytest.fixture
+def fleet(make_device: Callable[..., Device]) -> Callable[..., Device]:
+    """Return a function that starts a device which reaches the others by its name."""
+    apps: dict[str, Any] = {}
+
+    def start(name: str, **settings: Any) -> Device:
+        base = f"http://{name}/"
+        device = make_device(WsgiTransport(apps), name=name, public_url=base, **settings)
+        apps[base] = device.app
+        return device
+
+    start.apps = apps  # type: ignore[attr-defined]
+    return start
 
 
 @pytest.fixture

@@ -2,24 +2,9 @@
 
 import threading
 
-import pytest
 from joined_modules import ARITHMETIC, BYTES, FILES, INTEGER, file_join, merge
 
 from wasmiot_td.consumed_thing import WsgiTransport
-
-
-@pytest.fixture
-def fleet(make_device):
-    """Return a function that starts a device which reaches the others by its name."""
-    apps = {}
-
-    def start(name, **settings):
-        base = f"http://{name}/"
-        device = make_device(WsgiTransport(apps), name=name, public_url=base, **settings)
-        apps[base] = device.app
-        return device
-
-    return start
 
 
 def feed(device, action, **members):

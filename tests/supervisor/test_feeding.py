@@ -6,8 +6,6 @@ import pytest
 import wasmtime
 from flask import Flask
 
-from wasmiot_td.consumed_thing import WsgiTransport
-
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digit-reader"
 IMAGE = "image/x-portable-graymap"
 CONTEXT = ["https://www.w3.org/2022/wot/td/v1.1", "https://wetware.fi/2023/wasmiot/v1.0"]
@@ -22,21 +20,6 @@ DOUBLE = """(module
 LESS = """(module (func (export "less") (param f32 f32) (result f32)
   (f32.sub (local.get 0) (local.get 1))))"""
 NUMBER = {"type": "integer"}
-
-
-@pytest.fixture
-def fleet(make_device):
-    """Return a function that starts a device which reaches the others by its name."""
-    apps = {}
-
-    def start(name, **settings):
-        base = f"http://{name}/"
-        device = make_device(WsgiTransport(apps), name=name, public_url=base, **settings)
-        apps[base] = device.app
-        return device
-
-    start.apps = apps
-    return start
 
 
 def feeds(thing, affordance):
