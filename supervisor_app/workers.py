@@ -7,6 +7,7 @@ nobody asked for `IDLE_SECONDS`, and at once, whatever it does, when its parent 
 (`worker_process.py`).
 """
 
+import atexit
 import contextlib
 import os
 import select
@@ -93,6 +94,8 @@ def close_all() -> None:
 def workers(module: str, *arguments: str) -> Workers:
     """Return the workers of a program, which everything in this process shares."""
     made = Workers(module, *arguments)
+    if not _known:
+        atexit.register(close_all)  # also where no server is asked to stop
     _known.append(made)
     return made
 

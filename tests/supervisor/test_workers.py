@@ -129,3 +129,21 @@ def test_a_worker_that_is_busy_ends_with_its_parent(tmp_path):
         (worker,) = psutil.Process(parent.pid).children()
         parent.kill()
     worker.wait(timeout=5)
+
+
+LEFT_OPEN = """
+import threading
+from supervisor_app.workers import workers
+
+kept = workers("supervisor_app.document_check")
+kept.begin()
+kept._idle[0]._process.kill()
+[thread.join() for thread in threading.enumerate() if thread.name == "worker-end"]
+"""
+
+
+def test_a_program_that_ends_leaves_no_pipe_open():
+    """Also one that is no server which is asked to stop, as tests and scripts are not."""
+    command = [sys.executable, "-W", "error", "-c", LEFT_OPEN]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
