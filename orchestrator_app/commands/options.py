@@ -56,10 +56,24 @@ def token_option(command: Command) -> Command:
 def _orchestrator(url: str, token: str | None) -> "Orchestrator":
     from orchestrator_app.commands.client import Orchestrator
 
+    _check(token)
     try:
         return Orchestrator(url, token=token or "")
     except ValueError as error:
         raise click.BadParameter(f"{url!r} is no URL: {error}", param_hint="--url") from error
+
+
+def _check(token: str | None) -> None:
+    """Refuse what can be no token, without showing it."""
+    if not token:
+        return
+    from wasmiot_td.access.authorization import is_token
+
+    if not is_token(token):
+        raise click.BadParameter(
+            "the token is not well-formed: one line of ASCII without blanks is expected",
+            param_hint="--token or WASMIOT_TOKEN",
+        )
 
 
 _LISTS = {

@@ -257,6 +257,16 @@ def test_credentials_go_to_their_origin_alone(device: Flask, tmp_path: Path) -> 
     assert transport.request("GET", "http://other.test/deployments").status == 401
 
 
+def test_a_credential_that_is_no_token_is_refused_unseen(tmp_path: Path) -> None:
+    """A line break in it would be told of as a server that does not answer, with the token."""
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps({DEVICE: {"bearer": "bad\ntoken"}}))
+    file.chmod(0o600)
+    with pytest.raises(SecretFileError, match="its token is none") as refused:
+        read_credentials(file, Credentials(), WsgiTransport({}))
+    assert "bad" not in str(refused.value)
+
+
 ISSUER = "http://issuer.test"
 
 

@@ -43,6 +43,17 @@ def test_a_slip_is_told_as_json_too(nobody: Any, arguments: tuple[str, ...]) -> 
     assert told["title"]
 
 
+@pytest.mark.parametrize(
+    "token", ["bad\ntoken", "bad token", "b\N{LATIN SMALL LETTER A WITH DIAERESIS}d"]
+)
+def test_what_can_be_no_token_is_refused_without_showing_it(nobody: Any, token: str) -> None:
+    """It was said that no orchestrator answers, and the token stood in the message."""
+    told = nobody("things", "list", "--token", token, code=2).stderr
+    assert "the token is not well-formed" in told
+    assert "WASMIOT_TOKEN" in told
+    assert not any(word in told for word in ("bad", "b\N{LATIN SMALL LETTER A WITH DIAERESIS}d"))
+
+
 def test_a_server_that_is_no_orchestrator_is_told(nobody: Any, fleet: Any) -> None:
     """A device has no list of manifests: its address was taken for an orchestrator's."""
     told = nobody("manifest", "list", "--url", fleet.servers[1].url, code=4).stderr

@@ -3,12 +3,14 @@
 Source: RFC 6454 (origin); RFC 6750, clause 2.1 (bearer tokens).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from wasmiot_td.transport import HeadedTransport, Transport
 
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -20,6 +22,11 @@ def origin_of(url: str) -> str:
     except ValueError:
         return ""
     return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname and port else ""
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be shown as a token: one line of ASCII without blanks."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 class Tokens(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from wasmiot_td.access.authorization import origin_of
+from wasmiot_td.access.authorization import is_token, origin_of
 from wasmiot_td.access.oauth import Client, ClientTokens
 from wasmiot_td.access.secret_files import SecretFileError, read_object, read_private
 from wasmiot_td.transport import Transport
@@ -47,6 +47,8 @@ def read_credentials(path: Path, credentials: Credentials, transport: Transport)
     for url, entry in read_object(path).items():
         try:
             credentials.show(url, _source(entry, transport))
+        except ValueError as error:  # which does not show it
+            raise SecretFileError(f"{path}: {url}: {error}") from None
         except (KeyError, TypeError, AttributeError) as error:
             message = f'{path}: {url}: {{"bearer": …}} or {{"oauth2": {{…}}}} is expected'
             raise SecretFileError(message) from error
@@ -55,6 +57,8 @@ def read_credentials(path: Path, credentials: Credentials, transport: Transport)
 def _source(entry: Any, transport: Transport) -> Source:
     if "bearer" in entry:
         token = str(entry["bearer"])
+        if not is_token(token):
+            raise ValueError("its token is none: one line of ASCII without blanks is expected")
         return lambda: token
     given = entry["oauth2"]
     client = Client(
