@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from orchestrator_app.commands.thing_ids import thing_id
 from wasmiot_td.command_line import NOT_FOUND, UNREACHABLE, CommandFailed
 from wasmiot_td.errors import InteractionError, ThingProblem, ThingUnreachable
 from wasmiot_td.http_transport import HttpTransport
@@ -123,7 +124,7 @@ class Orchestrator:
         if not found:
             hint = "`wasmiot things list` shows what there is."
             raise CommandFailed(f"there is no Thing {name!r}", NOT_FOUND, hint=hint)
-        ids = [str(thing["id"]) for thing in found]
+        ids = [thing_id(thing) for thing in found]
         message = f"{len(ids)} Things are called {name!r}; use the id of one"
         raise CommandFailed(message, details=ids)
 

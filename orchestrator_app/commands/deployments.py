@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from orchestrator_app.commands.options import names_of, ordinal, remote, slug_of, title_of
+from orchestrator_app.commands.thing_ids import thing_id
 from wasmiot_td import terminal
 from wasmiot_td.command_line import NOT_FOUND, CommandFailed
 
@@ -162,7 +163,7 @@ def undeploy(orchestrator: "Orchestrator", is_json: bool, name: str, device: str
 def _forget(orchestrator: "Orchestrator", is_json: bool, name: str, device: str) -> None:
     """Have an undeployment wait no longer for a device, which may have left the directory."""
     try:
-        id = str(orchestrator.thing(device)["id"])
+        id = thing_id(orchestrator.thing(device))
     except CommandFailed as error:
         if error.exit_code != NOT_FOUND or ":" not in device:
             raise

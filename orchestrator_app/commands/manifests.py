@@ -12,6 +12,7 @@ import click
 
 from orchestrator_app.commands.options import names_of, remote, slug_of, title_of
 from orchestrator_app.commands.solutions import explained, media_type, say_solution, tried_out
+from orchestrator_app.commands.thing_ids import thing_id
 from wasmiot_td import terminal
 from wasmiot_td.command_line import MISUNDERSTOOD, CommandFailed, json_option
 
@@ -140,7 +141,7 @@ def explain(orchestrator: "Orchestrator", is_json: bool, source: str, device: st
     if content is not None:
         solution = tried_out(orchestrator, content)
     else:
-        id = device and orchestrator.thing(device)["id"]
+        id = device and thing_id(orchestrator.thing(device))
         question = f"?{urlencode({'device': id})}" if id else ""
         solution = explained(orchestrator, f"{manifest_path(source)}/solution{question}")
     say_solution(orchestrator, solution, is_json)

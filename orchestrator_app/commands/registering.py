@@ -87,9 +87,13 @@ def _batches(descriptions: Iterable[Sent]) -> Iterator[list[Sent]]:
 
 
 def _results(orchestrator: "Orchestrator", batch: Sequence[Sent]) -> list[dict[str, Any]]:
-    """Return what came of a batch, in its order: most of it is sent in one request."""
+    """Return what came of a batch, in its order: most of it is sent in one request.
+
+    So is one whose id is a compact IRI: the directory knows it by another, and where to put it is
+    not known here.
+    """
     lines = [each.content for each in batch if each.is_object]
-    is_bulk = len(lines) > 1
+    is_bulk = len(lines) > 1 or any(map(_has_compact_id, lines))
     told = iter(_sent_at_once(orchestrator, lines) if is_bulk else ())
     return [
         _told(orchestrator, each.name, next(told))
@@ -158,6 +162,14 @@ def _id_of(content: bytes) -> str | None:
     document = _value_of(content)
     id = document.get("id") or document.get("@id") if isinstance(document, dict) else None
     return id if isinstance(id, str) and id else None
+
+
+def _has_compact_id(content: bytes) -> bool:
+    """Whether the id of a description begins with a prefix that the description declares."""
+    prefix, colon, _ = (_id_of(content) or "").partition(":")
+    contexts = _value_of(content).get("@context")
+    listed = contexts if isinstance(contexts, list) else [contexts]
+    return bool(colon) and any(isinstance(each, dict) and prefix in each for each in listed)
 
 
 def _value_of(content: bytes) -> Any:

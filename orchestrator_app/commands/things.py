@@ -8,6 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import click
 
 from orchestrator_app.commands.options import names_of, remote, title_of
+from orchestrator_app.commands.thing_ids import thing_id
 from wasmiot_td import terminal
 from wasmiot_td.command_line import MISUNDERSTOOD, REFUSED, CommandFailed
 from wasmiot_td.errors import ThingProblem
@@ -47,7 +48,11 @@ def list_things(orchestrator: "Orchestrator", is_json: bool, limit: int | None) 
     if is_json:
         return terminal.say_json(found)
     states = device_states(orchestrator) if found else {}
-    rows = [(*_row(thing), states.get(thing["id"], DeviceState()), thing["id"]) for thing in found]
+    ids = [thing_id(thing) for thing in found]
+    rows = [
+        (*_row(thing), states.get(id, DeviceState()), id)
+        for thing, id in zip(found, ids, strict=True)
+    ]
     columns = ("title", "kind", ">memory", "provides", "state", "id")
     empty = "The directory is empty; `wasmiot supervisor` starts a device."
     return terminal.say_table(columns, sorted(rows, key=_by_title), empty=empty)
@@ -92,11 +97,11 @@ def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
     if is_json:
         return terminal.say_json(thing)
     registration = thing.get("registration", {})
-    state = device_states(orchestrator).get(thing["id"], DeviceState())
+    state = device_states(orchestrator).get(thing_id(thing), DeviceState())
     return terminal.say_members(
         {
             "title": title_of(thing),
-            "id": thing["id"],
+            "id": thing_id(thing),
             "kind": _kinds(thing),
             "base": thing.get("base"),
             "answers": state.answers,
@@ -174,7 +179,7 @@ def remove(orchestrator: "Orchestrator", is_json: bool, names: Sequence[str]) ->
     """Take Things out of the directory; all must be known, or none is removed."""
     from orchestrator_app.commands.client import thing_path
 
-    ids = [str(orchestrator.thing(name)["id"]) for name in names]
+    ids = [thing_id(orchestrator.thing(name)) for name in names]
     if len(set(ids)) < len(ids):
         raise CommandFailed("the same Thing is named twice")
     for id in ids:
@@ -192,7 +197,7 @@ def cordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
 
     One that is cordoned already stays so, and the exit code is 0.
     """
-    id = str(orchestrator.thing(name)["id"])
+    id = thing_id(orchestrator.thing(name))
     is_new = orchestrator.send("PUT", _cordon_path(id)).status == CREATED
     _tell_cordon(is_json, id, f"{name} takes no new work{'' if is_new else ' already'}", True)
 
@@ -205,7 +210,7 @@ def uncordon(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
 
     One that is not cordoned takes work already, and the exit code is 0.
     """
-    id = str(orchestrator.thing(name)["id"])
+    id = thing_id(orchestrator.thing(name))
     told = f"{name} takes work again"
     try:
         orchestrator.send("DELETE", _cordon_path(id))

@@ -54,6 +54,19 @@ def test_things_are_listed_by_their_names(wasmiot: Any) -> None:
     assert names.index("brain") < names.index("eye")
 
 
+@pytest.mark.parametrize("name", ["id", "@id"])
+def test_a_thing_with_a_compact_id_is_added_under_its_iri(wasmiot: Any, name: str) -> None:
+    """Real descriptions have ids like `echonet:electricLock:1`, by a prefix of their own."""
+    contexts = [LAMP["@context"], {"echonet": f"https://echonet.example/{name}/"}]
+    lock = {**{k: v for k, v in LAMP.items() if k != "id"}, "@context": contexts}
+    lock |= {name: "echonet:electricLock:1", "title": f"Lock by {name}"}
+    added = wasmiot.json("things", "add", "-", stdin=json.dumps(lock, indent=1).encode())
+    iri = f"https://echonet.example/{name}/electricLock:1"
+    assert iri in json.dumps(added)
+    assert wasmiot.json("things", "show", iri)["title"] == f"Lock by {name}"
+    wasmiot("things", "remove", iri)
+
+
 def test_as_json_the_list_has_whole_descriptions(wasmiot: Any) -> None:
     """What the directory gave comes through unchanged."""
     found = {thing["title"]: thing for thing in wasmiot.json("things", "list")}
