@@ -17,9 +17,11 @@ from wasmiot_td.access.assertions import assertion
 from wasmiot_td.access.keys import Key, make_key
 from wasmiot_td.access.peers import DEVICE, ORCHESTRATOR, Peer, known_peers, put_peer
 from wasmiot_td.access.tokens import make_token
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.wsgi_transport import WsgiTransport
 
+HOST = "http://o.test/"
 OLD, NEW = "http://old.test/", "http://new.test/"
 DEPLOYER, ADMINISTRATOR = "deploy", "administer"
 
@@ -47,19 +49,19 @@ class Fleet:
         host = self.services.peer_tokens
         put_peer(place / "access", Peer(host.own_id, host.key.public, ORCHESTRATOR))
         put_peer(self.access, Peer(id, key.public, DEVICE, name, (base,)))
-        settings = SupervisorSettings(data_dir=place, device_id=id, public_url=base)
+        settings = SupervisorSettings(data_dir=place, device_id=id, public_url=base, directory=HOST)
         self.devices[id] = supervisor_of(settings)
         self.at[base] = self.devices[id]
         return id
 
-    def put(self, id: str, document: Any, token: str = "") -> tuple[int, Any]:
+    def put(self, id: str, document: Any, token: str = "", process: str = "") -> tuple[int, Any]:
         """Put a description, in the name of the device itself if no token is given."""
         shown = token or assertion(self.keys[id], id, self.services.guard.own_id)[0]
         answer = self.app.test_client().put(
             f"/things/{id}",
             data=json.dumps(document),
             content_type="application/td+json",
-            headers={"Authorization": f"Bearer {shown}"},
+            headers={"Authorization": f"Bearer {shown}", PROCESS_HEADER: process},
         )
         return answer.status_code, answer.get_json(silent=True, force=True)
 
@@ -98,6 +100,20 @@ def test_a_device_says_where_it_is(fleet: Fleet) -> None:
     assert (
         fleet.services.devices.health(fleet.services.directory.get(id).document)["deployments"] == 0
     )
+
+
+def test_one_process_moves_and_a_second_one_takes_nothing_over(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the device answers at both addresses it may choose, if it is the same that answers."""
+    id = fleet.add("one", OLD)
+    fleet.at[NEW] = fleet.at[OLD]
+    status, problem = fleet.put(id, fleet.described(id, NEW), process="a copy")
+    assert (status, problem["title"]) == (409, "Runs elsewhere too")
+    assert (f"at={NEW} stays_at={OLD}" in caplog.text, fleet.bases(id)) == (True, (OLD,))
+    process = fleet.devices[id].extensions["supervisor"].directory.process
+    assert fleet.put(id, fleet.described(id, NEW), process=process)[0] == 201
+    assert fleet.bases(id) == (NEW,)
 
 
 def test_many_at_once_are_no_way_round_a_key(fleet: Fleet) -> None:
