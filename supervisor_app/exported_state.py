@@ -22,6 +22,9 @@ _GLOBAL_KIND = 3
 _CARRIED = {"memory": 2, **dict.fromkeys(NUMBERS, _GLOBAL_KIND)}
 """What is exported, with the number of its kind."""
 
+_CONSTANT = {*NUMBERS, "v128", "funcref", "externref", "i31ref"}
+"""What never changes where it cannot be set."""
+
 
 def with_state_exported(binary: bytes) -> bytes:
     """Return a module with its state exported; unchanged where it is of a kind not known here."""
@@ -48,7 +51,10 @@ def state_of(binary: WasmBinary) -> dict[str, str]:
 
 
 def _state(binary: WasmBinary) -> Iterator[tuple[str, str, int]]:
-    """Yield name, type and index of each memory and mutable global of the module's own."""
+    """Yield name, type and index of each memory and global of the module's own that can change.
+
+    A reference to an object may itself be constant: the object changes.
+    """
     if binary.memories:
         yield MEMORY, "memory", 0
     if binary.globals is None:
@@ -56,7 +62,7 @@ def _state(binary: WasmBinary) -> Iterator[tuple[str, str, int]]:
         return
     imported = sum(wanted.kind == "global" for wanted in binary.imports)
     for index, found in enumerate(binary.globals):
-        if found.is_mutable and index >= imported:
+        if index >= imported and (found.is_mutable or found.type not in _CONSTANT):
             yield f"{PREFIX}global_{index}", found.type, index
 
 
