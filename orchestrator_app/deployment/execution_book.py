@@ -10,8 +10,11 @@ from orchestrator_app.deployment.execution_log import ExecutionLog
 from orchestrator_app.deployment.execution_name import Keyed
 from orchestrator_app.deployment.execution_status import INTERRUPTED, Status, failed
 from orchestrator_app.deployment.live_executions import Key, LiveExecutions
-from orchestrator_app.store import Store
+from orchestrator_app.store import Store, StoreError
 from wasmiot_td.problem import ProblemError
+
+MOST_OWED = 500
+"""How many ends are known that the store has not taken; of the oldest nothing is known."""
 
 
 class ExecutionBook:
@@ -30,6 +33,7 @@ class ExecutionBook:
         self._log = ExecutionLog(store)
         self._journal = ExecutionJournal(journal) if journal else None
         self._written: set[Key] = set()
+        self._owed: dict[Key, Status] = {}
         self._fail_interrupted()
 
     def status(self, slug: str, invocation: str) -> Status:
@@ -85,15 +89,28 @@ class ExecutionBook:
             self._log.write(*key, status)
 
     def end(self, key: Key, status: Status) -> None:
-        """Keep how an execution ended, and tell who waits for that."""
+        """Keep how an execution ended, and tell who waits for that.
+
+        Raises:
+            StoreError, OSError: it is not kept; it is known all the same, and kept when there is
+                room.
+        """
         try:
             self._log.write(*key, status)
+        except (StoreError, OSError):
+            self._owed[key] = status
+            for old in list(self._owed)[:-MOST_OWED]:
+                self._owed.pop(old, None)
+            raise
         finally:
             self._written.discard(key)
             self.live.end(key)
 
     def tidy(self) -> None:
-        """Drop what is old, as far as there is time for it."""
+        """Keep what could not be kept before, and drop what is old, as far as there is time."""
+        for key, status in list(self._owed.items()):
+            self._log.write(*key, status)
+            self._owed.pop(key, None)
         self._log.sweep(is_busy=bool(self.live))
         if self._journal is not None:
             self._journal.shorten(self._under_way)
@@ -107,10 +124,12 @@ class ExecutionBook:
             self._journal.close()
 
     def _find(self, slug: str, invocation: str) -> Status | None:
-        return self.live.get((slug, invocation)) or self._log.read(slug, invocation)
+        key = (slug, invocation)
+        return self.live.get(key) or self._owed.get(key) or self._log.read(*key)
 
     def _under_way(self) -> list[Begun]:
-        return [(*key, status["timeRequested"]) for key, status in self.live.items()]
+        known = [*self.live.items(), *self._owed.items()]
+        return [(*key, status["timeRequested"]) for key, status in known]
 
     def _fail_interrupted(self) -> None:
         """Have what was under way when the orchestrator ended say so."""

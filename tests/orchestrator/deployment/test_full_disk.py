@@ -95,3 +95,21 @@ def test_a_module_that_cannot_be_kept_leaves_nothing(yard, monkeypatch, caplog):
     assert "Traceback" not in caplog.text
     assert list((yard.data_dir / "packages" / "incoming").iterdir()) == []
     assert len(list((yard.data_dir / "packages").iterdir())) == 3
+
+
+def test_an_end_that_cannot_be_kept_is_known_and_kept_later(deployed, monkeypatch, caplog):
+    """Who began it hears how it ended, and not that it is unknown; it outlives a restart then."""
+
+    def unwritable(*_args, **_kwargs):
+        raise StoreUnavailableError("the document cannot be kept: database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deployed.parts.store, "put", unwritable)
+        ended = deployed.execute()
+    assert (ended["status"], ended["output"]) == ("completed", 42)
+    assert "Traceback" not in caplog.text
+    assert deployed.execute()["output"] == 42
+    deployed.parts.close()
+    deployed.start()
+    path = ended["href"].removeprefix("http://orchestrator")
+    assert deployed.client.get(path).get_json()["output"] == 42
