@@ -98,3 +98,26 @@ def test_a_file_that_cannot_be_written_is_told_as_such():
     problem = problem_of(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     assert (problem.status, problem.title) == (507, "No space left")
     assert problem_of(OSError(errno.EBADF, "bad")).status == 500
+
+
+def test_a_worker_outlives_an_end_that_is_not_kept(make_device, monkeypatch, caplog):
+    """The call has ended, who asks hears how, and the only worker takes the next one."""
+    device = make_device(workers=1)
+    text = '(module (memory (export "memory") 1) (func (export "f") (result i32) i32.const 42))'
+    action = {"wasmiot:entrypoint": "f", "wasmiot:module": "urn:wasmiot:module:m:1.0.0"}
+    action |= {"output": {"type": "integer"}, "synchronous": False}
+    assert device.put("m", text, actions={"f": action}).status_code == 201
+    write = Statuses._write
+
+    def only_beginnings(kept, status):
+        if status.is_ended:
+            raise NotKeptError("database or disk is full")
+        write(kept, status)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Statuses, "_write", only_beginnings)
+        first = device.invoke("m", "f")
+    second = device.invoke("m", "f")
+    assert [(each["status"], each["output"]) for each in (first, second)] == [("completed", 42)] * 2
+    assert "end_not_kept" in caplog.text
+    assert "Traceback" not in caplog.text
