@@ -1,5 +1,6 @@
 """What the routes call, in one place; below it nothing knows of HTTP."""
 
+import logging
 import threading
 import uuid
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.signed_things import refuse_forged, refuse_unsigned
-from orchestrator_app.store import Store, open_store
+from orchestrator_app.store import Store, StoreError, open_store
 from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
@@ -42,6 +43,8 @@ from wasmiot_td.consumed_thing import HttpTransport, Transport
 from wasmiot_td.data_version import keep_version
 from wasmiot_td.telemetry import Spans, open_spans
 from wasmiot_td.tls import tls_of
+
+_log = logging.getLogger(__name__)
 
 LONGEST_LOOK_SECONDS = 3.0
 """How long a device may take to say how it is; one that hangs must not hold up the others."""
@@ -95,7 +98,10 @@ class Services:
         self.executions.close()
         self.spans.close()
         self.queries.close()
-        self.store.close()
+        try:
+            self.store.close()
+        except (StoreError, OSError) as error:  # what is missing is written at the next start
+            _log.warning("graph_not_finished error=%s", error)
 
 
 def build_services(settings: Settings, transport: Transport | None = None) -> Services:

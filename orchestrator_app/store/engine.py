@@ -13,6 +13,7 @@ minutes later.
 import contextlib
 import gc
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -36,6 +37,9 @@ are many Things: an engine that is opened anew each moment would be slow, and as
 
 QUADS_PER_FLUSH = 500
 """So many quads that were moved into files count as another flush."""
+
+LEAST_FREE_BYTES = 1024 * 1024
+"""With less on the disk it is not opened anew, for which it writes."""
 
 PATIENCE_SECONDS = 1.0
 """How long those who use the engine are waited for; else it is opened anew another time."""
@@ -106,10 +110,25 @@ class Engine:
             if may_be and (self._n_flushes >= MOST_FLUSHES or self._has_grown()):
                 self._renew()
 
+    def mend(self) -> None:
+        """Open the engine anew after a write that failed, if there is room on the disk.
+
+        Oxigraph takes no write any more after one that found the disk full, until then.
+        """
+        with self._changed:
+            if self._has_room() and not (self._is_closed or self._is_awaited):
+                self._renew()
+
     def close(self) -> None:
         """Give up the directory; nothing is lent any more."""
         with self._changed:
             self._is_closed, self._store = True, None
+
+    def _has_room(self) -> bool:
+        """Whether it can be opened anew: one that cannot is of no use for reading either."""
+        if self._directory is None:
+            return False
+        return shutil.disk_usage(self._directory).free >= LEAST_FREE_BYTES
 
     def _has_grown(self) -> bool:
         is_looked = self._n_times % FLUSHES_PER_LOOK == 0

@@ -89,6 +89,7 @@ class OxigraphStore:
         self._changes = ChangeLog()
         self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
         self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
+        self._has_failed = False
         self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
         self._engine = Engine(directory)
@@ -96,7 +97,7 @@ class OxigraphStore:
         with self._engine.in_use():
             move_documents(self._engine.store, self._documents, str(directory))
         self._catch_up()
-        self._writer = GraphWriter(self._write_some, self._written_number)
+        self._writer = GraphWriter(self._write_or_mend, self._written_number)
         self._ids = defaultdict[str, list[str]](list)
         self._kinds: dict[str, str] = {}
         for kind, document_id in self._documents.ids():
@@ -358,6 +359,15 @@ class OxigraphStore:
         ):
             self._flush(self._written_number)
         return self._written_number
+
+    def _write_or_mend(self) -> int:
+        """Write some of the journal; after a write that failed, with the engine opened anew."""
+        if self._has_failed:
+            self._engine.mend()
+        self._has_failed = True
+        number = self._write_some()
+        self._has_failed = False
+        return number
 
     def _version_of(self, number: int) -> int:
         """Return the version of the store in which the journal had grown to a number."""

@@ -1,5 +1,6 @@
 """A write is a difference, written whole: readers see old or new, and nothing piles up."""
 
+import resource
 import sqlite3
 import threading
 import time
@@ -20,6 +21,7 @@ from orchestrator_app.store import (
 )
 from orchestrator_app.store.documents import FILE_NAME
 from orchestrator_app.store.endpoint import advice
+from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.interface import Put
 from orchestrator_app.store.merged_graphs import MergedGraphs
@@ -166,6 +168,40 @@ def test_a_store_closes_with_a_graph_that_cannot_be_written(tmp_path: Path, numb
     again = OxigraphStore(tmp_path / "graph")
     assert seen(again) == ({"1"}, N_TRIPLES)
     again.close()
+
+
+def test_an_engine_that_found_the_disk_full_is_opened_anew(tmp_path: Path):
+    """By itself it takes no write any more, though there is room again; what it had is there."""
+    engine = Engine(tmp_path)
+    quad = ox.Quad(ox.NamedNode("urn:x"), ox.NamedNode("urn:y"), ox.Literal("z" * 100_000))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="IO error"):
+            engine.store.extend([quad])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with pytest.raises(OSError, match="IO error"):
+        engine.store.extend([quad])
+    engine.mend()
+    engine.store.extend([quad])
+    assert len(engine.store) == 1
+    engine.close()
+
+
+def test_a_write_after_one_that_failed_has_an_engine_opened_anew(
+    tmp_path: Path, numbered, monkeypatch
+):
+    """Once there is room the graph follows its documents without a restart."""
+    store = OxigraphStore(tmp_path / "graph")
+    with monkeypatch.context() as broken:
+        broken.setattr(MergedGraphs, "write", failing)
+        store.put(numbered(1), kind="thing")
+        with pytest.raises(StoreUnavailableError):
+            store.select(WHOLE)
+    assert eventually(lambda: seen(store)) == ({"1"}, N_TRIPLES)
+    assert store._engine.n_renewals > 0
+    store.close()
 
 
 def test_a_merge_that_was_cut_short_is_mended(tmp_path: Path, numbered):
