@@ -14,6 +14,7 @@ from urllib.parse import quote, urljoin
 
 from supervisor_app.installation import expanded, prefixes_of
 from supervisor_app.references import Reference
+from wasmiot_td.call_context import CarryingTransport
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
 from wasmiot_td.own_process import PROCESS_HEADER
@@ -34,8 +35,8 @@ class Directory:
     def __init__(self, url: str, transport: Transport) -> None:
         self._base = url.rstrip("/")
         self._things = f"{self._base}/things"
-        self._transport = transport
         self.process = secrets.token_hex(8)
+        self._transport = CarryingTransport(transport, {PROCESS_HEADER: self.process})
 
     def has(self, thing_id: str) -> bool:
         """Say whether the directory knows a Thing."""
@@ -53,8 +54,7 @@ class Directory:
     def put(self, thing_id: str, document: Mapping[str, Any]) -> None:
         """Register a TD."""
         body = json.dumps(document, ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/td+json", PROCESS_HEADER: self.process}
-        url = self._url_of(thing_id)
+        url, headers = self._url_of(thing_id), {"Content-Type": "application/td+json"}
         self._transport.request("PUT", url, body=body, headers=headers).checked()
 
     def revoked_keys(self) -> list[str]:

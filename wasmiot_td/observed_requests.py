@@ -8,6 +8,7 @@ from typing import Any
 
 from wasmiot_td.call_context import CallContext
 from wasmiot_td.metrics import Measures
+from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.request_id import REQUEST_ID, accepted, answering, new_request_id
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -15,6 +16,7 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _SLOW_SECONDS = 0.1
 _QUIET = ("/healthz", "/metrics")
 _LOOKED_AT = ("/.well-known/wot", "/properties/health")
+_DEVICE = f"HTTP_{PROCESS_HEADER.upper().replace('-', '_')}"
 _log = logging.getLogger(__name__)
 
 
@@ -87,10 +89,16 @@ def _is_routine(environ: dict[str, Any], status: int, seconds: float) -> bool:
     """Say whether a request is one of many that are alike, and went well.
 
     A plain call is one of thousands a second: a line takes longer than its answer. An orchestrator
-    looks at each device every second, on a board whose log is on a card of a few gigabytes.
+    looks at each device every second, on a board whose log is on a card of a few gigabytes, and a
+    device at its own place in the directory every few.
     """
-    is_frequent = "wasmiot.route" in environ or environ.get("PATH_INFO") in _LOOKED_AT
+    is_look = environ.get("PATH_INFO") in _LOOKED_AT or _is_read_by_device(environ)
+    is_frequent = "wasmiot.route" in environ or is_look
     return is_frequent and status < 400 and seconds < _SLOW_SECONDS
+
+
+def _is_read_by_device(environ: dict[str, Any]) -> bool:
+    return environ.get("REQUEST_METHOD") == "GET" and _DEVICE in environ
 
 
 def _printable(path: str) -> str:

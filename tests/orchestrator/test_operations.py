@@ -89,6 +89,18 @@ def test_a_request_has_an_id(client, caplog, given):
     assert "route=/things path=/things status=200" in caplog.text
 
 
+def test_what_a_device_reads_again_and_again_has_no_line(client, caplog, monkeypatch):
+    """What it writes has one, and what goes wrong."""
+    monkeypatch.setattr("wasmiot_td.observed_requests._SLOW_SECONDS", 60.0)
+    device = {"Wasmiot-Process": "a1"}
+    with caplog.at_level(logging.INFO, "wasmiot_td.observed_requests"):
+        client.get("/things", headers=device)
+        client.get("/things/urn:x:none", headers=device)
+        client.put("/things/urn:x:none", headers=device)
+    lines = [m for m in caplog.messages if m.startswith("request ")]
+    assert [line.split(" status=")[1][:3] for line in lines] == ["404", "400"]
+
+
 def test_the_trace_is_the_id_where_there_is_no_other(client):
     """A client that traces finds its trace id again."""
     trace = "0af7651916cd43dd8448eb211c80319c"
