@@ -93,7 +93,9 @@ def seen_hourly_bytes(samples: Sequence[Sample]) -> float:
 
 
 def is_spreading(counts: Sequence[int]) -> bool:
-    """Return whether threads or files become more and more."""
+    """Return whether threads or files become more and more; of none nothing is said."""
+    if not counts:
+        return False
     quarter = max(len(counts) // 4, 1)
     before, last = counts[-2 * quarter : -quarter] or counts[:1], counts[-quarter:]
     return median(last) > MORE_SHARE * median(before) + MORE

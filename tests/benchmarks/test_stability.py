@@ -99,3 +99,4 @@ def test_more_and_more_threads_are_seen():
     assert is_spreading([20 + 2 * number for number in range(100)])
     assert not is_spreading([20 + number % 9 for number in range(100)])
     assert not is_spreading([20])
+    assert not is_spreading([])
