@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supervisor_app.errors import NotKeptError
+from supervisor_app.form_parts import FormPart
 from supervisor_app.parts import Part
-from supervisor_app.request_input import FilePart
 from wasmiot_td.call_context import CallContext
 
 _SCHEMA = """
@@ -138,5 +138,5 @@ def _row(part: Part) -> tuple[str, str | None, str | None, bytes | None, int]:
 def _part(
     name: str, value: str | None, media_type: str | None, content: bytes | None, size: int
 ) -> Part:
-    file = None if content is None else FilePart(name, "", media_type or "", content)
+    file = None if content is None else FormPart(name, None, media_type or "", content)
     return Part(name, json.loads(value) if value else None, value is not None, file, size)

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from supervisor_app.execution import Inputs
+from supervisor_app.form_parts import FormPart
 from supervisor_app.installation import Operation
+from supervisor_app.mounted_files import takes
 from supervisor_app.request_input import (
-    ANY_BYTES,
-    FilePart,
+    UNSAID,
     RequestBody,
     check,
+    check_length,
     from_text,
     inputs_of_members,
     json_value,
+    part_value,
 )
 from wasmiot_td.arguments import is_file
 from wasmiot_td.problem import ProblemError
@@ -26,7 +29,7 @@ class Part:
     name: str
     value: Any = None
     has_value: bool = False
-    file: FilePart | None = None
+    file: FormPart | None = None
     size: int = 0
 
 
@@ -43,13 +46,13 @@ def part_of(operation: Operation, name: str, body: RequestBody) -> Part:
     schema = members[name]
     if is_file(schema):
         content = _content(name, schema, body)
-        file = FilePart(name, "", str(schema["contentMediaType"]), content)
+        file = FormPart(name, None, str(schema["contentMediaType"]), content)
         return Part(name, file=file, size=len(content))
-    has_value = bool(body.content or body.fields or body.files)
+    has_value = bool(body.content or body.parts)
     value = _value(name, schema, body) if has_value else None
     if has_value:
         check(value, schema)
-    size = len(body.content) + sum(map(len, body.fields.values()))
+    size = len(body.content) + sum(len(part.content) for part in body.parts)
     return Part(name, value, has_value, size=size)
 
 
@@ -74,14 +77,13 @@ def _members(operation: Operation) -> Mapping[str, Mapping[str, Any]]:
 def _content(name: str, schema: Mapping[str, Any], body: RequestBody) -> bytes:
     wanted = str(schema["contentMediaType"])
     media_type, content = body.media_type, body.content
-    if len(body.files) == 1:
-        media_type, content = body.files[0].media_type, body.files[0].content
-    if media_type not in (*ANY_BYTES, wanted):
+    part = _part_named(name, body)
+    if part is not None:
+        media_type, content = part.media_type, part.content
+    if media_type != UNSAID and not takes(wanted, media_type):
         detail = f"{name!r} is a file of {wanted}, not {media_type}"
         raise ProblemError(415, "Wrong media type", detail)
-    most = schema.get("maxLength")
-    if isinstance(most, int) and len(content) > most:
-        raise ProblemError(413, "Input too large", f"{name!r} has at most {most} bytes")
+    check_length(schema, content, repr(name))
     if not content and not media_type:  # an empty file has one
         raise ProblemError(400, "Input missing", f"a file of {wanted} is expected as the body")
     return content
@@ -90,9 +92,16 @@ def _content(name: str, schema: Mapping[str, Any], body: RequestBody) -> bytes:
 def _value(name: str, schema: Mapping[str, Any], body: RequestBody) -> Any:
     if body.media_type.startswith("text/"):
         return from_text(body.content.decode("utf-8", "replace"), schema)
-    if name in body.fields:
-        return from_text(body.fields[name], schema)
+    part = _part_named(name, body)
+    if part is not None:
+        return part_value(part, schema)
     if body.media_type not in ("", "application/json") and not body.media_type.endswith("+json"):
         detail = f"{name!r} is a JSON value, not {body.media_type}"
         raise ProblemError(415, "Wrong media type", detail)
     return json_value(body, schema)
+
+
+def _part_named(name: str, body: RequestBody) -> FormPart | None:
+    """Return the part of a form that has a name, or the only one; None without such a part."""
+    named = [part for part in body.parts if part.name == name]
+    return next(iter(named or body.parts), None) if named or len(body.parts) == 1 else None

@@ -6,11 +6,12 @@ Arguments are bound by name: members of an `input` object, variables of the URL,
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from supervisor_app.execution import Inputs
-from supervisor_app.installation import Mount, Operation
+from supervisor_app.form_parts import FORM, FormPart
+from supervisor_app.installation import Operation
+from supervisor_app.mounted_files import OCTETS, mounted, names_of, takes
 from supervisor_app.plain_values import Check, plain_check
 from wasmiot_td.arguments import is_file
 from wasmiot_td.data_schema import check_value
@@ -18,29 +19,27 @@ from wasmiot_td.json_text import value_of
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.report import Finding
 
-ANY_BYTES = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+UNSAID = "application/x-www-form-urlencoded"
+"""What curl says of any body, if it is told nothing else."""
+
 _MAX_JSON_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class FilePart:
-    """A file of a multipart form."""
-
-    name: str
-    file_name: str
-    media_type: str
-    content: bytes
-
-
-@dataclass(frozen=True)
 class RequestBody:
-    """What came with a request."""
+    """What came with a request.
+
+    Attributes:
+        media_type: without parameters.
+        content: empty where it is a form.
+        query: the variables of the URL.
+        parts: of a form.
+    """
 
     media_type: str
     content: bytes
     query: Mapping[str, str]
-    fields: Mapping[str, str]
-    files: Sequence[FilePart]
+    parts: Sequence[FormPart] = ()
 
 
 def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False) -> Inputs:
@@ -53,16 +52,16 @@ def inputs_of(operation: Operation, body: RequestBody, *, is_write: bool = False
 
 
 def inputs_of_members(
-    operation: Operation, members: Mapping[str, Any], files: Sequence[FilePart]
+    operation: Operation, members: Mapping[str, Any], files: Sequence[FormPart]
 ) -> Inputs:
     """Return the inputs of an operation whose members were read and checked one by one.
 
     Raises:
         ProblemError: 400 with every fault of the whole.
     """
-    schema, mounted = operation.input_schema or {}, _mounted(operation, files)
-    inputs = Inputs(_bound(operation, schema, members, {}), mounted)
-    return _complete(operation, inputs)
+    schema = operation.input_schema or {}
+    values = _bound(operation, schema, members, {})
+    return _complete(operation, Inputs(values, mounted(operation.mounts_at("execution"), files)))
 
 
 def _complete(operation: Operation, inputs: Inputs) -> Inputs:
@@ -89,10 +88,10 @@ def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
     schema = _schema_of(operation, body)
     if schema is None or (operation.kind == "properties" and not is_write):
         return Inputs(values, {}, is_write)
-    if body.files or body.fields:
+    if is_file(schema) and (not body.parts or not operation.mounts_at("execution")):
+        return _file_input(operation, schema, _only_part(body), values)
+    if body.parts:
         value, files = _form(operation, schema, body)
-    elif is_file(schema):
-        return _file_input(operation, schema, body, values)
     else:
         value, files = json_value(body, schema), {}
     return Inputs(_bound(operation, schema, value, values), files, is_write)
@@ -151,15 +150,19 @@ def json_value(body: RequestBody, schema: Mapping[str, Any]) -> Any:
     """
     if not body.content:
         return {} if schema.get("type") == "object" else None
-    if len(body.content) > _MAX_JSON_BYTES:
-        raise ProblemError(413, "Input too large", f"JSON of at most {_MAX_JSON_BYTES} bytes")
+    _check_size(body.content)
     try:
         return value_of(body.content.decode(json.detect_encoding(body.content)))
     except (ValueError, RecursionError) as error:
-        if body.media_type in ANY_BYTES or body.media_type.endswith("json"):
+        if body.media_type in ("", OCTETS, UNSAID) or body.media_type.endswith("json"):
             raise ProblemError(400, "Input is not JSON", str(error)[:500]) from None
         detail = f"application/json is taken here, and {body.media_type} came"
         raise ProblemError(415, "Wrong media type", detail) from None
+
+
+def _check_size(content: bytes) -> None:
+    if len(content) > _MAX_JSON_BYTES:
+        raise ProblemError(413, "Input too large", f"JSON of at most {_MAX_JSON_BYTES} bytes")
 
 
 def json_object(body: RequestBody) -> Mapping[str, Any]:
@@ -240,12 +243,10 @@ def _file_input(
     operation: Operation, schema: Mapping[str, Any], body: RequestBody, values: dict[str, Any]
 ) -> Inputs:
     wanted = str(schema["contentMediaType"])
-    if body.media_type not in (*ANY_BYTES, wanted):
+    if body.media_type != UNSAID and not takes(wanted, body.media_type):
         detail = f"the input is a file of {wanted}, not {body.media_type}"
         raise ProblemError(415, "Wrong media type", detail)
-    most = schema.get("maxLength")
-    if isinstance(most, int) and len(body.content) > most:
-        raise ProblemError(413, "Input too large", f"at most {most} bytes")
+    check_length(schema, body.content, "the input")
     mounts = operation.mounts_at("execution")
     if not mounts:
         return Inputs({**values, "": body.content}, {})
@@ -255,33 +256,72 @@ def _file_input(
     return Inputs(values, {mount.path: body.content})
 
 
+def _only_part(body: RequestBody) -> RequestBody:
+    """Return a body; of a form with one part, that part, whatever its name is."""
+    if len(body.parts) != 1:
+        return body
+    part = body.parts[0]
+    return RequestBody(part.media_type, part.content, body.query)
+
+
 def _form(
     operation: Operation, schema: Mapping[str, Any], body: RequestBody
 ) -> tuple[Any, dict[str, bytes]]:
+    """Return the value and the files of a form.
+
+    Raises:
+        ProblemError: 400, a part is not readable, not expected, or came twice; 413, 415.
+    """
     members = schema.get("properties") or {}
-    value = {name: from_text(text, members.get(name)) for name, text in body.fields.items()}
-    return value, _mounted(operation, body.files)
+    mounts = operation.mounts_at("execution")
+    if not members and not mounts and schema.get("type", "object") != "object":
+        raise ProblemError(415, "Wrong media type", f"application/json is taken here, not {FORM}")
+    named = frozenset(name for mount in mounts for name in names_of(mount))
+    values: dict[str, Any] = {}
+    files: list[FormPart] = []
+    for part in body.parts:
+        member = members.get(part.name)
+        if is_file(member) or (member is None and (part.name in named or _is_like_file(part))):
+            check_length(member or {}, part.content, repr(part.name))
+            files.append(part)
+        elif part.name in values:
+            raise ProblemError(400, "Input not valid", f"the part {part.name!r} came twice")
+        else:
+            values[part.name] = part_value(part, member)
+    return values, mounted(mounts, files)
 
 
-def _mounted(operation: Operation, parts: Sequence[FilePart]) -> dict[str, bytes]:
-    files: dict[str, bytes] = {}
-    free = list(operation.mounts_at("execution"))
-    for part in parts:
-        mount = _mount_for(part, free)
-        if mount is None:
-            detail = f"no mount takes the file {part.name!r} of {part.media_type}"
-            raise ProblemError(400, "File not expected", detail)
-        free.remove(mount)
-        files[mount.path] = part.content
-    return files
+def _is_like_file(part: FormPart) -> bool:
+    is_text = part.media_type in ("", "text/plain", "application/json")
+    return part.file_name is not None or not is_text
 
 
-def _mount_for(part: FilePart, mounts: Sequence[Mount]) -> Mount | None:
-    for wanted in (part.name, part.file_name):
-        for mount in mounts:
-            if wanted in (mount.path, PurePosixPath(mount.path).stem):
-                return mount
-    return next((m for m in mounts if m.media_type == part.media_type), None)
+def part_value(part: FormPart, schema: Mapping[str, Any] | None) -> Any:
+    """Return what a part of a form means where a value of a schema is expected.
+
+    Raises:
+        ProblemError: 400, it is not readable; 413, it is too large.
+    """
+    is_json = part.media_type == "application/json" or part.media_type.endswith("+json")
+    if is_json and part.content:
+        return json_value(RequestBody(part.media_type, part.content, {}), schema or {})
+    _check_size(part.content)
+    try:
+        return from_text(part.content.decode(), schema)
+    except UnicodeDecodeError as error:
+        detail = f"the part {part.name!r} is a value, and no text in UTF-8: {error}"
+        raise ProblemError(400, "Input not valid", detail) from None
+
+
+def check_length(schema: Mapping[str, Any], content: bytes, name: str) -> None:
+    """Hold a file to the length that its schema allows.
+
+    Raises:
+        ProblemError: 413, it is longer.
+    """
+    most = schema.get("maxLength")
+    if isinstance(most, int) and len(content) > most:
+        raise ProblemError(413, "Input too large", f"{name} has at most {most} bytes")
 
 
 def _below(name: str, findings: Sequence[Finding]) -> list[Finding]:

@@ -6,7 +6,8 @@ from typing import Any
 from flask import Response, current_app, request
 
 from supervisor_app.execution import Outcome
-from supervisor_app.request_input import FilePart, RequestBody
+from supervisor_app.form_parts import FORM, form_parts
+from supervisor_app.request_input import RequestBody
 from supervisor_app.supervisor import Supervisor
 from wasmiot_td.own_address import WILDCARDS
 
@@ -57,10 +58,6 @@ def request_body() -> RequestBody:
     """Return what came with the request."""
     asked = request._get_current_object()  # type: ignore[attr-defined] # each look costs a little
     query = asked.args.to_dict() if asked.query_string else {}
-    if asked.mimetype != "multipart/form-data":
-        return RequestBody(asked.mimetype, asked.get_data(), query, {}, ())
-    files = [
-        FilePart(name, part.filename or "", part.mimetype, part.read())
-        for name, part in asked.files.items(multi=True)
-    ]
-    return RequestBody(asked.mimetype, b"", query, asked.form.to_dict(), files)
+    if asked.mimetype != FORM:
+        return RequestBody(asked.mimetype, asked.get_data(), query)
+    return RequestBody(FORM, b"", query, form_parts(asked.headers["Content-Type"], asked.stream))

@@ -71,7 +71,7 @@ class DirectCalls:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         try:
-            inputs = inputs_of(operation, RequestBody(JSON if body else "", body, {}, {}, ()))
+            inputs = inputs_of(operation, RequestBody(JSON if body else "", body, {}))
             with self._device.run_now(operation, inputs) as outcome:
                 if outcome.file is not None or not outcome.has_value:
                     return outcome_response(outcome)(environ, start_response)

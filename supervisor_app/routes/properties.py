@@ -151,4 +151,4 @@ def _write(operation: Operation, inputs: Inputs) -> None:
 
 def _body_of(value: Any) -> RequestBody:
     content = json.dumps(value, ensure_ascii=False).encode()
-    return RequestBody(JSON, content, request.args.to_dict(), {}, ())
+    return RequestBody(JSON, content, request.args.to_dict())

@@ -3,30 +3,8 @@
 import io
 
 import pytest
+from file_modules import ANY, IMAGE, WASI, mount
 
-# Functions of WASI preview 1 over a directory preopened as descriptor 3.
-WASI = """
-  (import "wasi_snapshot_preview1" "path_open"
-    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_read"
-    (func $fd_read (param i32 i32 i32 i32) (result i32)))
-  (import "wasi_snapshot_preview1" "fd_write"
-    (func $fd_write (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (func $path (param $name i32) (param $length i32) (param $create i32) (result i32)
-    (call $open (i32.const 3) (i32.const 0) (local.get $name) (local.get $length)
-      (local.get $create) (i64.const 0x1fffffff) (i64.const 0x1fffffff) (i32.const 0)
-      (i32.const 8)))
-  (func $read (result i32)
-    (i32.store (i32.const 16) (i32.const 1024))
-    (i32.store (i32.const 20) (i32.const 4096))
-    (drop (call $fd_read (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 12)))
-    (i32.load (i32.const 12)))
-  (func $write (param $length i32)
-    (i32.store (i32.const 16) (i32.const 1024))
-    (i32.store (i32.const 20) (local.get $length))
-    (drop (call $fd_write (i32.load (i32.const 8)) (i32.const 16) (i32.const 1) (i32.const 12))))
-"""
 COPY = f"""(module {WASI}
   (data (i32.const 100) "in.bin") (data (i32.const 200) "out.bin")
   (func (export "copy") (local $length i32)
@@ -34,16 +12,6 @@ COPY = f"""(module {WASI}
     (local.set $length (call $read))
     (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
     (call $write (local.get $length))))"""
-BOTH = f"""(module {WASI}
-  (data (i32.const 100) "left.bin") (data (i32.const 200) "right.bin")
-  (func $first (param $name i32) (param $length i32) (result i32)
-    (if (call $path (local.get $name) (local.get $length) (i32.const 0)) (then unreachable))
-    (drop (call $read))
-    (i32.load8_u (i32.const 1024)))
-  (func (export "weigh") (param $k i32) (result i32)
-    (i32.add (local.get $k) (i32.add
-      (i32.mul (call $first (i32.const 100) (i32.const 8)) (i32.const 1000))
-      (call $first (i32.const 200) (i32.const 9))))))"""
 APPEND_TO_MODEL = f"""(module {WASI}
   (data (i32.const 100) "model.bin")
   (func (export "spoil") (result i32) (local $length i32)
@@ -116,15 +84,6 @@ HOARD = f"""(module {WASI}
   (func (export "hoard")
     (loop (drop (call $path (i32.const 200) (i32.const 7) (i32.const 1))) br 0)))"""
 
-ANY = "application/octet-stream"
-IMAGE = "image/x-portable-graymap"
-
-
-def mount(path, stage, media_type=IMAGE):
-    """Return a mount."""
-    return {"path": path, "stage": stage, "mediaType": media_type, "required": True}
-
-
 COPY_ACTION = {
     "wasmiot:entrypoint": "copy",
     "wasmiot:mount": [mount("in.bin", "execution"), mount("out.bin", "output")],
@@ -165,56 +124,6 @@ def test_multipart(device):
     device.put("files", COPY, actions={"copy": COPY_ACTION})
     status = device.invoke("files", "copy", data={"in.bin": (io.BytesIO(b"form"), "x.pgm", IMAGE)})
     assert device.client.get(status["outputUrl"]).data == b"form"
-
-
-@pytest.fixture
-def weigh(device):
-    """Return a function that sends a form to an action of two files and a number."""
-    file, number = {"type": "string", "contentMediaType": IMAGE}, {"type": "integer"}
-    action = {
-        "wasmiot:entrypoint": "weigh",
-        "synchronous": True,
-        "wasmiot:mount": [mount("left.bin", "execution"), mount("right.bin", "execution")],
-        "input": {"type": "object", "properties": {"left": file, "right": file, "k": number}},
-        "output": number,
-    }
-    response = device.put("files", BOTH, actions={"weigh": action})
-    assert response.status_code == 201, response.text
-
-    def send(**parts):
-        data = {
-            name: (io.BytesIO(value), "", IMAGE) if isinstance(value, bytes) else value
-            for name, value in parts.items()
-        }
-        kind = "multipart/form-data"
-        return device.client.post("/deployments/files/actions/weigh", data=data, content_type=kind)
-
-    return send
-
-
-@pytest.mark.parametrize("names", [("left", "right"), ("left.bin", "right.bin")])
-@pytest.mark.parametrize("step", [1, -1])
-def test_multipart_with_several_files(weigh, names, step):
-    """Each file of a form goes to the mount of its name, whatever comes first; text is a value."""
-    files = dict(list(zip(names, (b"\7", b"\5"), strict=True))[::step])
-    response = weigh(k="40000", **files)
-    assert (response.status_code, response.json) == (200, 47005)
-
-
-@pytest.mark.parametrize(
-    ("parts", "said"),
-    [
-        ({"left": b"\7"}, "right.bin"),
-        ({"left": b"\7", "right": b"\5", "middle": b"\1"}, "'middle'"),
-        ({"left": b"\7", "right": b"\5", "k": "many"}, "/k"),
-    ],
-    ids=["too few", "too many", "no number"],
-)
-def test_multipart_that_does_not_fit(weigh, parts, said):
-    """A file too few or too many, and a value of another type, are refused by their names."""
-    response = weigh(**{"k": "1", **parts})
-    assert response.status_code == 400
-    assert said in response.text
 
 
 @pytest.mark.parametrize(
