@@ -1,174 +1,155 @@
-"""Which functions of a module end within a moment, whatever they are called with.
+"""Which functions of a module end within a moment, and in which the engine often looks up.
 
 Code without a loop only goes forward, and so does code that calls nothing but such code: it ends
-after as many steps as it has operators. Anything that is not known here may take long.
+after as many steps as it has operators, whatever it is called with. Such a function is brief.
 
-Source: WebAssembly Core Specification, clauses 5.4 (instructions) and 5.5.13 (code section).
+Any other may go on for long, but only by loops and calls, and at each of them the engine looks
+whether it is to stop. Such a function is steady, unless it has an operator that takes as long as
+a number says, as one that fills a memory; so has whatever it may come to call. Nothing is known of
+what the host does: where a module imports anything, no function counts as steady.
+
+What is not known here is neither brief nor steady.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from supervisor_app.binary import MOST_BYTES, Reader, sections_of
+from supervisor_app.binary import MOST_BYTES, sections_of
+from supervisor_app.call import Brief
+from supervisor_app.operators import (
+    BULK,
+    CALL,
+    CALL_INDIRECT,
+    LOOP,
+    MEMORY_GROW,
+    RETURN_CALL,
+    RETURN_CALL_INDIRECT,
+    Code,
+    UnknownOperatorError,
+    code_of,
+    local_count,
+    operators,
+)
 
 MOST_STEPS = 2_000
 """A thousandth of a second, if each step meets memory that was never touched."""
 
-_MOST_READ = 100_000
+MOST_READ = 50_000
+"""How many operators of a module are read for either question."""
+
 _DEEPEST = 64
-_IMPORT, _FUNCTION_EXPORTS, _CODE = 2, 7, 10
-_BLOCK, _IF, _END, _BR_TABLE, _CALL, _SATURATING = 0x02, 0x04, 0x0B, 0x0E, 0x10, 0xFC
-_LOADS_AND_STORES = range(0x28, 0x3F)
-_SEVERAL_MEMORIES = 0x40
-_TYPED_REFERENCES = (0x63, 0x64)
-_NUMBERS = {  # how many numbers follow an operator
-    **dict.fromkeys((0x00, 0x01, 0x05, 0x0B, 0x0F, 0x1A, 0x1B, 0xD1), 0),
-    **dict.fromkeys(range(0x45, 0xC5), 0),  # arithmetic, comparisons, conversions
-    **dict.fromkeys((0x0C, 0x0D, 0x3F, 0x41, 0x42, 0xD0, 0xD2), 1),
-    **dict.fromkeys(range(0x20, 0x27), 1),  # variables and tables
-}
-_BYTES = {0x43: 4, 0x44: 8}  # f32.const, f64.const
+_LASTING = {LOOP, CALL_INDIRECT, RETURN_CALL, RETURN_CALL_INDIRECT, MEMORY_GROW, *BULK}
+_ANY = -1
 
 
-def brief_functions(source: Path) -> frozenset[str]:
-    """Return the exported functions of a valid module that end within a moment."""
+def brevity_of(source: Path, *, starts_without_code: bool) -> Brief:
+    """Return what of a valid module ends within a moment, and what is steady."""
     if source.stat().st_size > MOST_BYTES:
-        return frozenset()
+        return Brief(starts_without_code)
     try:
-        return frozenset(_brief(dict(sections_of(source.read_bytes()))))
+        code = code_of(dict(sections_of(source.read_bytes())))
+        brief = frozenset(_brief(code))
+        return Brief(starts_without_code, brief, frozenset(_steady(code)))
     except (IndexError, ValueError):
-        return frozenset()
+        return Brief(starts_without_code)
 
 
 class _TooLongError(Exception):
     """A function may take longer than a moment."""
 
 
-@dataclass(frozen=True)
-class _Body:
-    """What a function does: how many steps of its own, and which functions it calls."""
+class _Steps:
+    """After how many steps functions have ended at the latest."""
 
-    steps: int
-    calls: tuple[int, ...]
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._left = MOST_READ
+        self._known: dict[int, int] = {}
 
-
-class _Code:
-    """The functions of a module by their index; those that are imported have no body."""
-
-    def __init__(self, content: bytes, imported: int) -> None:
-        reader = Reader(content)
-        self._content = content
-        self._imported = imported
-        self._places = []
-        for _ in range(reader.number()):
-            size = reader.number()
-            self._places.append(reader.place)
-            reader.skip(size)
-        self._left = _MOST_READ
-        self._steps: dict[int, int] = {}
-
-    def steps(self, index: int, depth: int = 0) -> int:
-        """Return after how many steps a function has ended at the latest.
+    def of(self, index: int, depth: int = 0) -> int:
+        """Return it of one function, with those that it calls.
 
         Raises:
-            _TooLongError: more than a moment allows, or nobody knows.
+            _TooLongError: more than a moment allows.
+            UnknownOperatorError: nobody knows.
         """
-        if index not in self._steps:
-            if depth > _DEEPEST or index < self._imported:
+        if index not in self._known:
+            if depth > _DEEPEST:
                 raise _TooLongError
-            self._steps[index] = MOST_STEPS + 1  # until it is known, and for who calls itself
-            body = self._body(self._places[index - self._imported])
-            self._steps[index] = body.steps + sum(self.steps(i, depth + 1) for i in body.calls)
-        if self._steps[index] > MOST_STEPS:
+            self._known[index] = MOST_STEPS + 1  # until it is known, and for who calls itself
+            own, called = self._own(index)
+            self._known[index] = own + sum(self.of(each, depth + 1) for each in called)
+        if self._known[index] > MOST_STEPS:
             raise _TooLongError
-        return self._steps[index]
+        return self._known[index]
 
-    def _body(self, place: int) -> _Body:
-        reader, depth, calls = Reader(self._content), 1, []
-        reader.skip(place)
-        steps = sum(_locals(reader))
-        while depth:
-            operator = reader.byte()
+    def _own(self, index: int) -> tuple[int, list[int]]:
+        reader, called = self._code.reader(index), []
+        steps = local_count(reader)
+        for operator, number in operators(reader):
             steps, self._left = steps + 1, self._left - 1
-            if steps > MOST_STEPS or self._left < 0:
+            if steps > MOST_STEPS or self._left < 0 or operator in _LASTING:
                 raise _TooLongError
-            depth += (operator in (_BLOCK, _IF)) - (operator == _END)
-            if operator == _CALL:
-                calls.append(reader.number())
-            else:
-                _skip_operands(reader, operator)
-        return _Body(steps, tuple(calls))
+            if operator == CALL:
+                called.append(number)
+        return steps, called
 
 
-def _brief(sections: dict[int, bytes]) -> Iterator[str]:
-    code = _Code(sections.get(_CODE, b"\0"), _imported(Reader(sections.get(_IMPORT, b"\0"))))
-    reader = Reader(sections.get(_FUNCTION_EXPORTS, b"\0"))
-    for _ in range(reader.number()):
-        name = reader.text()
-        kind, index = reader.byte(), reader.number()
-        if kind == 0 and _ends_soon(code, index):
+def _brief(code: Code) -> Iterator[str]:
+    steps = _Steps(code)
+    for name, index in code.exported.items():
+        try:
+            steps.of(index)
+        except (_TooLongError, UnknownOperatorError):
+            continue
+        yield name
+
+
+def _steady(code: Code) -> Iterable[str]:
+    """Yield the exported functions from which nothing is called that is not steady."""
+    if code.imported:
+        return
+    callers: defaultdict[int, set[int]] = defaultdict(set)
+    unsteady, left = set(), MOST_READ
+    for index in range(len(code.places)):
+        callers[index].add(_ANY)  # it may be in a table
+        called, count = _calls(code, index, left)
+        left -= count
+        if called is None:
+            unsteady.add(index)
+        for each in called or ():
+            callers[each].add(index)
+    _spread(unsteady, callers)
+    for name, index in code.exported.items():
+        if index not in unsteady:
             yield name
 
 
-def _ends_soon(code: _Code, index: int) -> bool:
+def _calls(code: Code, index: int, most: int) -> tuple[set[int] | None, int]:
+    """Return what a function calls, None if it is not steady; and how many operators were read."""
+    called, count = set(), 0
+    reader = code.reader(index)
     try:
-        return code.steps(index) <= MOST_STEPS
-    except _TooLongError:
-        return False
+        local_count(reader)
+        for operator, number in operators(reader):
+            count += 1
+            if operator in BULK or count > most:
+                return None, count
+            if operator in (CALL, RETURN_CALL):
+                called.add(number)
+            elif operator in (CALL_INDIRECT, RETURN_CALL_INDIRECT):
+                called.add(_ANY)
+    except UnknownOperatorError:
+        return None, count
+    return called, count
 
 
-def _imported(reader: Reader) -> int:
-    """Return how many functions are imported.
-
-    Raises:
-        ValueError: something else is imported as well, which no device gives.
-    """
-    count = reader.number()
-    for _ in range(count):
-        reader.text()
-        reader.text()
-        if reader.byte():
-            raise ValueError("the module imports something that is no function")
-        reader.number()
-    return count
-
-
-def _locals(reader: Reader) -> Iterator[int]:
-    for _ in range(reader.number()):
-        yield reader.number()
-        _skip_type(reader)
-
-
-def _skip_type(reader: Reader) -> None:
-    if reader.number() in _TYPED_REFERENCES:
-        raise _TooLongError  # more follows
-
-
-def _skip_operands(reader: Reader, operator: int) -> None:
-    """Go on behind what belongs to an operator.
-
-    Raises:
-        _TooLongError: the operator is a loop, or one that is not known here.
-    """
-    if operator in _BYTES:
-        reader.skip(_BYTES[operator])
-    elif operator in (_BLOCK, _IF):
-        _skip_type(reader)
-    elif operator in _LOADS_AND_STORES:
-        if reader.number() >= _SEVERAL_MEMORIES:
-            raise _TooLongError
-        reader.number()
-    else:
-        for _ in range(_number_count(reader, operator)):
-            reader.number()
-
-
-def _number_count(reader: Reader, operator: int) -> int:
-    if operator == _BR_TABLE:
-        return reader.number() + 1
-    if operator == _SATURATING and reader.number() < 8:
-        return 0
-    if operator not in _NUMBERS:
-        raise _TooLongError
-    return _NUMBERS[operator]
+def _spread(unsteady: set[int], callers: dict[int, set[int]]) -> None:
+    """Have whoever calls what is not steady be so as well."""
+    waiting = list(unsteady)
+    while waiting:
+        for caller in callers.get(waiting.pop(), ()):
+            if caller not in unsteady:
+                unsteady.add(caller)
+                waiting.append(caller)

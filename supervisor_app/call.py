@@ -58,10 +58,12 @@ class Brief:
     Attributes:
         instantiation: whether making an instance does, as it runs no code of the module.
         functions: the exported functions that do, whatever they are called with.
+        steady: those in which the engine looks every moment whether it is to stop.
     """
 
     instantiation: bool = False
     functions: frozenset[str] = frozenset()
+    steady: frozenset[str] = frozenset()
 
 
 NOTHING_BRIEF = Brief()
@@ -219,10 +221,15 @@ class Call:
                 self._wake()
 
     def check(self, now: float) -> None:
-        """Stop the call if it has used up its time or its room for files."""
+        """Stop the call if it has used up its time or its room for files.
+
+        One that is to stop is told so again: it may have been put aside when it was told.
+        """
         if self._wake is None:
             return  # it waits for its turn, or is over
-        if now - self.started > self.limits.seconds:
+        if self.failure is not None:
+            self.interrupt(self.failure)
+        elif now - self.started > self.limits.seconds:
             detail = f"the call took longer than {self.limits.seconds:g} s"
             self.interrupt(CallFailedError("interrupt", detail))
         else:

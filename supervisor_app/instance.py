@@ -20,6 +20,7 @@ from wasmtime._func import maybe_raise_last_exn
 from supervisor_app.call import Brief, Call, FunctionType
 from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import HostFunctionError
+from supervisor_app.resumable import ResumableCalls
 from supervisor_app.short_calls import keeping_lock
 
 _MAX_TEXT_BYTES = 2**31 - 1
@@ -39,11 +40,11 @@ class Signature:
 
     Args:
         function_type: of numbers alone.
-        is_brief: whether it ends within a moment: it keeps the interpreter's lock.
+        call: as the engine's own function, with or without the interpreter's lock.
     """
 
-    def __init__(self, function_type: FunctionType, *, is_brief: bool = False) -> None:
-        self._call = _call_keeping_lock if is_brief else _bindings._wasmtime_func_call
+    def __init__(self, function_type: FunctionType, call: Callable[..., Any]) -> None:
+        self._call = call
         params, results = function_type.params, function_type.results
         self._arguments = (_bindings.wasmtime_val_t * len(params))()
         self._results = (_bindings.wasmtime_val_t * len(results))()
@@ -100,6 +101,7 @@ class Template:
 
     Attributes:
         needs_wasi: whether it imports anything of WASI.
+        resumable: into which engine its calls go, if they can be put aside.
     """
 
     def __init__(
@@ -109,17 +111,26 @@ class Template:
         brief: Brief,
         *,
         needs_wasi: bool,
+        resumable: ResumableCalls | None = None,
     ) -> None:
         self.needs_wasi = needs_wasi
+        self.resumable = resumable
         self._pre = pre
         self._instantiate = _bindings._wasmtime_instance_pre_instantiate
         if brief.instantiation:
             self._instantiate = _instantiate_keeping_lock
         self._signatures = {
-            name: Signature(function_type, is_brief=name in brief.functions)
+            name: Signature(function_type, self._entry(name, brief))
             for name, function_type in functions.items()
             if _KINDS.keys() >= {*function_type.params, *function_type.results}
         }
+
+    def _entry(self, name: str, brief: Brief) -> Callable[..., Any]:
+        if self.resumable is not None:
+            return self.resumable.entry(name, brief)
+        is_brief = name in brief.functions
+        call: Callable[..., Any] = _bindings._wasmtime_func_call
+        return _call_keeping_lock if is_brief else call
 
     def instantiate(self, store: wasmtime.Store) -> "Instance":
         """Make an instance in a fresh store, and have it initialise itself.
@@ -134,6 +145,8 @@ class Template:
         )
         if error or trap:
             _raise_failure(error, trap)
+        if self.resumable is not None:
+            self.resumable.prepare(store)
         instance = Instance(store, made, self._signatures)
         if "_initialize" in self._signatures:
             instance.get("_initialize")(store)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from supervisor_app.binary import starts_without_code
-from supervisor_app.brevity import brief_functions
-from supervisor_app.call import Brief, ModuleInterface
+from supervisor_app.brevity import brevity_of
+from supervisor_app.call import ModuleInterface
 from supervisor_app.compile import begin, compile_apart
 from supervisor_app.engine import ENGINE_TAG
 from supervisor_app.errors import CompileError, PackageError
@@ -118,7 +118,7 @@ class Packages:
         if digest not in self._interfaces:
             self.ensure_compiled(digest)  # so it is valid
             source = self.path(digest)
-            brief = Brief(starts_without_code(source), brief_functions(source))
+            brief = brevity_of(source, starts_without_code=starts_without_code(source))
             self._interfaces[digest] = replace(inspect_file(source), brief=brief)
         return self._interfaces[digest]
 

@@ -1,7 +1,8 @@
 """A slot: where one call at a time runs in wasmtime.
 
 It is an engine of its own, so that stopping one call leaves the others alone, with the host
-functions linked once. Each call gets a fresh store and a fresh instance in it.
+functions linked once. Each call gets a fresh store and a fresh instance in it. What imports nothing
+may run in another engine, where a call can be put aside (`resumable.py`).
 
 A host function never raises through the engine: wasmtime-py keeps the exception of a host
 function in one global variable, where another thread's trap would pick it up. Instead the failure
@@ -10,6 +11,7 @@ is noted on the call, and the store's deadline is set to now.
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import HostFunction, HostFunctionError
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
 from supervisor_app.kept_state import ModuleState, read_state
+from supervisor_app.resumable import ResumableCalls, is_resumable, resumable_calls
 
 _MAX_CACHED_MODULES = 64
 _SCARCE = ("memory", "table")
@@ -41,7 +44,8 @@ class Slot:
         self.linker.allow_shadowing = True
         self.linker.define_wasi()
         self._offered = {(f.module, f.name) for f in functions}
-        self._ready: dict[Path, Template] = {}
+        self._resumable: ResumableCalls | None = None
+        self._ready: dict[tuple[Path, bool], Template] = {}
         self._call: Call | None = None
         self._store: wasmtime.Store | None = None
         self._instance: tuple[wasmtime.Store, Instance] | None = None
@@ -65,10 +69,10 @@ class Slot:
         """Make a call: in a fresh instance, or in the one that the slot keeps."""
         kept, self._instance = self._instance, None
         template = self._template(request)
-        store = kept[0] if kept else self._new_store(call, request, template.needs_wasi)
+        store = kept[0] if kept else self._new_store(call, request, template)
         is_kept = False
         try:
-            self._begin(store, call, request.directory)
+            self._begin(store, call, request.directory, template.resumable)
             instance = kept[1] if kept else template.instantiate(store)
             if request.prepare is None:
                 result = enter(instance, store, request, call)
@@ -98,8 +102,9 @@ class Slot:
             return False
         return wanted.module == _WASI or (wanted.module, wanted.name) in self._offered
 
-    def _new_store(self, call: Call, request: CallRequest, needs_wasi: bool) -> wasmtime.Store:
-        store = wasmtime.Store(self.engine)
+    def _new_store(self, call: Call, request: CallRequest, template: Template) -> wasmtime.Store:
+        resumable = template.resumable
+        store = wasmtime.Store(resumable.engine if resumable else self.engine)
         limits = call.limits
         store.set_limits(
             memory_size=limits.memory_bytes,
@@ -107,35 +112,63 @@ class Slot:
             instances=1,
             memories=1,
         )
-        if needs_wasi:
+        if template.needs_wasi:
             store.set_wasi(_wasi_config(request.directory, is_kept=request.state is not None))
         return store
 
-    def _begin(self, store: wasmtime.Store, call: Call, directory: Path | None) -> None:
+    def _begin(
+        self,
+        store: wasmtime.Store,
+        call: Call,
+        directory: Path | None,
+        resumable: ResumableCalls | None,
+    ) -> None:
         store.set_epoch_deadline(1)
-        call.attach(self.engine.increment_epoch, directory and directory.parent)
+        engine = self.engine
+        if resumable is not None:
+            engine, resumable.call = resumable.engine, call
+        call.attach(engine.increment_epoch, directory and directory.parent)
         self._call, self._store = call, store
 
     def _end(self, call: Call) -> None:
         call.detach()
         self._call = self._store = None
+        if self._resumable is not None:
+            self._resumable.call = None
 
     def _template(self, request: CallRequest) -> Template:
-        compiled = request.compiled
-        ready = self._ready.get(compiled)
+        key = request.compiled, is_resumable(request)
+        ready = self._ready.get(key)
         if ready is None:
-            interface = request.interface
-            needs_wasi = any(i.module == _WASI for i in interface.imports)
-            pre = self.linker.instantiate_pre(load_compiled(self.engine, compiled))
-            ready = Template(pre, interface.functions, interface.brief, needs_wasi=needs_wasi)
+            ready = self._made(request, self._calls() if key[1] else None)
             while len(self._ready) >= _MAX_CACHED_MODULES:
                 del self._ready[next(iter(self._ready))]
-            self._ready[compiled] = ready
+            self._ready[key] = ready
         return ready
 
+    def _calls(self) -> ResumableCalls | None:
+        if self._resumable is None:
+            self._resumable = resumable_calls(self)
+        return self._resumable
+
+    def _made(self, request: CallRequest, resumable: ResumableCalls | None) -> Template:
+        interface = request.interface
+        linker = wasmtime.Linker(resumable.engine) if resumable else self.linker
+        engine = resumable.engine if resumable else self.engine
+        return Template(
+            linker.instantiate_pre(load_compiled(engine, request.compiled)),
+            interface.functions,
+            interface.brief,
+            needs_wasi=any(i.module == _WASI for i in interface.imports),
+            resumable=resumable,
+        )
+
     def _link(self, function: HostFunction) -> None:
+        here = weakref.ref(self)  # the engine never lets go of what it would hold by the function
+
         def run(caller: wasmtime.Caller, *arguments: Any) -> Any:
-            call, store = self._call, self._store
+            slot = here()
+            call, store = (slot._call, slot._store) if slot else (None, None)
             if call is None or store is None or call.failure is not None:
                 return no_result
             try:

@@ -50,10 +50,12 @@ IMPORTERS = {
         "orchestrator_app/directory/query_worker.py",
     },
     "wasmtime": {
+        "supervisor_app/alarm.py",
         "supervisor_app/engine.py",
         "supervisor_app/entering.py",
         "supervisor_app/instance.py",
         "supervisor_app/kept_state.py",
+        "supervisor_app/resumable.py",
         "supervisor_app/short_calls.py",
         "supervisor_app/slot.py",
         "orchestrator_app/packages/wasm_binary.py",

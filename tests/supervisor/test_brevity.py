@@ -3,7 +3,7 @@
 import pytest
 import wasmtime
 
-from supervisor_app.brevity import MOST_STEPS, brief_functions
+from supervisor_app.brevity import MOST_READ, MOST_STEPS, brevity_of
 
 FORWARD = """(module (memory 1) (table 1 funcref) (global $g (mut i64) (i64.const 0))
   (func $add (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
@@ -22,7 +22,7 @@ def functions(tmp_path, wat):
     """Return the brief functions of a module written as text."""
     source = tmp_path / "module.wasm"
     source.write_bytes(wasmtime.wat2wasm(wat))
-    return brief_functions(source)
+    return brevity_of(source, starts_without_code=True).functions
 
 
 def test_what_only_goes_forward_is_brief(tmp_path):
@@ -69,7 +69,53 @@ def test_what_is_cut_off_has_none(tmp_path, content):
     """A binary that is no module, or only the begin of one, is the compiler's to refuse."""
     source = tmp_path / "module.wasm"
     source.write_bytes(content)
-    assert brief_functions(source) == frozenset()
+    assert brevity_of(source, starts_without_code=True).functions == frozenset()
+
+
+STEADY = """(module (memory 1) (table 2 funcref) (elem (i32.const 0) $loop)
+  (func $loop (export "loop") (loop (br 0)))
+  (func $again (export "again") (call $again))
+  (func $call (export "call") (drop (i32.const 1)) (call $loop) (return_call $again))
+  (func (export "grow") (drop (memory.grow (i32.const 1)))) {}
+  (func (export "forward")))"""
+
+
+@pytest.mark.parametrize(
+    ("more", "lost"),
+    [
+        ("", set()),
+        ('(func (export "any") (call_indirect (i32.const 0)))', set()),
+        ('(func $f (export "f") (memory.fill (i32.const 0) (i32.const 0) (i32.const 9)))', {"f"}),
+        (
+            """(func $f (memory.copy (i32.const 0) (i32.const 0) (i32.const 9)))
+            (func $g (export "g") (loop (call $f))) (func (export "h") (return_call $g))""",
+            {"g", "h"},
+        ),
+        (
+            """(func $f (table.fill (i32.const 0) (ref.null func) (i32.const 2)))
+            (func (export "any") (call_indirect (i32.const 0)))""",
+            {"any"},
+        ),
+        ('(func (export "v") (drop (v128.const i64x2 0 0)))', {"v"}),
+        (f'(func (export "much") {"nop " * MOST_READ})', {"much", "forward"}),
+    ],
+)
+def test_where_the_engine_often_looks_up(tmp_path, more, lost):
+    """Loops and calls, but nothing that fills memory or is not known, also by what is called."""
+    source = tmp_path / "module.wasm"
+    source.write_bytes(wasmtime.wat2wasm(STEADY.format(more)))
+    exported = {"loop", "again", "call", "grow", "forward", "any", "f", "g", "h", "v", "much"}
+    exported = {name for name in exported if f'(export "{name}")' in STEADY.format(more)}
+    assert brevity_of(source, starts_without_code=True).steady == exported - lost
+
+
+def test_what_imports_has_no_steady_function(tmp_path):
+    """Nobody knows what the host does."""
+    source = tmp_path / "module.wasm"
+    source.write_bytes(
+        wasmtime.wat2wasm('(module (import "a" "f" (func)) (func (export "g") (loop)))')
+    )
+    assert brevity_of(source, starts_without_code=True).steady == frozenset()
 
 
 def test_the_call_is_the_same(device):
