@@ -87,6 +87,15 @@ def check(document: CheckedDocument) -> list[Finding]:
     return findings
 
 
+def is_faultless(name: str, value: str | int) -> bool:
+    """Return whether the checks find nothing in a plain value of a Thing, whatever is beside it."""
+    document = CheckedDocument({name: value})
+    if "{{" in value if isinstance(value, str) else isinstance(value, bool):
+        return False
+    place = Place("", document.kind, document.root)
+    return not any(True for each in (check_values, check_iris) for _ in each(place, document))
+
+
 def _has_braces(value: Any) -> bool:
     """Return whether a text or a name may hold a placeholder; JSON itself never doubles them."""
     return "{{" in json.dumps(value)
@@ -102,7 +111,7 @@ def _walk(place: Place, left_out: Collection[str] = ()) -> Iterator[Place]:
                 yield from _walk(child)
 
 
-def check_members(place: Place, document: CheckedDocument) -> Iterator[Finding]:
+def check_values(place: Place, document: CheckedDocument) -> Iterator[Finding]:
     """Each member has the JSON type that the specification gives it."""
     kind = kind_of(place.kind, place.value)
     for name, value in place.value.items():
@@ -111,6 +120,11 @@ def check_members(place: Place, document: CheckedDocument) -> Iterator[Finding]:
             pointer = f"{place.pointer}/{escape_pointer(name)}"
             for finding in member.faults(value, pointer, is_model=document.is_model):
                 yield finding if finding.source else _with_source(finding, kind.clause)
+
+
+def check_required(place: Place, document: CheckedDocument) -> Iterator[Finding]:
+    """The members are there without which the specification knows no such object."""
+    kind = kind_of(place.kind, place.value)
     if document.is_model and not kind.is_closed:
         return
     for name in kind.required:
@@ -325,7 +339,8 @@ def check_schema(place: Place, document: CheckedDocument) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    check_members,
+    check_values,
+    check_required,
     check_terms,
     check_iris,
     check_title,

@@ -200,12 +200,12 @@ class _Writer:
             if not _LANGUAGE.fullmatch(language):
                 self.leave_out(path, f"not a language tag, left out: {language!r}", grave=False)
                 return None
-            return f"{_quoted(value['@value'])}@{language}"
+            return f"{quoted(value['@value'])}@{language}"
         text, datatype = lexical_form(value["@value"], value.get("@type"))
         if datatype == f"{_XSD}string":
-            return _quoted(text)
+            return quoted(text)
         type_term = self.term(datatype, path)
-        return type_term and f"{_quoted(text)}^^{type_term}"
+        return type_term and f"{quoted(text)}^^{type_term}"
 
 
 def lexical_form(value: Any, datatype: str | None) -> tuple[str, str]:
@@ -248,5 +248,6 @@ def _canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text as the string of an N-Triples literal (RDF 1.1 N-Triples, clause 2.4)."""
     return '"' + _TO_ESCAPE.sub(lambda match: _ESCAPES[match[0]], text) + '"'

@@ -4,7 +4,7 @@ So a document is refused when it comes, and not when it is used. What a name lea
 when it is connected to (`checked_connections.py`): a resolver may say another thing then.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
@@ -19,15 +19,23 @@ _OURS = "wasmiot:"
 _NOWHERE = "http://relative.invalid/"
 
 
-def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
+def refuse_addresses(
+    document: Mapping[str, Any], reach: Reach, inside: Collection[str] | None = None
+) -> None:
     """Let a document pass that names no address outside of a reach.
+
+    Args:
+        document: in canonical form.
+        reach: where it may lead.
+        inside: what `urls_inside` returns of it, if that is known.
 
     Raises:
         ValidationError: it does; every such URL is reported.
     """
+    inside = urls_inside(document) if inside is None else inside
     base = urljoin(_NOWHERE, _text(document.get("base")))
-    elsewhere = (url for url in _texts(document) if not _is_below(url))
-    if not any(reach.refusal_of_url(_joined(base, url)) for url in elsewhere):
+    own = [url for name in _URLS if not _is_below(url := _text(document.get(name)))]
+    if not any(reach.refusal_of_url(_joined(base, url)) for url in (*own, *inside)):
         return
     findings = [
         Finding(pointer, why, value=url)
@@ -38,22 +46,29 @@ def refuse_addresses(document: Mapping[str, Any], reach: Reach) -> None:
         raise ValidationError(Report.of(findings))
 
 
-def _texts(document: Mapping[str, Any]) -> set[str]:
-    """Return the texts of all URLs; where they stand is worked out when one is refused."""
+def urls_inside(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the URLs inside a document's members that may lead elsewhere than its base.
+
+    Where they stand is worked out when one is refused.
+    """
     found = set[str]()
-    stack: list[tuple[Any, frozenset[str]]] = [(document, _URLS)]
+    stack = [each for name, item in document.items() for each in _parts(name, item, _URLS)]
     while stack:
         value, names = stack.pop()
         if isinstance(value, list):
-            stack += [(item, names) for item in value]
-        elif isinstance(value, Mapping):
-            for name, item in value.items():
-                if isinstance(item, str):
-                    if name in names:
-                        found.add(item)
-                elif isinstance(item, (dict, list)):
-                    stack.append((item, _URLS_OF_OURS if name.startswith(_OURS) else names))
-    return found
+            stack += [(item, names) for item in value if isinstance(item, (dict, list))]
+        else:
+            found.update(
+                item for name, item in value.items() if name in names and isinstance(item, str)
+            )
+            stack += [each for name, item in value.items() for each in _parts(name, item, names)]
+    return frozenset(url for url in found if not _is_below(url))
+
+
+def _parts(name: str, item: Any, names: frozenset[str]) -> list[tuple[Any, frozenset[str]]]:
+    if not isinstance(item, (dict, list)):
+        return []
+    return [(item, _URLS_OF_OURS if name.startswith(_OURS) else names)]
 
 
 def _urls(value: Any, pointer: str, names: frozenset[str]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from rdflib.term import Node
 
 from wasmiot_td import linear_expressions
 from wasmiot_td.document_kind import is_model, kind_of_types
+from wasmiot_td.free_values import FreeValues, free_values
 from wasmiot_td.iri import pointer_of
 from wasmiot_td.namespaces import TD, TM
 from wasmiot_td.rdf_graph import graph_of
@@ -81,6 +82,12 @@ def explain(n_triples: bytes, document_id: str, types: Collection[str]) -> list[
         graph = graph_of(_with_root_class(n_triples, document_id, kind))
         results = list(_results(graph, kind))
         return [_finding(result, graph, document_id, _sources(kind)) for result in results]
+
+
+@cache
+def free_values_of(kind: str) -> FreeValues:
+    """Return what the shapes of a kind of document leave free."""
+    return free_values(_graph(kind))
 
 
 def report_of(graph: Graph, shapes: Graph) -> Graph:

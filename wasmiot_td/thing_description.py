@@ -41,13 +41,14 @@ from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.expansion import document_base
 from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
+from wasmiot_td.known_forms import Form, KnownForms
 from wasmiot_td.known_parts import KnownParts
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer
 from wasmiot_td.n_triples import triples
 from wasmiot_td.rdf_graph import graph_of
 from wasmiot_td.report import Finding, Report, Severity
-from wasmiot_td.shacl import quiet_literals, validate
+from wasmiot_td.shacl import free_values_of, quiet_literals, validate
 
 MAX_ID_CHARACTERS = 2000
 """The name of each part of a document begins with its id."""
@@ -56,6 +57,7 @@ _KEPT_IN_IRI = "!#$%&'()*+,/:;=?@[]~"
 #: With so many faults in its JSON, what the shapes would find is not asked: it takes ms a node.
 _MANY = 1000
 _PARTS = KnownParts()
+_FORMS = KnownForms(lambda: free_values_of("Thing"))
 _ANONYMOUS = uuid.UUID("a26b0a10-3c0e-4a0d-9c75-0a4f3f1f6b58")
 
 
@@ -70,6 +72,7 @@ class LoadedDocument:
         report: the warnings.
         n_triples: its graph, one triple a line, sorted; nodes without an id are named
             `<id#/json/pointer>`.
+        form: what it shares with others that differ in id and plain values only, if it is known.
     """
 
     id: str
@@ -77,6 +80,11 @@ class LoadedDocument:
     types: frozenset[str]
     report: Report
     n_triples: bytes = field(repr=False)
+    form: Form | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the form behind: other processes know forms of their own."""
+        return LoadedDocument, (self.id, self.document, self.types, self.report, self.n_triples)
 
     @cached_property
     def graph(self) -> Graph:
@@ -128,6 +136,31 @@ def load(
     if not json_text.is_readable(findings):
         raise ValidationError(Report.of(findings))
     value = _identified(value, id)
+    filled = None if findings or contexts else _FORMS.filled(value)
+    if filled and (known := _FORMS.find(filled)):
+        return _loaded_by_form(value, *known)
+    if isinstance(value, (dict, list)):
+        json_text.refuse_crowds(value)
+    loaded = _loaded_as_usual(value, findings, id, strict=strict, contexts=contexts)
+    if filled:
+        _FORMS.learn(value, filled, loaded, _loaded_as_usual)
+    return loaded
+
+
+def _loaded_by_form(value: Mapping[str, Any], form: Form, n_triples: bytes) -> LoadedDocument:
+    """Return a document of which all was read before but its id and some plain values."""
+    document = {"@context": canonical_context(value["@context"]), **without_context(value)}
+    return LoadedDocument(document["id"], document, form.types, form.report, n_triples, form)
+
+
+def _loaded_as_usual(
+    value: Any,
+    findings: tuple[Finding, ...] = (),
+    id: str | None = None,
+    *,
+    strict: bool = False,
+    contexts: ContextRegistry | None = None,
+) -> LoadedDocument:
     is_strict = strict or is_own_kind(root_types(value))
     reading = Reading(contexts or default_registry(), _base(value, id), is_strict)
     by_parts = None if findings or contexts else _loaded_by_parts(value, reading)
@@ -149,8 +182,6 @@ def _parse(
     if isinstance(source, (bytes, str)):
         source = json_text.parse(source)
     if isinstance(source, json_text.ParsedJson):
-        if isinstance(source.value, (dict, list)):
-            json_text.refuse_crowds(source.value)
         return source.value, source.findings
     if isinstance(source, Graph):
         source = document_of(source, id)

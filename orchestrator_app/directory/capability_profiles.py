@@ -6,7 +6,7 @@ with the number of devices. Derived when a device's TD is stored; never taken fr
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rdflib import RDF, XSD
@@ -37,6 +37,10 @@ class CapabilityProfile:
     triples: bytes
     link: bytes
 
+    def of(self, thing_id: str) -> "CapabilityProfile":
+        """Return the same profile, of another device."""
+        return replace(self, link=_link(thing_id, self.id))
+
 
 def profile_of(thing_id: str, types: Collection[str], n_triples: bytes) -> CapabilityProfile | None:
     """Return the profile of a device, None for a Thing that is none.
@@ -56,8 +60,11 @@ def profile_of(thing_id: str, types: Collection[str], n_triples: bytes) -> Capab
         f"<{iri}> {_IS_A_PROFILE} .\n",
         *(f"<{iri}> {_PROVIDES} {interface} .\n" for interface in provided),
     ]
-    link = f"<{thing_id}> {_HAS_PROFILE} <{iri}> .\n"
-    return CapabilityProfile(iri, "".join(lines).encode(), link.encode())
+    return CapabilityProfile(iri, "".join(lines).encode(), _link(thing_id, iri))
+
+
+def _link(thing_id: str, iri: str) -> bytes:
+    return f"<{thing_id}> {_HAS_PROFILE} <{iri}> .\n".encode()
 
 
 def memory_of(document: Mapping[str, Any]) -> bytes:

@@ -5,9 +5,10 @@ Pure: nothing is looked up, so that other processes can do it.
 
 import copy
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from orchestrator_app.directory.capability_profiles import (
     CapabilityProfile,
@@ -18,7 +19,8 @@ from orchestrator_app.directory.claims import foreign_claims
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.json_text import ParsedJson
-from wasmiot_td.named_addresses import refuse_addresses
+from wasmiot_td.known_forms import Form
+from wasmiot_td.named_addresses import refuse_addresses, urls_inside
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
 from wasmiot_td.reach import Reach
 from wasmiot_td.report import Finding, Report
@@ -33,6 +35,22 @@ RESERVED_PREFIXES = (
     "urn:wasmiot:solution:",
     "urn:wasmiot:store",
 )
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What documents of one form have in common.
+
+    Attributes:
+        urls: as `urls_inside` returns them.
+        profile: what such a device provides.
+    """
+
+    urls: frozenset[str]
+    profile: CapabilityProfile | None
+
+
+_SHARED: MutableMapping[Form, _Shared] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -103,11 +121,28 @@ def read_description(
         raise refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
     if loaded.id.startswith(RESERVED_PREFIXES):
         raise refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
+    shared = _shared_of(loaded)
+    refuse_addresses(loaded.document, reach, shared.urls)
+    profile = shared.profile.of(loaded.id) if shared.profile else None
+    return Description(loaded, given, profile, loaded.id == new_id)
+
+
+def _shared_of(loaded: LoadedDocument) -> "_Shared":
+    """Return what follows from the form of a document, which is worked out once if it is known.
+
+    Raises:
+        ValidationError: it says what none may say.
+    """
+    known = _SHARED.get(loaded.form) if loaded.form else None
+    if known:
+        return known
     if claims := list(foreign_claims(loaded.id, loaded.n_triples)):
         raise ValidationError(Report.of(claims))
-    refuse_addresses(loaded.document, reach)
     profile = profile_of(loaded.id, loaded.types, loaded.n_triples)
-    return Description(loaded, given, profile, loaded.id == new_id)
+    shared = _Shared(urls_inside(loaded.document), profile)
+    if loaded.form:
+        _SHARED[loaded.form] = shared
+    return shared
 
 
 def parsed_description(source: bytes | Mapping[str, Any]) -> ParsedJson:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from wasmiot_td import thing_description
 from wasmiot_td.errors import WasmiotError
+from wasmiot_td.known_forms import KnownForms
 from wasmiot_td.known_parts import KnownParts
 from wasmiot_td.thing_description import load
 
@@ -71,14 +72,22 @@ VALUES = (
 )  # fmt: skip
 
 
+class NoForms(KnownForms):
+    """Knows no form, ever."""
+
+    def filled(self, value):
+        """Have it read as usual."""
+
+
 @contextmanager
 def parts(known):
-    """Have documents loaded by the parts that are known, or as a whole."""
-    before, thing_description._PARTS = thing_description._PARTS, known
+    """Have documents loaded by the parts that are known, or as a whole; never by their form."""
+    before = thing_description._PARTS, thing_description._FORMS
+    thing_description._PARTS, thing_description._FORMS = known, NoForms(None)
     try:
         yield
     finally:
-        thing_description._PARTS = before
+        thing_description._PARTS, thing_description._FORMS = before
 
 
 class Nothing(KnownParts):
