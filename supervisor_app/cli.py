@@ -92,6 +92,8 @@ def parser() -> argparse.ArgumentParser:
 def settings_of(arguments: Sequence[str]) -> Settings:
     """Return the settings that a command line asks for."""
     given = vars(parser().parse_args(arguments))
+    if given["modules"] and not given["td"]:
+        raise SystemExit("error: --module needs --td: the description that the module is behind")
     given["modules"] = tuple(path.resolve() for path in given["modules"])
     given["data_dir"] = given["data_dir"].resolve()
     given["join_token"] = _join_token(given["join_token"], given["directory"])

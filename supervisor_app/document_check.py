@@ -5,6 +5,7 @@ than all else of an idle device, so they are not kept when no TD comes.
 """
 
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,4 +48,5 @@ def _check(request: bytes) -> bytes:
 
 
 if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # what libraries find odd in a document is among the findings
     serve(_check)

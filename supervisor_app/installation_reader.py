@@ -98,6 +98,10 @@ def _module_of(
     if isinstance(wanted, str) and wanted in modules:
         return modules[wanted]
     message = f"no module {wanted!r} among those of this installation: {sorted(modules)}"
+    if wanted is None:
+        message = f"name the one of its modules that has the function: {sorted(modules)}"
+    if not modules:
+        message = "there is no module: name one in 'wasmiot:module', or give --module FILE"
     findings.append(Finding(f"{pointer}/wasmiot:module", message))
     return _NO_MODULE
 

@@ -14,6 +14,7 @@ from supervisor_app.exposed_thing import complete
 from supervisor_app.installation import Installation, Module, Package
 from supervisor_app.installation_reader import read_installation
 from supervisor_app.linking import linking_faults
+from supervisor_app.misplaced_terms import misplaced
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.runtime import Runtime
 from supervisor_app.signed_sources import SignedSources
@@ -22,7 +23,7 @@ from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
 from wasmiot_td.named_addresses import refuse_addresses
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.reach import Reach
-from wasmiot_td.report import Finding, Report
+from wasmiot_td.report import Finding, Report, summary
 
 if TYPE_CHECKING:
     from wasmiot_td.access.trust import Trust
@@ -97,6 +98,8 @@ class Installations:
         if slug not in self._installed:
             self._packages.expect_module()
         accepted = self._accept(slug, source, base, signer, modules)
+        if findings := list(misplaced(source)):
+            raise ValidationError(Report.of(findings))
         with self._lock:
             before = self._installed.get(slug)
             if before is not None and before.document == accepted:
@@ -151,6 +154,9 @@ class Installations:
         modules: Sequence[Mapping[str, Any]],
     ) -> dict[str, Any]:
         refuse_addresses(source, self._reach)
+        for index, entry in enumerate(modules):
+            package = Package(str(entry.get("digest", "")), str(entry.get("binary", "")))
+            self._ensure(f"/wasmiot:module/{index}", package)
         whole = with_modules(source, modules, self._functions) if modules else source
         thing = complete(whole, slug=slug, device_id=self._device_id, base=base)
         return checked(thing | ({"wasmiot:signedBy": [signer]} if signer else {}))
@@ -244,5 +250,5 @@ def _packages_with_pointers(installation: Installation) -> list[tuple[str, Packa
 
 def _not_installable(findings: list[Finding]) -> ProblemError:
     errors = [{"field": f.pointer, "description": f.message} for f in findings]
-    detail = "; ".join(str(f) for f in findings)[:2000]
+    detail = summary(findings)[:2000]
     return ProblemError(422, "Not installable", detail, validationErrors=errors)

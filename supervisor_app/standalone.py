@@ -6,8 +6,12 @@ from typing import Any
 
 from supervisor_app.exposed_thing import slug_of
 from supervisor_app.installations import Installations, parse_document
+from supervisor_app.local_data_files import with_data_files
+from supervisor_app.local_modules import LocalModule, located, matched
 from supervisor_app.modules import Packages
+from supervisor_app.references import as_list
 
+SIGNATURE = "wasmiot:signature"
 SIGNED_SUFFIX = ".signed.json"
 """`camera.signed.json` beside `camera.wasm` is its Thing Model with signatures."""
 
@@ -17,27 +21,42 @@ def install_files(
 ) -> str:
     """Install the TD of a file over the modules of files; return the installation's name.
 
+    Files that it names by relative paths lie beside it. Without files it keeps the modules that
+    it was served with before.
+
     Raises:
-        DocumentError: the TD is not acceptable.
+        DocumentError: the TD is not acceptable, or says of a module what does not fit the files.
         ProblemError: a module cannot be used, no module has a function that the TD names, or a
             signature that is asked for is not there.
     """
     document = parse_document(td.read_bytes())
+    if SIGNATURE not in document:  # not a word of what was signed may change
+        document = with_data_files(document, td.parent, packages.add)
     slug = slug_of(str(document.get("title", td.stem)))
-    entries = [_module_entry(packages, path) for path in modules]
+    entries = as_list(document.get("wasmiot:module"))
+    files = [*modules, *located(entries, td.parent)]
+    local = [_local_module(packages, path) for path in dict.fromkeys(files)]
+    before = _installed(installations, slug)
     try:
-        installations.put(slug, document, f"{base}deployments/{slug}/", entries)
+        chosen = matched(entries, local, before)
+        installations.put(slug, document, f"{base}deployments/{slug}/", chosen)
     finally:
         installations.discard_unused()
     return slug
 
 
-def _module_entry(packages: Packages, path: Path) -> dict[str, Any]:
+def _installed(installations: Installations, slug: str) -> list[dict[str, Any]]:
+    """Return the modules of an installation, if there is one."""
+    found = [i for i in installations.all() if i.slug == slug]
+    return as_list(found[0].document.get("wasmiot:module")) if found else []
+
+
+def _local_module(packages: Packages, path: Path) -> LocalModule:
     digest = packages.add(path.read_bytes())
     name = slug_of(path.stem)
     entry = {"id": f"urn:wasmiot:module:{name}:{digest[-12:]}", "name": name, "digest": digest}
     beside = path.with_suffix(SIGNED_SUFFIX)
-    return {**entry, **_signed_entry(beside)} if beside.is_file() else entry
+    return LocalModule(path, {**entry, **_signed_entry(beside)} if beside.is_file() else entry)
 
 
 def _signed_entry(path: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ WasmiotError
 
 from typing import Any
 
-from wasmiot_td.report import Finding, Report
+from wasmiot_td.report import Finding, Report, summary
 
 
 class WasmiotError(Exception):
@@ -36,7 +36,7 @@ class DocumentError(WasmiotError):
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        super().__init__("; ".join(str(f) for f in report.violations))
+        super().__init__(summary(report.violations))
 
 
 class JsonSyntaxError(DocumentError):

@@ -35,6 +35,30 @@ class Finding:
         return f"{self.pointer or '(document)'}: {self.message}"
 
 
+MOST_PLACES = 3
+"""Of how many places with the same fault a summary gives the pointers."""
+
+
+MOST_FAULTS = 20
+"""How many faults a summary tells; the report itself has them all."""
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """Return findings as a sentence each, what is wrong in many places once."""
+    places: dict[str, list[str]] = {}
+    for finding in findings:
+        places.setdefault(finding.message, []).append(finding.pointer or "(document)")
+    told = [f"{_listed(found)}: {message}" for message, found in places.items()]
+    more = len(told) - MOST_FAULTS
+    return "; ".join(told[:MOST_FAULTS] + [f"and {more} more faults"] * (more > 0))
+
+
+def _listed(pointers: list[str]) -> str:
+    more = len(pointers) - MOST_PLACES
+    named = ", ".join(pointers[:MOST_PLACES])
+    return f"{named} and {more} more" if more > 0 else named
+
+
 @dataclass(frozen=True)
 class Report:
     """All findings on one document, in document order."""

@@ -67,6 +67,11 @@ def test_a_how_to_works_where_an_orchestrator_runs(reader: Reader, name: str) ->
     read(reader, (ORCHESTRATOR, WAIT, *blocks_of(how_to(name))))
 
 
+def test_one_device_works_alone(reader: Reader) -> None:
+    """The page has a module built and served, and its state kept between calls."""
+    read(reader, blocks_of(how_to("one-device")))
+
+
 def test_a_fleet_grows_past_one_machine(reader: Reader) -> None:
     """The page starts the servers itself: a graph, a registry, and the orchestrators over them."""
     read(reader, blocks_of(how_to("grow")))

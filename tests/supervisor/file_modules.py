@@ -33,6 +33,13 @@ BOTH = f"""(module {WASI}
     (i32.add (local.get $k) (i32.add
       (i32.mul (call $first (i32.const 100) (i32.const 8)) (i32.const 1000))
       (call $first (i32.const 200) (i32.const 9))))))"""
+LENGTH_OF_MODEL = f"""(module {WASI}
+  (data (i32.const 100) "model.bin")
+  (func (export "spoil") (result i32) (local $length i32)
+    (if (call $path (i32.const 100) (i32.const 9) (i32.const 0)) (then unreachable))
+    (local.set $length (call $read))
+    (call $write (i32.const 3))
+    (local.get $length)))"""
 
 ANY = "application/octet-stream"
 IMAGE = "image/x-portable-graymap"

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from file_modules import ANY, IMAGE, WASI, mount
+from file_modules import ANY, IMAGE, LENGTH_OF_MODEL, WASI, mount
 
 COPY = f"""(module {WASI}
   (data (i32.const 100) "in.bin") (data (i32.const 200) "out.bin")
@@ -12,13 +12,6 @@ COPY = f"""(module {WASI}
     (local.set $length (call $read))
     (if (call $path (i32.const 200) (i32.const 7) (i32.const 1)) (then unreachable))
     (call $write (local.get $length))))"""
-APPEND_TO_MODEL = f"""(module {WASI}
-  (data (i32.const 100) "model.bin")
-  (func (export "spoil") (result i32) (local $length i32)
-    (if (call $path (i32.const 100) (i32.const 9) (i32.const 0)) (then unreachable))
-    (local.set $length (call $read))
-    (call $write (i32.const 3))
-    (local.get $length)))"""
 ESCAPE = f"""(module {WASI}
   (data (i32.const 100) "../../secret") (data (i32.const 200) "/etc/passwd")
   (func (export "up") (result i32)
@@ -153,7 +146,7 @@ def test_deployment_file_is_the_same_for_every_call(device):
         "wasmiot:dataFile": [{"path": "model.bin", "digest": digest}],
         "output": {"type": "integer"},
     }
-    assert device.put("model", APPEND_TO_MODEL, actions={"spoil": action}).status_code == 201
+    assert device.put("model", LENGTH_OF_MODEL, actions={"spoil": action}).status_code == 201
     assert [device.invoke("model", "spoil")["output"] for _ in range(2)] == [7, 7]
 
 
