@@ -17,7 +17,7 @@ from wasmiot_td.json_text import escape_pointer
 from wasmiot_td.members import PLACEHOLDER, WHOLE_PLACEHOLDER, Kind, Place
 from wasmiot_td.report import Finding, Severity
 from wasmiot_td.schema_checks import check_data_schema
-from wasmiot_td.vocabulary import SECURITY_SCHEMES, kind_of
+from wasmiot_td.vocabulary import KINDS, SECURITY_SCHEMES, kind_of
 
 TD_CLAUSE = "https://www.w3.org/TR/wot-thing-description11/#"
 THING_MODEL = "tm:ThingModel"
@@ -89,11 +89,12 @@ def check(document: CheckedDocument) -> list[Finding]:
 
 def is_faultless(name: str, value: str | int) -> bool:
     """Return whether the checks find nothing in a plain value of a Thing, whatever is beside it."""
-    document = CheckedDocument({name: value})
     if "{{" in value if isinstance(value, str) else isinstance(value, bool):
         return False
-    place = Place("", document.kind, document.root)
-    return not any(True for each in (check_values, check_iris) for _ in each(place, document))
+    member = KINDS["Thing"].members.get(name)
+    if member is not None and any(True for _ in member.faults(value, "", is_model=False)):
+        return False
+    return name != "id" or not any(True for _ in _faults_of_name("id", value, "Thing"))
 
 
 def _has_braces(value: Any) -> bool:
@@ -321,15 +322,17 @@ def check_iris(place: Place, document: CheckedDocument) -> Iterator[Finding]:
     """Identifiers can be written as IRIs (RFC 3987), so that nothing escapes into the graph."""
     for name in ("id", "@id"):
         value = place.value.get(name)
-        pointer = f"{place.pointer}/{name}"
-        if not isinstance(value, str) or (document.is_model and PLACEHOLDER.search(value)):
-            continue
-        if _DELIMITER.search(value):
-            message = f"{value!r} is no IRI: it holds brackets, quotes or control characters"
-            yield Finding(pointer, message, value=value, source="RFC 3987")
-        elif place.kind == "Thing" and not _ABSOLUTE_IRI.fullmatch(value):
-            message = f"{value!r} is no absolute IRI such as urn:uuid:… or https://…"
-            yield Finding(pointer, message, Severity.WARNING, value, f"{TD_CLAUSE}thing")
+        if isinstance(value, str) and not (document.is_model and PLACEHOLDER.search(value)):
+            yield from _faults_of_name(f"{place.pointer}/{name}", value, place.kind)
+
+
+def _faults_of_name(pointer: str, value: Any, kind: str) -> Iterator[Finding]:
+    if _DELIMITER.search(value):
+        message = f"{value!r} is no IRI: it holds brackets, quotes or control characters"
+        yield Finding(pointer, message, value=value, source="RFC 3987")
+    elif kind == "Thing" and not _ABSOLUTE_IRI.fullmatch(value):
+        message = f"{value!r} is no absolute IRI such as urn:uuid:… or https://…"
+        yield Finding(pointer, message, Severity.WARNING, value, f"{TD_CLAUSE}thing")
 
 
 def check_schema(place: Place, document: CheckedDocument) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ _INDEX = "00000"
 
 #: A number below this is no question to think about.
 _PLAIN = 2**53
+_PLAIN_DIGITS = 15
 
 I_JSON = "RFC 7493, clause 2"
 _REPETITION = "RFC 7493, clause 2.3"
@@ -68,8 +69,40 @@ def parse(source: bytes | str) -> ParsedJson:
             repeated[id(members)] = (members, names)
         return members
 
-    value = _loads(text, collect)
-    return ParsedJson(value, tuple(_findings(value, repeated)) if repeated else check_value(value))
+    numbers = _Numbers()
+    value = _loads(text, collect, numbers)
+    if repeated:
+        return ParsedJson(value, tuple(_findings(value, repeated)))
+    return ParsedJson(value, () if _is_plain(text, numbers) else check_value(value))
+
+
+class _Numbers:
+    """Reads numbers, and remembers whether one of them is a question to think about."""
+
+    def __init__(self) -> None:
+        self.are_plain = True
+
+    def whole(self, digits: str) -> int | float:
+        """Return an integer; of a thousand digits only the magnitude: reading stays linear."""
+        if len(digits) > _PLAIN_DIGITS:
+            self.are_plain = False
+        return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
+
+    def fraction(self, digits: str) -> float:
+        """Return a number with a fraction or an exponent."""
+        number = float(digits)
+        if not abs(number) < _PLAIN:
+            self.are_plain = False
+        return number
+
+
+def _is_plain(text: str, numbers: _Numbers) -> bool:
+    """Return whether a text that was read shows by itself that there is nothing to find in it.
+
+    Characters are not escaped, numbers are of a usual size, and it cannot be nested too deep.
+    """
+    is_plain = numbers.are_plain and text.isascii() and "\\u" not in text
+    return is_plain and text.count("{") + text.count("[") <= MAX_DEPTH
 
 
 def value_of(text: str) -> Any:
@@ -146,12 +179,16 @@ def _decode(source: bytes) -> str:
         raise JsonSyntaxError("these bytes are not UTF-8", line, column) from error
 
 
-def _loads(text: str, object_pairs_hook: Any) -> Any:
+def _loads(text: str, object_pairs_hook: Any, numbers: _Numbers) -> Any:
     if text.startswith("\ufeff"):
         text = text[1:]
     try:
         return json.loads(
-            text, object_pairs_hook=object_pairs_hook, parse_constant=_refuse, parse_int=_integer
+            text,
+            object_pairs_hook=object_pairs_hook,
+            parse_constant=_refuse,
+            parse_int=numbers.whole,
+            parse_float=numbers.fraction,
         )
     except json.JSONDecodeError as error:
         raise JsonSyntaxError(error.msg, error.lineno, error.colno) from error
@@ -168,11 +205,6 @@ class _UnknownConstantError(ValueError):
 
 def _refuse(name: str) -> NoReturn:
     raise _UnknownConstantError(name)
-
-
-def _integer(digits: str) -> int | float:
-    """Return an integer; of a thousand digits only the magnitude, so that reading stays linear."""
-    return int(digits) if len(digits) <= _MOST_DIGITS else math.inf
 
 
 def _refuse_constant(name: str) -> NoReturn:

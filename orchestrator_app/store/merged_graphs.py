@@ -91,10 +91,14 @@ class MergedGraphs:
         return any(True for _ in self._store.quads_for_pattern(None, None, None, graph))
 
     def _load(self, changes: Sequence[GraphChange]) -> Written:
-        """Add what graphs are to hold, in one step."""
+        """Add what graphs are to hold, in one step.
+
+        The texts were read strictly when they came (`ground_text`), so the engine need not again.
+        """
         texts = [change.n_triples for change in changes]
         graphs = (b"%s {\n%s\n}" % (str(c.graph).encode(), c.n_triples) for c in changes)
-        self._store.bulk_load(b"\n".join([*graphs, *texts]), format=ox.RdfFormat.TRIG)
+        trig = b"\n".join([*graphs, *texts])
+        self._store.bulk_load(trig, format=ox.RdfFormat.TRIG, lenient=True)
         return Written(frozenset(s.decode() for text in texts for s in _SUBJECT.findall(text)))
 
     def _update(self, changes: Iterable[GraphChange], is_repair: bool) -> Written:
