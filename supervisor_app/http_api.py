@@ -6,8 +6,14 @@ from wasmiot_td.open_api import BYTES, FILE, JSON, JSON_LD, SSE, TD, Argument, D
 
 ZIP = "application/zip"
 WAIT = Argument("Prefer", "`wait=N` waits up to N seconds for the end", place="header")
-KEY = Argument("Idempotency-Key", "a call with a key runs once", place="header")
-PART = Argument("Wasmiot-Input", "which member of a joined input the body is", place="header")
+KEY = Argument(
+    "Idempotency-Key", "a call with a key runs once; 422 with another input", place="header"
+)
+PART = Argument(
+    "Wasmiot-Input",
+    "which member of a joined input the body is; empty: a step sends it",
+    place="header",
+)
 _RUN = (500, 502, 504)  # of a function that runs, and of other Things that it needs
 _DONE = Described(statuses=(204,))
 _CHANGES = Described({JSON: "Any", SSE: "Text"}, faults=_RUN)

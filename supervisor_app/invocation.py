@@ -23,6 +23,7 @@ from supervisor_app.errors import (
     SupervisorError,
 )
 from supervisor_app.execution import Inputs, Outcome
+from supervisor_app.fingerprint import fingerprint
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
 from supervisor_app.statuses import Status, Statuses, now
@@ -165,7 +166,8 @@ class Invocations:
         key = context.key
         id_ = invocation_id(slug, operation.name, key) if key else uuid.uuid4().hex
         members = {"status": "pending", "timeRequested": now()}
-        status = Status(id_, slug, operation.name, members)
+        given = fingerprint(inputs) if key else ""
+        status = Status(id_, slug, operation.name, members, fingerprint=given)
         call = self._steps.new_call(operation)
         return Invocation(status, operation, inputs, call, context.keyed(id_))
 

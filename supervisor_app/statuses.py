@@ -44,7 +44,7 @@ _LISTED = """
 SELECT id, slug, action,
     CASE WHEN SUM(LENGTH(members)) OVER (ORDER BY number DESC) <= ? THEN members
     ELSE JSON_REMOVE(members, '$.output') END,
-    file_media_type
+    file_media_type, fingerprint
 FROM invocation WHERE slug = ? ORDER BY number DESC
 """
 _RESTARTED = {
@@ -62,6 +62,7 @@ class Status:
     Attributes:
         members: the members of the profile's ActionStatus, without addresses of this device.
         file_media_type: of the output file; empty without one.
+        fingerprint: of the input that came with a key; empty where none was taken.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Status:
     action: str
     members: dict[str, Any] = field(default_factory=dict)
     file_media_type: str = ""
+    fingerprint: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -110,6 +112,7 @@ class Statuses:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
+        self._have_column("fingerprint")
         self._fail_interrupted(waiting)
 
     def save(self, status: Status) -> None:
@@ -179,6 +182,13 @@ class Statuses:
         with self._lock:
             self._database.close()
 
+    def _have_column(self, name: str) -> None:
+        """Add what an older program did not write."""
+        columns = self._database.execute("PRAGMA table_info (invocation)").fetchall()
+        if name not in [column[1] for column in columns]:
+            added = f"ADD COLUMN {name} TEXT NOT NULL DEFAULT ''"
+            self._database.execute(f"ALTER TABLE invocation {added}")
+
     def _fail_interrupted(self, waiting: Collection[str]) -> None:
         interrupted = [s for s in self._select("NOT is_ended", ()) if s.id not in waiting]
         for status in interrupted:
@@ -194,12 +204,13 @@ class Statuses:
             status.file_media_type,
             status.is_ended,
             expires,
+            status.fingerprint,
         )
         with self._cursor() as cursor:
             cursor.execute(
                 "INSERT INTO invocation"
-                " (id, slug, action, members, file_media_type, is_ended, expires)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " (id, slug, action, members, file_media_type, is_ended, expires, fingerprint)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
                 " members = excluded.members, file_media_type = excluded.file_media_type,"
                 " is_ended = excluded.is_ended, expires = excluded.expires, number = CASE"
                 " WHEN excluded.is_ended THEN (SELECT MAX(number) + 1 FROM invocation)"
@@ -216,7 +227,7 @@ class Statuses:
     def _select(self, where: str, values: tuple[Any, ...]) -> list[Status]:
         with self._cursor() as cursor:
             cursor.execute(
-                "SELECT id, slug, action, members, file_media_type FROM invocation"
+                "SELECT id, slug, action, members, file_media_type, fingerprint FROM invocation"
                 f" WHERE {where} ORDER BY number DESC",
                 values,
             )
@@ -241,9 +252,9 @@ class Statuses:
                 cursor.close()
 
 
-def _status(row: tuple[str, str, str, str, str]) -> Status:
-    id_, slug, action, members, file_media_type = row
-    return Status(id_, slug, action, json.loads(members), file_media_type)
+def _status(row: tuple[str, str, str, str, str, str]) -> Status:
+    id_, slug, action, members, *rest = row
+    return Status(id_, slug, action, json.loads(members), *rest)
 
 
 def now() -> str:

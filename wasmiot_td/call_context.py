@@ -18,7 +18,8 @@ from wasmiot_td.transport import HeadedTransport, Transport
 IDEMPOTENCY_KEY = "Idempotency-Key"
 TRACEPARENT = "traceparent"
 INPUT = "Wasmiot-Input"
-"""Names the member of an action's input that a body is, where several Things send one each."""
+"""Names the member of an action's input that a body is, where several Things send one each; empty
+where one sends the whole."""
 
 _KEY = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-..")
@@ -78,8 +79,11 @@ class CallContext:
 
 
 def input_headers(name: str) -> dict[str, str]:
-    """Return the headers of a body that is one member of an input; of a whole input, none."""
-    return {INPUT: quote(name, safe="")} if name else {}
+    """Return the headers of a body that a step sends: which member of an input it is, if any.
+
+    A whole input has the header too, empty: it says that the body is a step's, and counts once.
+    """
+    return {INPUT: quote(name, safe="")}
 
 
 def input_name(header: Callable[[str], str | None]) -> str:

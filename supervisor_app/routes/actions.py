@@ -5,6 +5,7 @@ import re
 from flask import Blueprint, Response, request
 
 from supervisor_app.execution import Inputs
+from supervisor_app.fingerprint import fingerprint
 from supervisor_app.installation import Operation
 from supervisor_app.parts import inputs_of_parts, part_of
 from supervisor_app.request_input import inputs_of
@@ -16,7 +17,7 @@ from supervisor_app.routes.context import (
     supervisor,
 )
 from supervisor_app.statuses import Status
-from wasmiot_td.call_context import CallContext, input_name
+from wasmiot_td.call_context import INPUT, CallContext, input_name
 from wasmiot_td.problem import ProblemError
 
 blueprint = Blueprint("actions", __name__, url_prefix="/deployments/<slug>/actions")
@@ -82,13 +83,28 @@ def output(slug: str, name: str, invocation: str) -> Response:
 
 
 def _accept(slug: str, operation: Operation, inputs: Inputs) -> Response:
-    return _accepted(slug, supervisor().invocations.submit(slug, operation, inputs, _context()))
+    return _accepted(slug, _submitted(slug, operation, inputs))
+
+
+def _submitted(slug: str, operation: Operation, inputs: Inputs) -> Status:
+    """Return the invocation of a call, which is an earlier one where it has the same key.
+
+    What comes from another step counts once, whatever comes of that step when it is done again.
+
+    Raises:
+        ProblemError: 422, its key came with another input before.
+    """
+    status = supervisor().invocations.submit(slug, operation, inputs, _context())
+    known = status.fingerprint
+    if INPUT not in request.headers and known and known != fingerprint(inputs):
+        detail = f"it came with another input, and began {status.id}; take another key"
+        raise ProblemError(422, "Idempotency-Key is already used", detail)
+    return status
 
 
 def _answered_once(slug: str, operation: Operation, inputs: Inputs) -> Response:
     """Run a call that has a key, if it was not run before, and answer with what came of it."""
-    invocations = supervisor().invocations
-    status = invocations.submit(slug, operation, inputs, _context())
+    invocations, status = supervisor().invocations, _submitted(slug, operation, inputs)
     seconds = supervisor().settings.call_seconds
     status = invocations.status_at_end(slug, operation.name, status.id, seconds) or status
     if not status.is_ended:

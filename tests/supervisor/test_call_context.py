@@ -62,6 +62,7 @@ def test_the_key_and_the_trace_go_along(chain):
     headers = seen[0][0]
     assert headers["X-Request-Id"] == "r1"
     assert headers["Idempotency-Key"] == '"e1"'
+    assert headers["Wasmiot-Input"] == ""
     assert headers["Traceparent"][:36] == TRACE[:36]
     assert headers["Traceparent"] != TRACE
 
@@ -106,3 +107,48 @@ def test_waiting_for_the_end(chain):
     begun = device.client.post("/deployments/chain/actions/count")
     status = device.client.get(begun.headers["Location"], headers={"Prefer": "wait=20"}).json
     assert status["status"] == "completed"
+
+
+DOUBLE = (
+    '(module (func (export "f") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2))))'
+)
+MEMBERS = {"type": "object", "properties": {"a": NUMBER}}
+
+
+@pytest.fixture(params=[False, True], ids=["asynchronous", "synchronous"])
+def post(request, device):
+    """Return a function that sends a number with a key to an action that doubles it."""
+    action = {"wasmiot:entrypoint": "f", "input": MEMBERS, "output": NUMBER}
+    device.put("double", DOUBLE, actions={"f": {**action, "synchronous": request.param}})
+
+    def send(body, to=device, **headers):
+        given = {"Idempotency-Key": '"one"', "Prefer": "wait=20", **headers}
+        kind = "application/json"
+        url = "/deployments/double/actions/f"
+        return to.client.post(url, data=body, content_type=kind, headers=given)
+
+    return send
+
+
+def test_a_key_that_comes_with_another_input(post):
+    """It is refused, and the invocation that it began is as it was."""
+    first = post('{"a": 4}')
+    refused = post('{"a": 5}')
+    assert (refused.status_code, refused.json["title"]) == (422, "Idempotency-Key is already used")
+    assert post('{ "a":4 }').json == first.json
+    assert post('{"a": 5}', **{"Idempotency-Key": '"two"'}).status_code == first.status_code
+
+
+def test_a_key_is_known_after_a_restart(post, device, make_device):
+    """With another input it is refused then too."""
+    first = post('{"a": 4}')
+    device.app.extensions["supervisor"].close()
+    again = make_device(data_dir=device.settings.data_dir)
+    assert post('{"a": 5}', again).status_code == 422
+    assert post('{"a": 4}', again).json == first.json
+
+
+def test_what_a_step_sends_counts_once(post):
+    """A step that is done again elsewhere may give another output: the first one counts."""
+    first = post('{"a": 4}', **{"Wasmiot-Input": ""})
+    assert post('{"a": 5}', **{"Wasmiot-Input": ""}).json == first.json

@@ -1,5 +1,9 @@
 """The statuses of invocations are kept for a time, and only so many of them."""
 
+import sqlite3
+import time
+from contextlib import closing
+
 import pytest
 
 from supervisor_app import statuses
@@ -64,3 +68,21 @@ def test_a_list_carries_so_many_bytes_of_outputs(kept, monkeypatch):
     alone = kept.get("slow", "work", "i0")
     assert alone is not None
     assert len(alone.members["output"]) == 1000
+
+
+def test_what_an_older_program_kept(tmp_path):
+    """It is read as it was: nothing is known of the inputs of its calls."""
+    Statuses(tmp_path, 60).close()
+    with closing(sqlite3.connect(tmp_path / "statuses.sqlite")) as database:
+        database.execute("ALTER TABLE invocation DROP COLUMN fingerprint")
+        row = ("i", "s", "a", '{"status": "completed"}', "", True, time.time() + 60)
+        database.execute(
+            "INSERT INTO invocation (id, slug, action, members, file_media_type, is_ended, expires)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+        database.commit()
+    again = Statuses(tmp_path, 60)
+    found = again.get("s", "a", "i")
+    again.close()
+    assert (found.members, found.fingerprint) == ({"status": "completed"}, "")
