@@ -19,7 +19,7 @@ _DONE = Described(statuses=(204,))
 _CHANGES = Described({JSON: "Any", SSE: "Text"}, faults=_RUN)
 
 DESCRIBED: Mapping[str, Described] = {
-    "well_known.thing": Described({TD: "Thing"}),
+    "well_known.thing": Described({TD: "Thing"}, statuses=(200, 304)),
     "well_known.health": Described({JSON: "Object"}),
     "well_known.healthz": Described({JSON: "Object"}),
     "well_known.live": Described({JSON: "Object"}),
@@ -30,7 +30,7 @@ DESCRIBED: Mapping[str, Described] = {
         takes={TD: "Thing", JSON_LD: "Thing", JSON: "Thing"}, statuses=(201, 204)
     ),
     "deployments.delete": _DONE,
-    "deployments.thing": Described({TD: "Thing"}),
+    "deployments.thing": Described({TD: "Thing"}, statuses=(200, 304)),
     "deployments.state": Described({ZIP: "Bytes"}),
     "deployments.restore": Described(takes={ZIP: "Bytes", BYTES: "Bytes"}, statuses=(204,)),
     "properties.read_some": Described(

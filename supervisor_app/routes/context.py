@@ -1,10 +1,13 @@
 """What every route needs: the supervisor, the addresses, the body of a request."""
 
+import hashlib
 import json
 from typing import Any
 
 from flask import Response, current_app, request
+from werkzeug.exceptions import PreconditionFailed
 
+from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.execution import Outcome
 from supervisor_app.form_parts import FORM, form_parts
 from supervisor_app.request_input import RequestBody
@@ -45,6 +48,17 @@ def installation_base(slug: str) -> str:
 def json_response(document: Any, media_type: str = JSON, status: int = 200) -> Response:
     """Return a document as a response."""
     return Response(json_text(document), status, content_type=media_type)
+
+
+def td_response(document: Any) -> Response:
+    """Return a Thing Description; 304 where the client has it already (RFC 9110, clause 13)."""
+    response = json_response(document, TD_MEDIA_TYPE)
+    response.set_etag(hashlib.sha256(response.get_data()).hexdigest()[:16])
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
+    if response.status_code == 412:
+        raise PreconditionFailed("the description is another one by now")
+    return response
 
 
 def outcome_response(outcome: Outcome) -> Response:

@@ -6,7 +6,13 @@ from flask import Blueprint, Response, request
 
 from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.exposed_thing import rebased
-from supervisor_app.routes.context import JSON, installation_base, json_response, supervisor
+from supervisor_app.routes.context import (
+    JSON,
+    installation_base,
+    json_response,
+    supervisor,
+    td_response,
+)
 from supervisor_app.states import MEDIA_TYPE
 from wasmiot_td.access.declared import with_security
 from wasmiot_td.problem import ProblemError
@@ -49,7 +55,7 @@ def thing(slug: str) -> Response:
     """Return the completed TD of an installation."""
     document = supervisor().installations.get(slug).document
     there = rebased(document, installation_base(slug))
-    return json_response(with_security(there, supervisor().guard), TD_MEDIA_TYPE)
+    return td_response(with_security(there, supervisor().guard))
 
 
 @blueprint.get("/<slug>/state")

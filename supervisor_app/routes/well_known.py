@@ -4,9 +4,8 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app
 
-from supervisor_app.device_thing import TD_MEDIA_TYPE
 from supervisor_app.measures import not_ready
-from supervisor_app.routes.context import device_base, json_response, supervisor
+from supervisor_app.routes.context import device_base, json_response, supervisor, td_response
 from wasmiot_td.metrics import MEDIA_TYPE
 from wasmiot_td.own_process import PROCESS_HEADER
 from wasmiot_td.problem import ProblemError
@@ -17,7 +16,7 @@ blueprint = Blueprint("well_known", __name__)
 @blueprint.get("/.well-known/wot")
 def thing() -> Response:
     """Return the TD of the device (W3C WoT Discovery, clause 6.4)."""
-    return json_response(supervisor().thing(device_base()), TD_MEDIA_TYPE)
+    return td_response(supervisor().thing(device_base()))
 
 
 @blueprint.get("/properties/health")

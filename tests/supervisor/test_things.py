@@ -1,5 +1,6 @@
 """The TDs that a device serves: valid, canonical, with what a client needs."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from wasmiot_td.thing_description import load
@@ -39,6 +40,22 @@ def test_what_a_device_may_see_is_said_if_it_is_known(make_device, check_td):
     assert described["wasmiot:riskLimit"] == 0
     unsaid = make_device().client.get("/.well-known/wot").json
     assert "wasmiot:riskLimit" not in unsaid
+
+
+@pytest.mark.parametrize("url", ["/.well-known/wot", "/deployments/a/td"])
+def test_a_description_that_did_not_change(device, url):
+    """Who has it is told so in a few bytes, until it is another one."""
+    device.put("a", WAT, **MEMBERS)
+    tag = device.client.get(url).headers["ETag"]
+    known = device.client.get(url, headers={"If-None-Match": tag})
+    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", tag)
+    assert device.client.head(url, headers={"If-None-Match": f'"other", {tag}'}).status_code == 304
+    device.put("b", WAT, **MEMBERS)
+    device.put("a", WAT, **MEMBERS, description="another one")
+    changed = device.client.get(url, headers={"If-None-Match": tag})
+    assert (changed.status_code, changed.headers["ETag"] != tag) == (200, True)
+    stale = device.client.get(url, headers={"If-Match": tag})
+    assert (stale.status_code, stale.json["status"]) == (412, 412)
 
 
 def test_installation_thing(device, check_td):
