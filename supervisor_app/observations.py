@@ -25,6 +25,10 @@ LINGER_SECONDS = 5.0
 """How long an affordance stays watched after the last one has left: who comes back soon, as a
 long poll does, misses nothing."""
 
+PLACE_SECONDS = 1.0
+"""How long one who finds no place waits for it, while those who have one are written to: who has
+gone away is noticed by that. The next who comes meanwhile is refused at once."""
+
 _KEPT_CHANGES = 64
 _KEPT_CHARACTERS = 4 * 1024 * 1024
 _MAX_PENDING = 256
@@ -134,6 +138,7 @@ class Observations:
         self._every_seconds = every_seconds
         self._most = most
         self._places = threading.BoundedSemaphore(max(most, 1))
+        self._seeking = threading.Lock()
         self._lock = threading.Lock()
         self._watched: dict[tuple[str, str, str], _Watched] = {}
         self._numbers = itertools.count(time.time_ns() // 1000)
@@ -149,7 +154,7 @@ class Observations:
         Raises:
             ProblemError: 503, too many ask already.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._has_place():
             raise ProblemError(503, "Busy", f"{self._most} streams are open already")
         subscription, joined = Subscription(), []
         try:
@@ -161,6 +166,21 @@ class Observations:
         finally:
             self._leave(joined, subscription)
             self._places.release()
+
+    def is_sought(self) -> bool:
+        """Whether somebody waits for a place, so that all who have one should be tried."""
+        return self._seeking.locked()
+
+    def _has_place(self) -> bool:
+        """Take a place, and say whether there was one."""
+        if self._places.acquire(blocking=False):
+            return True
+        if not self._seeking.acquire(blocking=False):
+            return False
+        try:
+            return self._places.acquire(timeout=PLACE_SECONDS)
+        finally:
+            self._seeking.release()
 
     @property
     def listening(self) -> int:

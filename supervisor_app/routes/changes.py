@@ -25,6 +25,9 @@ ALIVE_SECONDS = 5.0
 """How often a client that has nothing to be told is written to."""
 
 _LOOK_SECONDS = 0.25
+_IsSought = Callable[[], bool]
+"""Says whether somebody waits for a place, so that whoever has one is tried at once."""
+
 _NO_CACHE = {"Cache-Control": "no-store"}
 
 
@@ -47,13 +50,17 @@ def change_response(operations: Sequence[Operation]) -> Response:
     observations = supervisor().observations
     if wants_stream():
         subscription = stack.enter_context(observations.subscribed(operations, _last_told()))
-        response = Response(_stream(subscription), content_type=EVENT_STREAM, headers=_NO_CACHE)
+        response = Response(
+            _stream(subscription, observations.is_sought),
+            content_type=EVENT_STREAM,
+            headers=_NO_CACHE,
+        )
     else:
         after, leave = _place(operations)
         known = observations.newest(operations) if after is None else after
         with _left_on_refusal(leave, known):
             subscription = stack.enter_context(observations.subscribed(operations, after))
-        body = _poll(subscription, known, leave)
+        body = _poll(subscription, observations.is_sought, known, leave)
         response = Response(body, content_type=JSON, headers=_NO_CACHE)
     response.call_on_close(stack.close)
     return response
@@ -82,20 +89,22 @@ def _last_told() -> int | None:
     return int(given) if given.isdecimal() and len(given) < 20 else None
 
 
-def _stream(subscription: Subscription) -> Iterator[str]:
+def _stream(subscription: Subscription, is_sought: _IsSought) -> Iterator[str]:
     yield "retry: 1000\n: subscribed\n\n"
     if subscription.has_missed:
         yield f"event: {MISSED}\ndata: {{}}\n\n"
-    for change in _changes(subscription):
+    for change in _changes(subscription, is_sought):
         if change is None:
             yield ": alive\n\n"
         else:
             yield f"event: {change.name}\nid: {change.number}\ndata: {change.data}\n\n"
 
 
-def _poll(subscription: Subscription, told: int, leave: Callable[[int], None]) -> Iterator[str]:
+def _poll(
+    subscription: Subscription, is_sought: _IsSought, told: int, leave: Callable[[int], None]
+) -> Iterator[str]:
     try:
-        for change in _changes(subscription):
+        for change in _changes(subscription, is_sought):
             if change is not None:
                 yield change.data
                 told = change.number
@@ -105,7 +114,7 @@ def _poll(subscription: Subscription, told: int, leave: Callable[[int], None]) -
         leave(told)
 
 
-def _changes(subscription: Subscription) -> Iterator[Change | None]:
+def _changes(subscription: Subscription, is_sought: _IsSought) -> Iterator[Change | None]:
     """Return the changes until the server stops, with None where a client is to be tried.
 
     One who is too slow to be told all of them sees the end, and may come back: what is kept comes
@@ -115,6 +124,6 @@ def _changes(subscription: Subscription) -> Iterator[Change | None]:
     while not stopping.is_set() and not subscription.is_lost:
         change = subscription.next(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
-        if change is not None or waited >= ALIVE_SECONDS:
+        if change is not None or waited >= ALIVE_SECONDS or is_sought():
             waited = 0.0
             yield change

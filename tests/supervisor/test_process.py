@@ -252,3 +252,27 @@ def test_a_file_that_is_not_there(tmp_path):
     command = [*COMMAND, "--data-dir", tmp_path / "data", "--td", missing]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stderr) == (2, f"error: {missing}: No such file or directory\n")
+
+
+@pytest.mark.parametrize("accepted", ["text/event-stream", "application/json"])
+def test_the_place_of_one_who_has_gone(start, tmp_path, accepted):
+    """It is found out that nobody listens any more when another wants to, and not seconds later."""
+    td = {**json.loads(TD)}
+    td["properties"]["answer"]["observable"] = True
+    (tmp_path / "td.json").write_text(json.dumps(td))
+    (tmp_path / "m.wasm").write_bytes(wasmtime.wat2wasm(MODULE))
+    files = ("--td", tmp_path / "td.json", "--module", tmp_path / "m.wasm")
+    _, base = start(*files, "--streams", "1")
+    url = f"{base}deployments/clock/properties/answer/changes"
+
+    def listen(accept="text/event-stream"):
+        return requests.get(url, headers={"Accept": accept}, stream=True, timeout=10)
+
+    gone = listen(accepted)
+    assert gone.status_code == 200
+    gone.close()
+    with listen() as stays:
+        assert stays.status_code == 200
+        assert stays.raw.read(5) == b"retry"
+        with listen() as refused:
+            assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
