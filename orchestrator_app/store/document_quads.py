@@ -3,6 +3,8 @@
 Pure: what is sent when is `sparql_store.py`'s.
 """
 
+import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +13,16 @@ from functools import lru_cache
 from orchestrator_app.store import layout
 from orchestrator_app.store.ground_triples import Triple, iri_term, read_triples, string_term
 from orchestrator_app.store.interface import Put
+from orchestrator_app.store.oxigraph_terms import ground_text
 
 STORE = f"<{layout.BOOKKEEPING}>"
 KIND, JSON, REGISTRATION = (f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION))
 REVISION = f"<{layout.BOOKKEEPING}#revision>"
 NOTED = (KIND, JSON, REGISTRATION, REVISION)
 SHARED_GRAPH = f"<{layout.SHARED_GRAPH}>"
+
+_SUBJECT = re.compile(r"<[^ >]*>")
+_REST = re.compile(r'<[^ >]*> (?:<[^ >]*>|"(?:[^"\\]|\\.)*"(?:\^\^<[^ >]*>|@[A-Za-z0-9-]+)?) \.')
 
 Quad = tuple[str, str, str, str]
 
@@ -39,6 +45,49 @@ def wanted_of(put: Put) -> tuple[State, set[Quad]]:
     for name, text in (put.shared_graphs or {}).items():
         shared |= _shared_quads(name, text)
     return State(wanted, frozenset(_in_graph(graph, triples))), shared
+
+
+def inserted_text(puts: Iterable[Put], revision: str) -> str:
+    """Return as SPARQL's QuadData what documents are that are not there, and what they share.
+
+    Args:
+        puts: the documents.
+        revision: of each of them, as a term.
+
+    Raises:
+        UnstorableDocumentError: an IRI or a triple is malformed.
+    """
+    texts, shared = list[str](), set[Quad]()
+    for put in puts:
+        noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+        name = iri_term(put.document.id)
+        said = "; ".join(f"<{predicate}> {string_term(text)}" for predicate, text in noted.items())
+        texts.append(f"GRAPH {STORE} {{ {name} {said}; {REVISION} {revision} }}")
+        graph = layout.graph_name(put.document.id)
+        texts.append(_graph_block(graph, put.document.n_triples + b"\n" + put.extra_triples))
+        for shared_name, triples in (put.shared_graphs or {}).items():
+            shared |= _shared_quads(shared_name, triples)
+    return f"{' '.join(texts)} {blocks(shared)}"
+
+
+def _graph_block(graph: str, n_triples: bytes) -> str:
+    """Return triples as a graph of QuadData, each subject once.
+
+    What Oxigraph reads, in the form that this program writes, is only put together anew; anything
+    else is looked at term by term.
+    """
+    text = ground_text(n_triples, graph).decode()
+    subjects = defaultdict[str, list[str]](list)
+    for line in text.split("\n"):
+        if line:
+            subject, _, rest = line.partition(" ")
+            subjects[subject].append(rest)
+    said = itertools.chain.from_iterable(subjects.values())
+    is_plain = all(map(_SUBJECT.fullmatch, subjects)) and all(map(_REST.fullmatch, said))
+    if "\0" in text or not is_plain:
+        return blocks(_in_graph(graph, read_triples(n_triples, graph)))
+    joined = [f"{name} {' ; '.join([rest[:-2] for rest in own])}" for name, own in subjects.items()]
+    return f"GRAPH {iri_term(graph)} {{ {' . '.join(joined)} }}"
 
 
 @lru_cache(64)

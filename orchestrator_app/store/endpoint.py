@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from ssl import SSLContext
@@ -69,14 +70,31 @@ class Endpoint(SPARQLUpdateStore):
 
         Source: SPARQL 1.1 Query Results JSON Format, clause 3.2.
         """
+        rows: Bindings = self._results(query, lambda answer: answer["results"]["bindings"])
+        return rows
+
+    def truth(self, query: str) -> bool:
+        """Return the answer of an ASK.
+
+        Virtuoso 7 answers as to a SELECT: of one row, with 1 or 0, or of none.
+        """
+
+        def truth_of(answer: Any) -> bool:
+            if "boolean" in answer:
+                return bool(answer["boolean"])
+            terms = [term for row in answer["results"]["bindings"] for term in row.values()]
+            return any(term["value"] not in ("0", "false") for term in terms)
+
+        is_true: bool = self._results(query, truth_of)
+        return is_true
+
+    def _results(self, query: str, read: Callable[[Any], Any]) -> Any:
+        """Return what a function reads of the results of a query."""
         url, body, content_type = self._request_of(query)
         try:
-            rows: Bindings = json.loads(self._answer(url, body, content_type))["results"][
-                "bindings"
-            ]
+            return read(json.loads(self._answer(url, body, content_type)))
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailableError(f"{url} does not answer with results: {error}") from error
-        return rows
 
     def update(self, query: str, **_: Any) -> None:  # type: ignore[override]
         """Send an update."""

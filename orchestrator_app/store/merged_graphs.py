@@ -105,7 +105,7 @@ class MergedGraphs:
         """Write what differs, in one update."""
         removed, added, stated = set[ox.Quad](), set[ox.Quad](), list[ox.Quad]()
         for change in changes:
-            triples = parsed_triples(change.n_triples, change.graph)
+            triples = parsed_triples(change.n_triples, change.graph.value)
             new = quads_in(change.graph, triples)
             old = self._quads(change.graph)
             removed |= set() if change.is_shared else old - new

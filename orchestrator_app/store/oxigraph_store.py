@@ -289,7 +289,7 @@ class OxigraphStore:
         graphs = [(_named(name), triples, True) for (name, _), triples in shared.items()]
         if row.digest != (known.digest if known else _NO_GRAPH):
             graphs.append((graph, text, False))  # after what it refers to
-        texts = [GraphText(g.value, ground_text(text, g), is_sh) for g, text, is_sh in graphs]
+        texts = [GraphText(g.value, ground_text(text, g.value), is_sh) for g, text, is_sh in graphs]
         if row != known or texts:
             batch.rows[document_id] = row
             batch.texts += texts

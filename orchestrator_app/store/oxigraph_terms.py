@@ -58,7 +58,7 @@ def to_oxigraph(term: Identifier) -> Any:
     raise ValueError(f"Unexpected term {term!r}")
 
 
-def parsed_triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
+def parsed_triples(n_triples: bytes, graph: str) -> list[ox.Quad]:
     """Parse triples, not quads: whatever the text holds, it goes where its reader says.
 
     Returns:
@@ -73,12 +73,10 @@ def parsed_triples(n_triples: bytes, graph: ox.NamedNode) -> list[ox.Quad]:
             for t in triples
         ]
     except (SyntaxError, ValueError) as error:
-        raise UnstorableDocumentError(
-            f"the graph of {graph.value} cannot be kept: {error}"
-        ) from error
+        raise UnstorableDocumentError(f"the graph of {graph} cannot be kept: {error}") from error
 
 
-def ground_text(n_triples: bytes, graph: ox.NamedNode) -> bytes:
+def ground_text(n_triples: bytes, graph: str) -> bytes:
     """Return triples as N-Triples without blank nodes, each at the beginning of a line.
 
     So they can stand in a graph's braces in TriG: there is no brace, prefix or label in them that
@@ -114,10 +112,10 @@ def quads_in(graph: ox.NamedNode, triples: Iterable[ox.Quad]) -> set[ox.Quad]:
     return {ox.Quad(t.subject, t.predicate, t.object, graph) for t in triples}
 
 
-def _ground(term: Any, graph: ox.NamedNode) -> Any:
+def _ground(term: Any, graph: str) -> Any:
     """Name a blank node as a part of its document: fresh ones at each put would pile up."""
     if isinstance(term, ox.BlankNode):
-        return ox.NamedNode(part_iri(graph.value, f"_:{term.value}"))
+        return ox.NamedNode(part_iri(graph, f"_:{term.value}"))
     return term
 
 

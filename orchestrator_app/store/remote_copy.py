@@ -111,4 +111,4 @@ def _changes(
         lines[row["g"].value].append(f"{row['s']} {row['p']} {row['o']} .\n")
     for name, own in lines.items():
         graph = ox.NamedNode(name)
-        yield GraphChange(graph, ground_text("".join(own).encode(), graph), is_shared)
+        yield GraphChange(graph, ground_text("".join(own).encode(), graph.value), is_shared)

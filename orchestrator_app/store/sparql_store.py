@@ -30,6 +30,7 @@ from orchestrator_app.store.document_quads import (
     State,
     blocks,
     guard,
+    inserted_text,
     noted_of,
     wanted_of,
 )
@@ -154,7 +155,7 @@ class SparqlStore:
 
         A server may refuse so long an operation; each of them alone it may take.
         """
-        if len(puts) < _FEWEST_TOGETHER:
+        if not any(put.is_new for put in puts) and len(puts) < _FEWEST_TOGETHER:
             return False
         try:
             return self._are_inserted(puts)
@@ -162,19 +163,15 @@ class SparqlStore:
             return False
 
     def _are_inserted(self, puts: Sequence[Put]) -> bool:
-        wanted = {put.document.id: wanted_of(put) for put in puts}
-        names = [iri_term(document_id) for document_id in wanted]
-        if len(wanted) < len(puts) or (not all(p.is_new for p in puts) and self._is_any(names)):
+        revision = string_term(uuid.uuid4().hex)
+        names = {iri_term(put.document.id) for put in puts}
+        if len(names) < len(puts) or (not all(p.is_new for p in puts) and self._is_any(names)):
             return False
-        added, revision = set[Quad](), string_term(uuid.uuid4().hex)
-        for name, (state, shared) in zip(names, wanted.values(), strict=True):
-            noted = state.noted | {REVISION: revision}
-            added |= {(STORE, name, p, text) for p, text in noted.items()} | state.quads | shared
+        added, where = inserted_text(puts, revision), "".join(guard(name, None) for name in names)
+        written = f"GRAPH {STORE} {{ {next(iter(names))} {REVISION} {revision} }}"
         with self._write_lock:
-            where = " ".join(guard(name, None) for name in names)
-            self._changed(removed="", added=blocks(added), where=where)
-            written = f"GRAPH {STORE} {{ {names[0]} {REVISION} {revision} }}"
-            return self.ask(f"ASK {{ {written} }}")
+            self._changed(removed="", added=added, where=where)
+            return self._endpoint.truth(f"ASK {{ {written} }}")
 
     def _is_any(self, names: Iterable[str]) -> bool:
         """Return whether there is a document of any of these names."""
@@ -269,11 +266,7 @@ class SparqlStore:
 
     def ask(self, query: str, **bindings: Identifier) -> bool:
         """See `Store.ask`."""
-        result: Any = self._endpoint.query(substituted(query, bindings))
-        if result.type == "ASK":
-            return bool(result.askAnswer)
-        # Virtuoso 7 answers ASK as a SELECT of one row, with 1 or 0, or of none.
-        return any(term.toPython() for row in result.bindings for term in row.values())
+        return self._endpoint.truth(substituted(query, bindings))
 
     def version(self) -> int:
         """See `Store.version`."""
@@ -326,8 +319,8 @@ class SparqlStore:
     def _replace(self, put: Put, wanted: State, shared: set[Quad]) -> bool:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
         document_id = put.document.id
-        for attempt in range(_MAX_ATTEMPTS):
-            known = State() if put.is_new and not attempt else self._state(document_id)
+        for _ in range(_MAX_ATTEMPTS):
+            known = self._state(document_id)
             known_kind = known.noted.get(KIND)
             if known_kind not in (None, wanted.noted[KIND]):
                 raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[KIND][1:-1])
