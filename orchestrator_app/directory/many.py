@@ -6,10 +6,13 @@ which know nothing of the directory, and end when the last one is loaded.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from orchestrator_app.directory.description import Description, read_description, refused
@@ -24,8 +27,11 @@ from wasmiot_td.reach import Reach
 MOST_THINGS = 10_000
 """What is taken at once: what came of each is told at the end."""
 
-FEW = 2000
-"""So many are loaded before processes, which take a second to start, would be done with them."""
+FEW = 1000
+"""So many are loaded before processes, which take a second to start, would be done with them.
+
+If most of these are of a kind that was met before, the others are loaded here too: to send them to
+a process would take as long."""
 
 AT_ONCE = 100
 """What is stored in one transaction."""
@@ -37,6 +43,9 @@ _NOT_ALL = "Not all registered"
 _PIECE_BYTES = 64 * 1024
 
 _log = logging.getLogger(__name__)
+
+_Read = tuple[Description | Exception, int]
+_Batch = dict[str, Description | Exception]
 
 Check = Callable[[str], None]
 """Raises if somebody may not change the Thing of an id."""
@@ -63,22 +72,48 @@ def register_many(
 
     Raises:
         ProblemError: 503, the processes were killed, or the store cannot be written; what was
-            yielded holds.
+            yielded holds, and no more is kept.
     """
     read = partial(_sized, reach=directory.reach, most_bytes=most_bytes)
-    batch, n_bytes = dict[str, Description | Exception](), 0
+    under_way: _UnderWay | None = None
     try:
-        with closing(in_processes(read, sources, jobs, few=FEW)) as results:
-            for number, (outcome, size) in enumerate(results):
-                name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
-                if name in batch or len(batch) >= AT_ONCE or n_bytes >= BYTES_AT_ONCE:
-                    yield from _kept(directory, batch, check)
-                    batch, n_bytes = {}, 0
-                batch[name] = outcome
-                n_bytes += size
-        yield from _kept(directory, batch, check)
+        with ThreadPoolExecutor(1) as pool, closing(_loaded(read, sources, jobs)) as results:
+            for batch in _batches(results):
+                begun = _begun(pool, directory, batch, check, under_way)
+                yield from under_way.told() if under_way else ()
+                under_way = begun
+            yield from under_way.told() if under_way else ()
     except BrokenExecutor as error:
         raise ProblemError(503, _NOT_ALL, "What loads the descriptions was ended.") from error
+
+
+def _loaded(
+    read: Callable[[bytes], "_Read"], sources: Iterable[bytes], jobs: int | None
+) -> Generator["_Read", None, None]:
+    """Yield what is made of each text; with processes, if they are many and each is a new kind."""
+    waiting, n_known = iter(sources), 0
+    for source in islice(waiting, FEW):
+        outcome, size = read(source)
+        n_known += isinstance(outcome, Description) and outcome.loaded.form is not None
+        yield outcome, size
+    if n_known > FEW / 2:
+        yield from map(read, waiting)
+    else:
+        with closing(in_processes(read, waiting, jobs)) as results:
+            yield from results
+
+
+def _batches(results: Iterable["_Read"]) -> Iterator["_Batch"]:
+    """Yield what one transaction takes each, no two of one id."""
+    batch, n_bytes = dict[str, Description | Exception](), 0
+    for number, (outcome, size) in enumerate(results):
+        name = outcome.id if isinstance(outcome, Description) else f"refused {number}"
+        if name in batch or len(batch) >= AT_ONCE or n_bytes >= BYTES_AT_ONCE:
+            yield batch
+            batch, n_bytes = {}, 0
+        batch[name] = outcome
+        n_bytes += size
+    yield batch
 
 
 def _sized(source: bytes, *, reach: Reach, most_bytes: int) -> tuple[Description | Exception, int]:
@@ -100,21 +135,53 @@ def _read(source: bytes, reach: Reach, most_bytes: int) -> Description | Excepti
         return ProblemError(500, "Internal Server Error", detail)
 
 
-def _kept(
-    directory: Directory, batch: dict[str, Description | Exception], check: Check
-) -> Iterator[Kept]:
-    """Store a batch, and yield in its order what came of each; the next shall not wait in vain."""
-    checked = {name: _allowed(each, check) for name, each in batch.items()}
-    allowed = [each for each in checked.values() if isinstance(each, Description)]
-    try:
-        kept = directory.keep(allowed, HTTP)
-    except StoreUnavailableError as error:
-        kept = [error] * len(allowed)
-    told = iter(kept)
-    for each in checked.values():
-        yield next(told) if isinstance(each, Description) else each
-    if any(isinstance(each, StoreUnavailableError) for each in kept):
-        raise ProblemError(503, _NOT_ALL, "The graph store is not available.")
+@dataclass(frozen=True)
+class _UnderWay:
+    """A batch that is being stored.
+
+    Attributes:
+        checked: its descriptions, and what was refused.
+        kept: what comes of the descriptions.
+    """
+
+    checked: Sequence[Description | Exception]
+    kept: "Future[list[Kept]]"
+
+    def told(self) -> Iterator[Kept]:
+        """Yield in its order what came of each; who would come next shall not wait in vain."""
+        kept, has_failed = self.outcomes()
+        told = iter(kept)
+        for each in self.checked:
+            yield next(told) if isinstance(each, Description) else each
+        if has_failed:
+            raise ProblemError(503, _NOT_ALL, "The graph store is not available.")
+
+    def outcomes(self) -> tuple[list[Kept], bool]:
+        """Return what came of the descriptions, and whether the store was away."""
+        try:
+            kept = self.kept.result()
+        except StoreUnavailableError as error:
+            return [error for each in self.checked if isinstance(each, Description)], True
+        return kept, any(isinstance(each, StoreUnavailableError) for each in kept)
+
+
+def _begun(
+    pool: ThreadPoolExecutor,
+    directory: Directory,
+    batch: "_Batch",
+    check: Check,
+    after: _UnderWay | None,
+) -> _UnderWay:
+    """Have a batch stored after another one, while the next one is loaded."""
+    checked = [_allowed(each, check) for each in batch.values()]
+    allowed = [each for each in checked if isinstance(each, Description)]
+
+    def keep() -> list[Kept]:
+        if after and after.outcomes()[1]:
+            raise StoreUnavailableError("the store was away")
+        return directory.keep(allowed, HTTP)
+
+    return _UnderWay(checked, pool.submit(copy_context().run, keep))
 
 
 def _allowed(outcome: Description | Exception, check: Check) -> Description | Exception:

@@ -5,6 +5,7 @@ Source: W3C WoT Discovery, clause 7.2 (directory).
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from orchestrator_app.directory.description import (
     read_description,
 )
 from orchestrator_app.directory.events import DirectoryChange
+from orchestrator_app.directory.joined_writes import JoinedWrites
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import (
     DNS_SD,
@@ -49,6 +51,21 @@ def _none(_known: StoredDocument | None) -> None:
 
 
 @dataclass(frozen=True)
+class _Wanted:
+    """A description that somebody wants to be kept.
+
+    Attributes:
+        precondition: what is asked of the Thing that it replaces.
+        context: of who wants it; another thread may do the work.
+    """
+
+    description: Description
+    introduced_by: str
+    precondition: Precondition
+    context: Context
+
+
+@dataclass(frozen=True)
 class _Put:
     """What is stored, and what was known before."""
 
@@ -70,6 +87,7 @@ class Directory:
         self._now = now
         self.reach = reach
         self._lock = threading.RLock()
+        self._joined = JoinedWrites[_Wanted, tuple[StoredDocument, bool]](self._keep, self._lock)
         self._listeners: list[Listener] = []
         self._registered_listeners: list[Callable[[str], None]] = []
         self._expiring: dict[str, Mapping[str, Any]] | None = None
@@ -125,41 +143,41 @@ class Directory:
         description = read_description(
             source, self.reach, expected_id=expected_id, must_be_anonymous=must_be_anonymous
         )
-        kept = self.keep([description], introduced_by, precondition)[0]
-        if isinstance(kept, Exception):
-            raise kept
+        wanted = _Wanted(description, introduced_by, precondition, copy_context())
+        kept = self._joined.done(description.id, wanted)
         if isinstance(source, bytes) and not description.is_anonymous:
             given = description.given
             self._seen.note(source, expected_id, description.loaded.document, given)
         return kept
 
-    def keep(
-        self,
-        descriptions: Sequence[Description],
-        introduced_by: str,
-        precondition: Precondition = _none,
-    ) -> list[Kept]:
+    def keep(self, descriptions: Sequence[Description], introduced_by: str) -> list[Kept]:
         """Store descriptions at once; each of them is kept or is not.
 
         Args:
             descriptions: no two of one id.
             introduced_by: how they came.
-            precondition: what is asked of each that is replaced; if it raises, none is stored.
 
         Returns:
             For each the Thing as it is kept and whether it is new, or why it is not kept.
         """
+        context = copy_context()
+        return self._keep([_Wanted(each, introduced_by, _none, context) for each in descriptions])
+
+    def _keep(self, wanted: Sequence["_Wanted"]) -> list[Kept]:
         kept: list[Kept] = []
-        refusals = [self._refusal(each, introduced_by) for each in descriptions]
+        refusals = [self._refusal(each.description, each.introduced_by) for each in wanted]
         with self._lock:
-            there = self._known([each.id for each in descriptions])
+            there = self._known([each.description.id for each in wanted])
             prepared = [
-                refusal or self._prepared(each, there.get(each.id), introduced_by, precondition)
-                for each, refusal in zip(descriptions, refusals, strict=True)
+                refusal or each.context.run(self._prepared, each, there.get(each.description.id))
+                for each, refusal in zip(wanted, refusals, strict=True)
             ]
             outcomes = iter(self._store.put_many([p.put for p in prepared if isinstance(p, _Put)]))
-            for each in prepared:
-                kept.append(self._told(each, next(outcomes)) if isinstance(each, _Put) else each)
+            for each, want in zip(prepared, wanted, strict=True):
+                if isinstance(each, _Put):
+                    kept.append(want.context.run(self._told, each, next(outcomes)))
+                else:
+                    kept.append(each)
         return kept
 
     def patch(
@@ -234,19 +252,13 @@ class Directory:
         found = self._store.get_many(thing_ids)
         return {name: each for name, each in found.items() if each.kind == "thing"}
 
-    def _prepared(
-        self,
-        description: Description,
-        known: StoredDocument | None,
-        introduced_by: str,
-        precondition: Precondition,
-    ) -> "_Put | Exception":
-        """Return what to store, or why its registration cannot be noted."""
-        precondition(known)
-        so_far = known.registration if known else None
+    def _prepared(self, wanted: "_Wanted", known: StoredDocument | None) -> "_Put | Exception":
+        """Return what to store, or why it is not stored."""
+        description, so_far = wanted.description, known.registration if known else None
         try:
-            registration = registered(description.given, so_far, self._now(), introduced_by)
-        except DocumentError as error:
+            wanted.precondition(known)
+            registration = registered(description.given, so_far, self._now(), wanted.introduced_by)
+        except Exception as error:  # noqa: BLE001 - it is raised for who wants it, and the others go on
             return error.with_traceback(None)
         derived, shared = description.derived_triples, description.shared_graphs
         put = Put(description.loaded, "thing", registration, derived, shared, known is None)
