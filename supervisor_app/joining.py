@@ -13,9 +13,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from supervisor_app.admission import is_joined
 from supervisor_app.directory import Directory
 from supervisor_app.supervisor import Supervisor
-from wasmiot_td.access.join_tokens import parts_of
 from wasmiot_td.access.joining import host_of, request_of
 from wasmiot_td.access.peer_tokens import PeerTokens
 from wasmiot_td.access.peers import ORCHESTRATOR, Peer, put_peer, replace_revoked
@@ -55,16 +55,13 @@ def join_and_stay(supervisor: Supervisor, directory: Directory, stop: threading.
     url = settings.directory.rstrip("/") + "/"
     if text and not is_joined(tokens, text):
         way = supervisor.operators
-        join_when_possible(partial(join, tokens, url, base, text, way), stop)
+        if join_when_possible(partial(join, tokens, url, base, text, way), stop):
+            supervisor.admission.admit()
+        else:
+            supervisor.admission.refuse(url)
     if tokens.peers:
         know_address(tokens, url)
         stay_registered(tokens, directory, lambda: supervisor.thing(base), stop)
-
-
-def is_joined(tokens: PeerTokens, text: str) -> bool:
-    """Say whether the device has joined by a token already."""
-    joined_by = {peer.token for peer in tokens.peers.values()}
-    return parts_of(text)[0] in joined_by
 
 
 def know_address(tokens: PeerTokens, url: str) -> None:

@@ -43,6 +43,8 @@ def readings(device: Supervisor) -> Iterator[Reading]:
 def not_ready(device: Supervisor) -> dict[str, str]:
     """Return what keeps this device from its work, by part; nothing if it is ready."""
     found = {"server": "it is stopping"} if stopping.is_set() else {}
+    if device.admission.missing:
+        found["orchestrator"] = device.admission.missing
     directory = device.settings.data_dir
     try:
         free = os.statvfs(directory)

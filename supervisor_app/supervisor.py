@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from supervisor_app.admission import Admission, admission_of
 from supervisor_app.call import Limits
 from supervisor_app.call_places import CallPlaces
 from supervisor_app.cancelling import Cancelling
@@ -81,6 +82,7 @@ class Supervisor:
     peer_tokens: PeerTokens
     operators: Transport
     changing: TurnsByName
+    admission: Admission
 
     @property
     def base(self) -> str:
@@ -309,6 +311,7 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         peer_tokens,
         operators,
         TurnsByName(),
+        admission_of(settings.join_token, settings.directory, peer_tokens),
     )
     installations.restore()
     supervisor.joins.restore(lambda slug, name: supervisor.operation(slug, "actions", name))

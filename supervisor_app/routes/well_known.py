@@ -43,7 +43,7 @@ def live() -> Response:
 @blueprint.get("/healthz")
 @blueprint.get("/healthz/ready")
 def healthz() -> Response:
-    """Say that work can be done: disk writable, not stopping; else 503."""
+    """Say that work can be done: disk writable, let in where it is to join, not stopping."""
     if missing := not_ready(supervisor()):
         detail = "; ".join(f"{part}: {reason}" for part, reason in missing.items())
         raise ProblemError(503, "Not ready", detail, parts=missing)

@@ -15,10 +15,10 @@ import pytest
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
 from supervisor_app import joining
+from supervisor_app.admission import is_joined
 from supervisor_app.directory import Directory
 from supervisor_app.joining import (
     JoinRefused,
-    is_joined,
     join,
     join_when_possible,
     know_address,

@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import timedelta
 
 import pytest
 import requests
 import wasmtime
+
+from wasmiot_td.access.join_tokens import make_join_token
 
 TD = """{"@context": "https://www.w3.org/2022/wot/td/v1.1", "title": "Clock",
  "properties": {"answer": {"type": "integer", "forms": [], "wasmiot:entrypoint": "f"}}}"""
@@ -276,3 +279,17 @@ def test_the_place_of_one_who_has_gone(start, tmp_path, accepted):
         assert stays.raw.read(5) == b"retry"
         with listen() as refused:
             assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+
+
+def test_a_device_that_nobody_let_in(start, tmp_path):
+    """It lives and is not ready, and says whom it waits for."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        there = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+        token, _ = make_join_token(tmp_path / "access", "device", timedelta(hours=1))
+        _, base = start("--directory", there, "--join-token", token)
+        answer = requests.get(f"{base}healthz", timeout=10)
+        assert (answer.status_code, list(answer.json()["parts"])) == (503, ["orchestrator"])
+        assert answer.json()["parts"]["orchestrator"].startswith(f"{there} has not let")
+        assert requests.get(f"{base}healthz/ready", timeout=10).status_code == 503
+        assert requests.get(f"{base}healthz/live", timeout=10).json() == {"status": "ok"}

@@ -63,6 +63,12 @@ def test_a_join_token_is_used_once(fleet: JoinedFleet) -> None:
     assert "the join token has been used already" in fleet.log("second")
     assert fleet.thing("second") == {}
     assert token not in fleet.log("first")
+    ready, refused = (
+        requests.get(f"{fleet.servers[name].url}healthz", timeout=10)
+        for name in ("first", "second")
+    )
+    assert (ready.status_code, refused.status_code) == (200, 503)
+    assert refused.json()["parts"]["orchestrator"].startswith(f"{fleet.url} has refused")
 
 
 def has_answer(fleet: JoinedFleet, name: str) -> bool:
