@@ -142,7 +142,7 @@ DESCRIBED: Mapping[str, Described] = {
     "deployments.read_all_properties": Described({JSON: "Object"}),
     "deployments.list_all_actions": Described({JSON: "Object"}),
     "deployments.execute": Described(
-        {JSON: "ActionStatus"}, {JSON: "Any", FILE: "Bytes"}, (201,), (KEY,)
+        {JSON: "ActionStatus"}, {JSON: "Any", FILE: "Bytes"}, (201,), (WAIT, KEY)
     ),
     "deployments.list_executions": Described({JSON: "[ActionStatus]"}),
     "deployments.read_execution": Described({JSON: "ActionStatus"}, arguments=(WAIT,)),

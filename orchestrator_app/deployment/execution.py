@@ -314,6 +314,7 @@ class Executions:
         except StepFailedError as error:
             spared = None if self._live.is_cancelled(key) else error.step
             cancel_all(self._devices, trace.under_way(), hops.route, key[1], spared)
+            trace.give_up()
             raise
         return completed(self._status(key), hops.route.graph, ended)
 

@@ -131,12 +131,17 @@ class Trace:
         """Return the URLs of the statuses of the steps that have not ended."""
         return {step: run.href for step, run in self._runs.items()}
 
+    def give_up(self) -> None:
+        """Note that the steps that had not ended have failed: they were told to end."""
+        for run in self._runs.values():
+            run.entry |= _seen(run.status) if run.status.is_ended else {"status": "failed"}
+
     def _begin(self, step: int, status: ActionStatus, tried: set[str] | None = None) -> None:
         """Watch a step from now on."""
         route, href = self.hops.route, str(status.href)
         action = route.at(step, href)
         entry = {"step": step, "resultUrl": href, "device": action.device}
-        entry |= {"affordance": action.name, **route.module_of(action)}
+        entry |= {"affordance": action.name, **route.module_of(action), "status": status.status}
         sources = {e.source for e in route.graph.inputs[step]}
         after = sorted(self._latest[s] for s in sources if s in self._latest)
         self.entries.append(entry | ({"after": after} if after else {}))

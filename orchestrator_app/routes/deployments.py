@@ -10,7 +10,7 @@ from orchestrator_app.access import guard
 from orchestrator_app.certificates import certificate_of
 from orchestrator_app.deployment.devices import Input
 from orchestrator_app.deployment.events import EVENTS, DeploymentEvent
-from orchestrator_app.deployment.execution import OutputFile
+from orchestrator_app.deployment.execution import LONGEST_WAIT_SECONDS, OutputFile
 from orchestrator_app.deployment.hops import Given
 from orchestrator_app.deployment.installation import input_media_type
 from orchestrator_app.directory.events import Event
@@ -128,11 +128,19 @@ def events_of_kind(slug: str, name: str) -> Response:
 
 @blueprint.post("/deployments/<slug>/actions/execute")
 def execute(slug: str) -> Response:
-    """Begin an execution; one with an `Idempotency-Key` begins once."""
-    given = _given_to_sources(slug)
-    invocation, status = services().executions.start(slug, given, *_context())
+    """Begin an execution; one with an `Idempotency-Key` begins once.
+
+    With `Prefer: wait=N` the answer comes when it has ended, or after N seconds.
+    """
+    given, executions, seconds = _given_to_sources(slug), services().executions, _wait_seconds()
+    invocation, status = executions.start(slug, given, *_context())
+    if seconds is not None:
+        status = executions.status(slug, invocation, seconds)
     document = _with_href(slug, invocation, status)
-    return represent(document, JSON, status=201, headers={"Location": document["href"]})
+    headers = {"Location": document["href"]}
+    if seconds is not None:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+    return represent(document, JSON, status=201, headers=headers)
 
 
 @blueprint.post("/deployments/<slug>/actions/run")
@@ -147,9 +155,7 @@ def run(slug: str) -> Response:
 @blueprint.get("/deployments/<slug>/actions/execute/<invocation>")
 def read_execution(slug: str, invocation: str) -> Response:
     """Give the status of an execution; with `Prefer: wait=N` when it ends, or after N seconds."""
-    wait = _WAIT.search(request.headers.get("Prefer", ""))
-    seconds = float(wait[1][:6]) if wait else 0.0
-    status = services().executions.status(slug, invocation, seconds)
+    status = services().executions.status(slug, invocation, _wait_seconds() or 0.0)
     return represent(_with_href(slug, invocation, status), JSON)
 
 
@@ -194,6 +200,12 @@ def _all(slug: str) -> list[dict[str, Any]]:
 def _with_href(slug: str, invocation: str, status: dict[str, Any]) -> dict[str, Any]:
     base = services().deployments.records.base(slug)
     return {"href": f"{base}actions/execute/{invocation}", **status}
+
+
+def _wait_seconds() -> float | None:
+    """Return how long the client would wait for the end (RFC 7240, clause 4.3)."""
+    wait = _WAIT.search(request.headers.get("Prefer", ""))
+    return min(float(wait[1][:6]), LONGEST_WAIT_SECONDS) if wait else None
 
 
 def _context() -> tuple[str, str]:

@@ -165,8 +165,33 @@ def test_cancelling_ends_the_execution_and_tells_the_device(deployed):
     status = deployed.client.get(path, headers={"Prefer": "wait=30"}).get_json()
     assert (status["status"], status["error"]["step"]) == ("failed", 1)
     assert "cancelled" in status["error"]["detail"]
+    assert [entry["status"] for entry in status["trace"]] == ["completed", "failed"]
     (told,) = deployed.devices["large"].statuses.values()
     assert told["status"] == "cancelled here"
+
+
+def test_who_prefers_to_wait_gets_the_result_at_once(deployed):
+    """The answer comes when the execution has ended, and says that it was waited for."""
+    preferring = {"Prefer": "respond-async, wait=30"}
+    answer = deployed.client.post("/deployments/thermo/actions/execute", headers=preferring)
+    status = answer.get_json()
+    assert (answer.status_code, answer.headers["Preference-Applied"]) == (201, "wait=30")
+    assert (status["status"], status["output"]) == ("completed", 42)
+    assert answer.headers["Location"] == status["href"]
+
+
+def test_who_waits_too_briefly_gets_the_status_as_it_is(deployed):
+    """It goes on, each of its steps says how it stands, and nobody waits longer than asked."""
+    gate = threading.Event()
+    deployed.devices["sensor"].results["read"] = lambda _: gate.wait(30) and 21
+    url, preferring = "/deployments/thermo/actions/execute", {"Prefer": "wait=0"}
+    status = deployed.client.post(url, headers=preferring).get_json()
+    assert status["status"] in ("pending", "running")
+    assert all("status" in entry for entry in status["trace"])
+    gate.set()
+    path = status["href"].removeprefix("http://orchestrator")
+    ended = deployed.client.get(path, headers={"Prefer": "wait=30"}).get_json()
+    assert ended["status"] == "completed"
 
 
 def test_run_answers_with_the_result_itself(deployed):
