@@ -43,6 +43,9 @@ MOST_IN_TURN = 2000
 """Of each size; what is beyond them is registered in bulk."""
 
 FEW_IN_BULK = 1000
+N_UNLIKE = 1000
+"""Things of which each is of a kind of its own: nothing that was read before serves the next."""
+
 SEARCH = """
 PREFIX td: <https://www.w3.org/2019/wot/td#> PREFIX wasmiot: <https://wetware.fi/2023/wasmiot/v1.0#>
 SELECT ?device ?title { ?device td:title ?title ; wasmiot:cpuCores 4 } LIMIT 100
@@ -57,6 +60,7 @@ def main() -> None:
         folder = Path(name)
         if options.sizes:
             measure_sizes(folder / "data", [int(size) for size in options.sizes.split(",")])
+            measure_unlike(folder / "unlike")
         if options.again:
             measure_again(folder / "again", options.again)
         if options.beside:
@@ -105,6 +109,19 @@ def fill(store: Store, begin: int, end: int) -> None:
         raise RuntimeError(f"{len(refused)} were refused, the first one because {refused[0]}")
 
 
+def measure_unlike(data_dir: Path) -> None:
+    """Register Things of which each is of its own kind, and print how fast."""
+    print(f"\n{N_UNLIKE} Things, each of its own kind, embedded store on disk")
+    store = OxigraphStore(data_dir)
+    directory = Directory(store)
+    first, *documents = [json.dumps(fleet.unlike(n)).encode() for n in range(N_UNLIKE + 1)]
+    directory.register(first)
+    with _told("ingest, each of its own kind", N_UNLIKE, N_UNLIKE):
+        for document in documents:
+            directory.register(document)
+    store.close()
+
+
 @contextmanager
 def _told(name: str, n_things: int, size: int) -> Iterator[None]:
     """Print and record how long some Things took, and how much of processors."""
@@ -114,7 +131,7 @@ def _told(name: str, n_things: int, size: int) -> Iterator[None]:
     worked_ms = (_worked_seconds() - worked_at) * 1000 / n_things
     record(Row(name, each_ms, size=size))
     record(Row(f"{name}, processor time", worked_ms, size=size))
-    print(f"  {name:20}{each_ms:.2f} ms a Thing, {worked_ms:.2f} of CPU", end="")
+    print(f"  {name:30}{each_ms:.2f} ms a Thing, {worked_ms:.2f} of CPU", end="")
     print(f"; {1000 / each_ms:.0f} a second", flush=True)
 
 

@@ -31,6 +31,9 @@ RATE_TURNS = 3
 N_NEW = (12, 400, 400)
 """New Things in a turn, of domus and of ours: it takes a few a second, and rates are compared."""
 
+N_CLIENTS_OF_UNLIKE = (1, 8)
+"""Things of which each is of a kind of its own: nothing that was read before serves the next."""
+
 N_IN_BULK = 1000
 N_KEPT = 100
 """Things in each while memory, disk and a search are measured."""
@@ -40,6 +43,9 @@ SEARCH = f"""
 PREFIX td: <https://www.w3.org/2019/wot/td#>
 SELECT ?device ?title {{ GRAPH ?graph {{ ?device td:title ?title }} }} LIMIT {N_FOUND}
 """
+
+Maker = Callable[[int], dict[str, Any]]
+"""Makes the description of the device of a number."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +106,15 @@ def _measure(servers: Sequence[Measured], n_documents: int) -> None:
             put_thing(client, number)
     _print_times({"search by SPARQL": _turns(_searched, clients, list(range(n_documents)))})
     _print_sizes(servers)
-    rates = {n: measure_rates(clients, n) for n in CLIENTS}
-    for n_clients, of_each in rates.items():
-        _print_rates(n_clients, of_each)
-    best = max(of_each[0].a_second for of_each in rates.values())
+    rates = {n: measure_rates(clients, n, fleet.description) for n in CLIENTS}
+    unlike = {n: measure_rates(clients, n, fleet.unlike) for n in N_CLIENTS_OF_UNLIKE}
+    for name, found in (("new Things", rates), ("new Things, each of its own kind", unlike)):
+        for n_clients, of_each in found.items():
+            _print_rates(name, n_clients, of_each)
+    best = max(of_each[0].a_second for of_each in (*rates.values(), *unlike.values()))
     for own in servers[1:]:
-        _print_bulk(own, best)
+        _print_bulk("new Things in bulk", own, best, fleet.description)
+        _print_bulk("new Things in bulk, each of its own kind", own, best, fleet.unlike)
 
 
 def _print_times(times: dict[str, list[float]]) -> None:
@@ -135,26 +144,24 @@ def _print_sizes(servers: Sequence[Measured]) -> None:
             record(Row(what, mine, "MiB", peer=other, peer_name=PEER, size=N_KEPT))
 
 
-def _print_rates(n_clients: int, rates: Sequence[Rate]) -> None:
+def _print_rates(name: str, n_clients: int, rates: Sequence[Rate]) -> None:
     theirs, *ours = rates
-    print(
-        f"  {n_clients} clients at once, new Things a second: domus {theirs.a_second:.2f}", end=""
-    )
+    print(f"  {name}, {n_clients} clients at once, a second: domus {theirs.a_second:.2f}", end="")
     print(f" (CPU {theirs.cpu_ms:.0f} ms each)", end="")
     for store, own in zip((SAME, EMBEDDED), ours, strict=True):
         ratio = own.a_second / theirs.a_second
         print(f"; {store} {own.a_second:.0f} (CPU {own.cpu_ms:.1f} ms), ratio {ratio:.0f}", end="")
-        what = f"new Things, clients at once, {store}"
+        what = f"{name}, clients at once, {store}"
         record(Row(what, own.a_second, "/s", theirs.a_second, PEER, n_clients, is_more_better=True))
     print(flush=True)
 
 
-def _print_bulk(own: Measured, best: float) -> None:
-    bulk = measure_bulk(own.client)
-    print(f"  in bulk, new Things a second: {own.store} {bulk.a_second:.0f}, ", end="")
+def _print_bulk(name: str, own: Measured, best: float, make: Maker) -> None:
+    bulk = measure_bulk(own.client, make)
+    print(f"  {name}, a second: {own.store} {bulk.a_second:.0f}, ", end="")
     print(f"ratio to domus's best {bulk.a_second / best:.0f}; CPU {bulk.cpu_ms:.1f} ms", flush=True)
     peer = f"{PEER}, one by one"
-    record(Row(f"new Things in bulk, {own.store}", bulk.a_second, "/s", best, peer, None, True))
+    record(Row(f"{name}, {own.store}", bulk.a_second, "/s", best, peer, None, True))
 
 
 def _print_forwarder(theirs: domus.Domus) -> None:
@@ -170,12 +177,12 @@ def _print_forwarder(theirs: domus.Domus) -> None:
     record(Row("a query through domus's forwarder", through, peer=straight, peer_name="without it"))
 
 
-def measure_bulk(client: measured.Client) -> Rate:
+def measure_bulk(client: measured.Client, make: Maker) -> Rate:
     """Return how many new Things a second a server takes in one request."""
     assert client.process
     rates = list[Rate]()
     for turn in range(RATE_TURNS):
-        things = _registrations(9_000_000 + 10_000 * turn, N_IN_BULK)
+        things = _registrations(9_000_000 + 10_000 * turn, N_IN_BULK, make)
         lines = b"\n".join(body for _, body in things)
         worked, began_at = measured.cpu_seconds(client.process), time.perf_counter()
         fresh = measured.Client(client.port)  # an old connection may have been closed meanwhile
@@ -195,13 +202,13 @@ def _middle(rates: list[Rate]) -> Rate:
     )
 
 
-def measure_rates(clients: Sequence[measured.Client], n_at_once: int) -> list[Rate]:
+def measure_rates(clients: Sequence[measured.Client], n_at_once: int, make: Maker) -> list[Rate]:
     """Return how many new Things a second each server takes of several clients, in turns."""
     rates: list[list[Rate]] = [[] for _ in clients]
     for turn in range(RATE_TURNS):
         for own, client, n_things in zip(rates, clients, N_NEW, strict=True):
             first = 1_000_000 * n_at_once + 10_000 * turn
-            own.append(_rate(client, _registrations(first, n_things), n_at_once))
+            own.append(_rate(client, _registrations(first, n_things, make), n_at_once))
     return [_middle(own) for own in rates]
 
 
@@ -213,11 +220,11 @@ def _rate(client: measured.Client, puts: list[tuple[str, bytes]], n_at_once: int
     return Rate(a_second, worked * 1000 / len(puts))
 
 
-def _registrations(first: int, n_things: int) -> list[tuple[str, bytes]]:
-    numbers = range(first, first + n_things)
-    return [
-        (f"/things/{fleet.thing_id(n)}", json.dumps(fleet.description(n)).encode()) for n in numbers
-    ]
+def _registrations(first: int, n_things: int, make: Maker) -> list[tuple[str, bytes]]:
+    """Return Things, other ones for each maker."""
+    begin = first + (500_000 if make is fleet.unlike else 0)
+    numbers = range(begin, begin + n_things)
+    return [(f"/things/{fleet.thing_id(n)}", json.dumps(make(n)).encode()) for n in numbers]
 
 
 @contextmanager

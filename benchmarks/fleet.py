@@ -44,6 +44,14 @@ def description(number: int, title: str = "") -> dict[str, Any]:
     }
 
 
+def unlike(number: int) -> dict[str, Any]:
+    """Return a device of a kind of its own: none of its affordances is called as any other's."""
+    made = description(number)
+    for members in ("properties", "actions"):
+        made[members] = {f"{name}_{number}": each for name, each in made[members].items()}
+    return made
+
+
 def profile(number: int) -> list[str]:
     """Return one of the sets of interfaces that devices of the fleet provide."""
     dice = random.Random(f"profile {number}")
