@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from orchestrator_app.deployment.composing import Deployment
 from orchestrator_app.deployment.granting import with_grants
-from orchestrator_app.directory.description import RESERVED_PREFIXES
+from orchestrator_app.directory.description import RESERVED_PREFIX
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.settings import Settings
 from wasmiot_td.access.assertions import granted
@@ -75,7 +75,7 @@ def admit_device(parts: Keyed, request: Any) -> dict[str, str]:
         raise ProblemError(404, "Nobody joins here", "this orchestrator keeps nothing")
     said = request if isinstance(request, dict) else {}
     device, base = str(said.get("device")), said.get("base")
-    if well_formed(device) != device or device.startswith(RESERVED_PREFIXES):
+    if well_formed(device) != device or device.startswith(RESERVED_PREFIX):
         raise ProblemError(400, "No join request", "device is an IRI that is a device's to have")
     _check_base(base)
     check_token(directory, request)

@@ -26,15 +26,8 @@ from wasmiot_td.reach import Reach
 from wasmiot_td.report import Finding, Report
 from wasmiot_td.thing_description import LoadedDocument, load
 
-RESERVED_PREFIXES = (
-    "urn:wasmiot:capability-profile",
-    "urn:wasmiot:deployment:",
-    "urn:wasmiot:installation:",
-    "urn:wasmiot:manifest:",
-    "urn:wasmiot:module:",
-    "urn:wasmiot:solution:",
-    "urn:wasmiot:store",
-)
+RESERVED_PREFIX = "urn:wasmiot:"
+"""What the orchestrator keeps besides Things is named so: deployments, cordons, observations, …"""
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ def read_description(
         raise refused("/id", f"the id is {loaded.id}, and {expected_id} is expected")
     if must_be_anonymous and loaded.id != new_id:
         raise refused("/id", f"a description with an id is sent by PUT to /things/{loaded.id}")
-    if loaded.id.startswith(RESERVED_PREFIXES):
+    if loaded.id.startswith(RESERVED_PREFIX):
         raise refused("/id", f"ids like {loaded.id} are given out by the orchestrator alone")
     shared = _shared_of(loaded)
     refuse_addresses(loaded.document, reach, shared.urls)
