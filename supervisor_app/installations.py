@@ -95,11 +95,11 @@ class Installations:
         """
         source = parse_document(document) if isinstance(document, bytes) else document
         signer = self._signed.check(slug, source)
+        if faults := list(misplaced(source)):
+            raise ValidationError(Report.of(faults))
         if slug not in self._installed:
             self._packages.expect_module()
         accepted = self._accept(slug, source, base, signer, modules)
-        if findings := list(misplaced(source)):
-            raise ValidationError(Report.of(findings))
         with self._lock:
             before = self._installed.get(slug)
             if before is not None and before.document == accepted:

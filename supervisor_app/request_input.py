@@ -93,7 +93,8 @@ def _read(operation: Operation, body: RequestBody, is_write: bool) -> Inputs:
     if body.parts:
         value, files = _form(operation, schema, body)
     else:
-        value, files = json_value(body, schema), {}
+        is_default = not body.content and "default" in schema and not is_write
+        value, files = schema["default"] if is_default else json_value(body, schema), {}
     return Inputs(_bound(operation, schema, value, values), files, is_write)
 
 

@@ -149,3 +149,39 @@ def test_what_no_header_can_carry_is_no_media_type(device, media_type):
     assert refused.status_code == 422
     fields = [error["field"] for error in refused.json["validationErrors"]]
     assert "/actions/f/output/contentMediaType" in fields
+
+
+WATCHED = {"wasmiot:entrypoint": "f", "uriVariables": {"a": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer", "expected"),
+    [
+        ({"@context": {"x": "urn:x"}}, "/@context", "begins with https://www.w3.org/2022/wot/td"),
+        ({"properties": {"a/b": F["f"]}}, "/properties/a~1b", "no part of an address"),
+        ({"actions": {"..": F["f"]}}, "/actions/..", "no part of an address"),
+        ({"properties": {"p": {**WATCHED, "observable": True}}}, "/properties/p/uriVariables", "a"),
+        ({"events": {"e": WATCHED}}, "/events/e/uriVariables", "cannot be watched"),
+        (
+            {"actions": {"a": {"output": {"type": "integer"}}}},
+            "/actions/a",
+            "nothing stands behind",
+        ),
+    ],
+    ids=["context", "slash", "dots", "watched property", "watched event", "unbound"],
+)
+def test_what_no_client_could_use(device, members, pointer, expected):
+    """A TD that would be served in vain is refused with the place and what to do."""
+    response = device.put("a", ONE, **members)
+    assert response.status_code == 422
+    (found,) = response.json["validationErrors"]
+    assert (found["field"], expected in found["description"]) == (pointer, True), found
+    assert device.client.get("/deployments").json == []
+
+
+def test_a_watched_affordance_whose_variables_have_defaults(device):
+    """It can be watched: they are what its function is given."""
+    wat = '(module (func (export "f") (param i32) (result i32) local.get 0))'
+    variables = {"uriVariables": {"a": {"type": "integer", "default": 4}}}
+    event = {"wasmiot:entrypoint": "f", "data": {"type": "integer"}, **variables}
+    assert device.put("a", wat, events={"e": event}).status_code == 201

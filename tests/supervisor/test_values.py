@@ -201,3 +201,23 @@ def test_output_outside_its_description(device):
     device.put("add", ADDERS, actions={"add": action})
     response = device.client.post("/deployments/add/actions/add", json={"a": 9, "b": 9})
     assert (response.status_code, response.json["trap"]) == (500, "result")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "integer", "default": 9},
+        {"type": "object", "properties": {"n": {"type": "integer", "default": 9}}},
+        {"type": "object", "properties": {"n": {"type": "integer"}}, "default": {"n": 9}},
+    ],
+    ids=["value", "member", "object"],
+)
+def test_an_input_that_has_a_default(device, schema):
+    """Who sends nothing has the default sent, and null is not nothing."""
+    wat = '(module (func (export "f") (param i32) (result i32) local.get 0))'
+    action = {"wasmiot:entrypoint": "f", "synchronous": True, "input": schema}
+    device.put("a", wat, actions={"f": {**action, "output": {"type": "integer"}}})
+    url = "/deployments/a/actions/f"
+    assert device.client.post(url).json == 9
+    assert device.client.post(url, json=None, content_type="application/json").json == 9
+    assert device.client.post(url, data="null", content_type="application/json").status_code == 400
