@@ -7,8 +7,9 @@ rows are asked in turn, several times; a share is the median of what each turn g
 - fresh instance: an action that answers at once; its JSON is checked, its function called in an
   instance made for this call under limits of time, memory and files, and the result checked.
 - kept instance: the same of a module that keeps its state, whose calls take turns.
-- with a loop: the same sum by a function that nobody can know to end soon, so that the
-  interpreter goes on without it (`supervisor_app/brevity.py`).
+- with a loop: the same sum by a function that nobody can know to end soon: of a fresh instance
+  the interpreter goes on without it, that of a kept one is begun with the interpreter's lock and
+  put aside if it takes longer (`supervisor_app/brevity.py`, `supervisor_app/resumable.py`).
 - by the routes: the fresh instance asked with a query, so that the request goes through Flask's
   routing; plain calls are answered before it (`supervisor_app/routes/direct.py`).
 """

@@ -7,7 +7,7 @@ engine's function, in a thread that Python knows nothing of (POSIX `timer_create
 import ctypes
 import errno
 import sys
-from typing import Any
+from functools import partial
 
 import wasmtime
 from wasmtime import _ffi
@@ -67,17 +67,15 @@ class Alarm:
         self._timer = ctypes.c_void_p()
         if library.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)):
             raise OSError(ctypes.get_errno(), "no timer can be had")
-        self._set = library.timer_settime
-        self._ringing, self._silent = ctypes.byref(_RINGING), ctypes.byref(_SILENT)
+        settime = library.timer_settime
+        settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        self._ring = partial(settime, self._timer, 0, ctypes.addressof(_RINGING), None)
+        self._rest = partial(settime, self._timer, 0, ctypes.addressof(_SILENT), None)
 
     def set(self) -> bool:
         """Have it ring after `ALARM_SECONDS`, again and again; say whether it will."""
-        return self._settime(self._ringing)
+        return not self._ring()
 
     def stop(self) -> None:
         """Have it ring no more; what is under way still comes."""
-        self._settime(self._silent)
-
-    def _settime(self, times: Any) -> bool:
-        failed: int = self._set(self._timer, 0, times, None)
-        return not failed
+        self._rest()

@@ -20,7 +20,7 @@ from wasmtime._func import maybe_raise_last_exn
 from supervisor_app.call import Brief, Call, FunctionType
 from supervisor_app.errors import ArgumentError, CallFailedError
 from supervisor_app.host_functions.guest import HostFunctionError
-from supervisor_app.resumable import ResumableCalls, Way
+from supervisor_app.resumable import ResumableCalls
 from supervisor_app.short_calls import keeping_lock
 
 _MAX_TEXT_BYTES = 2**31 - 1
@@ -101,8 +101,7 @@ class Template:
 
     Attributes:
         needs_wasi: whether it imports anything of WASI.
-        resumable: into which engine its calls go, if they are not made in one go.
-        way: how they are made.
+        resumable: into which engine its calls go, if they can be put aside.
     """
 
     def __init__(
@@ -113,11 +112,9 @@ class Template:
         *,
         needs_wasi: bool,
         resumable: ResumableCalls | None = None,
-        way: Way = Way.WHOLE,
     ) -> None:
         self.needs_wasi = needs_wasi
         self.resumable = resumable
-        self.way = way
         self._pre = pre
         self._instantiate = _bindings._wasmtime_instance_pre_instantiate
         if brief.instantiation:
@@ -130,7 +127,7 @@ class Template:
 
     def _entry(self, name: str, brief: Brief) -> Callable[..., Any]:
         if self.resumable is not None:
-            return self.resumable.entry(name, brief, self.way)
+            return self.resumable.entry(name, brief)
         is_brief = name in brief.functions
         call: Callable[..., Any] = _bindings._wasmtime_func_call
         return _call_keeping_lock if is_brief else call
@@ -148,7 +145,7 @@ class Template:
         )
         if error or trap:
             _raise_failure(error, trap)
-        if self.resumable is not None and self.way is Way.ASIDE:
+        if self.resumable is not None:
             self.resumable.prepare(store)
         instance = Instance(store, made, self._signatures)
         if "_initialize" in self._signatures:

@@ -1,25 +1,19 @@
 """Calls that begin with the interpreter's lock, and go on without it if they take longer.
 
 To give the lock away costs more than a small call where many threads are at work, and a function
-with a loop may be small or endless. So it is begun with the lock, and does not keep it for longer
-than until an alarm rings:
-
-- Where the instance is kept, a call runs on a stack of its own (the engine's asynchronous calls).
-  It is put aside when the alarm rings, and taken up again without the lock: nothing is lost.
-- Nobody misses an instance that was made for one call. A stack for each would cost more than it
-  saves, so what the alarm ends is done anew without the lock, in a fresh one.
+with a loop may be small or endless. So it runs on a stack of its own (the engine's asynchronous
+calls), begun with the lock; if it has not ended when an alarm rings, it is put aside, and taken up
+again without the lock, as it would have run from the start. Nothing that it did is lost. A stack
+is kept with the instance; one for each call would cost more than it saves.
 
 A function that took longer than is worth it is begun without the lock the next times. Nothing is
-begun with it before its alarm was seen to ring: there would be nothing to end it.
+begun with it before an alarm was seen to ring in this process: it would have nothing to end it.
 
-Host functions must not run on such a stack, nor anything twice that they have done: a module that
-imports anything is none for this.
+Host functions must not run on such a stack: a module that imports anything is none for this.
 """
 
 import ctypes
 import weakref
-from collections.abc import Callable
-from enum import Enum, auto
 from time import perf_counter, sleep
 from typing import Any
 
@@ -39,9 +33,6 @@ MOST_AWAY = 1024
 
 MOST_PROOFS = 3
 _PROOF_SECONDS = 4 * ALARM_SECONDS
-_INTERRUPT = wasmtime.TrapCode.INTERRUPT.value
-_call_without_lock = _bindings._wasmtime_func_call
-_call_with_lock = keeping_lock("wasmtime_func_call")
 _ErrorPointer = ctypes.POINTER(_bindings.wasmtime_error_t)
 _begin = keeping_lock("wasmtime_func_call_async")
 _go_on_with_lock = keeping_lock("wasmtime_call_future_poll")
@@ -50,14 +41,6 @@ _drop = keeping_lock("wasmtime_call_future_delete")
 _put_aside_at_deadline = keeping_lock("wasmtime_context_epoch_deadline_async_yield_and_update")
 _put_aside_at_deadline.restype = None  # the bindings have it wrong
 _spare: "list[ResumableCalls]" = []
-
-
-class Way(Enum):
-    """How a module is called, if its calls may be long: in one go, put aside, or begun anew."""
-
-    WHOLE = auto()
-    ASIDE = auto()
-    ANEW = auto()
 
 
 class ResumableCalls:
@@ -76,19 +59,17 @@ class ResumableCalls:
         self.is_proven = False
         self._proofs_left = MOST_PROOFS
 
-    def set_alarm(self) -> bool:
-        """Set the alarm; say whether that was of any use."""
-        return (self.is_proven or self._proofs_left > 0) and self.alarm.set()
+    def prove(self, future: Any) -> bool:
+        """Begin a call when an alarm must have rung for it; say whether it has ended.
 
-    def prove(self, go_on: Callable[[], bool]) -> bool:
-        """Go on with a call when its alarm, which is set, must have rung; say whether it has ended.
-
-        If it was stopped at once, the alarm is to be relied upon.
+        If it was put aside at once, the alarm is to be relied upon.
         """
+        if not self._proofs_left or not self.alarm.set():
+            return False
         self._proofs_left -= 1
         sleep(_PROOF_SECONDS)
         self.alarm.stop()
-        has_ended = go_on()
+        has_ended: bool = _go_on_without_lock(future)
         self.is_proven = not has_ended and (self.call is None or self.call.failure is None)
         return has_ended
 
@@ -96,15 +77,11 @@ class ResumableCalls:
         """Have calls in a store put aside at its deadline, instead of ended."""
         _put_aside_at_deadline(store._context(), 1)
 
-    def entry(self, name: str, brief: Brief, way: Way) -> Callable[..., Any]:
+    def entry(self, name: str, brief: Brief) -> "Entry":
         """Return how a function is called."""
-        is_brief, is_steady = name in brief.functions, name in brief.steady
-        if way is Way.ANEW:
-            others = _call_with_lock if is_brief else _call_without_lock
-            return Trial(self) if is_steady and not is_brief else others
-        if is_brief:
+        if name in brief.functions:
             return Entry(self)
-        return SteadyEntry(self) if is_steady else AwayEntry(self)
+        return SteadyEntry(self) if name in brief.steady else AwayEntry(self)
 
     def check(self) -> None:
         """Raise what has stopped the call."""
@@ -125,36 +102,10 @@ def resumable_calls(user: object) -> ResumableCalls | None:
     return calls
 
 
-def way_of(request: CallRequest) -> Way:
-    """Return how the module of a call is best called."""
+def is_resumable(request: CallRequest) -> bool:
+    """Say whether a call is better begun in this way than in another."""
     brief = request.interface.brief
-    if not brief.instantiation or not brief.steady:
-        return Way.WHOLE
-    if request.state is not None:
-        return Way.ASIDE
-    is_steady = request.entrypoint in brief.steady and request.entrypoint not in brief.functions
-    return Way.ANEW if is_steady else Way.WHOLE
-
-
-class Pace:
-    """Whether a function is quick: the more often it was not, the later it is tried again."""
-
-    def __init__(self) -> None:
-        self._away = self._penalty = 0
-
-    def is_quick(self) -> bool:
-        """Say whether the call to come may be begun with the lock."""
-        if self._away:
-            self._away -= 1
-            return False
-        return True
-
-    def note(self, seconds: float) -> None:
-        """Note how long a call took that was begun with the lock."""
-        if seconds > QUICK_SECONDS:
-            self._away = self._penalty = min(2 * self._penalty + 1, MOST_AWAY)
-        else:
-            self._penalty //= 2
+    return request.state is not None and brief.instantiation and bool(brief.steady)
 
 
 class Entry:
@@ -163,53 +114,34 @@ class Entry:
     def __init__(self, calls: ResumableCalls) -> None:
         self._calls = calls
 
-    def __call__(
-        self,
-        context: Any,
-        function: Any,
-        arguments: Any,
-        argument_count: int,
-        results: Any,
-        result_count: int,
-        trap: Any,
-    ) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         """Call it; return the error, which is false if there is none.
 
         Raises:
             CallFailedError: the call was stopped.
         """
         error = _ErrorPointer()
-        future = _begin(
-            context,
-            function,
-            arguments,
-            argument_count,
-            results,
-            result_count,
-            trap,
-            ctypes.byref(error),
-        )
+        future = _begin(*arguments, ctypes.byref(error))
         try:
-            self._run(future)
+            if not self._go_on(future):
+                self._calls.check()
+                while not _go_on_without_lock(future):
+                    self._calls.check()
         finally:
             _drop(future)
         return error
 
-    def _run(self, future: Any) -> None:
-        if not _go_on_with_lock(future):
-            self._finish(future)
-
-    def _finish(self, future: Any) -> None:
-        self._calls.check()
-        while not _go_on_without_lock(future):
-            self._calls.check()
+    def _go_on(self, future: Any) -> bool:
+        """Begin what was prepared; say whether it has ended."""
+        has_ended: bool = _go_on_with_lock(future)
+        return has_ended
 
 
 class AwayEntry(Entry):
     """Calls a function of which nothing is known."""
 
-    def _run(self, future: Any) -> None:
-        self._finish(future)
+    def _go_on(self, _future: Any) -> bool:
+        return False
 
 
 class SteadyEntry(Entry):
@@ -217,58 +149,23 @@ class SteadyEntry(Entry):
 
     def __init__(self, calls: ResumableCalls) -> None:
         super().__init__(calls)
-        self._pace = Pace()
+        self._away = self._penalty = 0
 
-    def _run(self, future: Any) -> None:
-        is_begun = self._pace.is_quick() and self._calls.set_alarm()
-        if not is_begun or not self._go_on_until_alarm(future):
-            self._finish(future)
-
-    def _go_on_until_alarm(self, future: Any) -> bool:
-        """Run it until it ends or the alarm rings; say whether it has ended."""
-        if not self._calls.is_proven:
-            return self._calls.prove(lambda: bool(_go_on_without_lock(future)))
+    def _go_on(self, future: Any) -> bool:
+        calls = self._calls
+        if self._away:
+            self._away -= 1
+            return False
+        if not calls.is_proven:
+            return calls.prove(future)
+        if not calls.alarm.set():
+            return False
         begin = perf_counter()
         has_ended: bool = _go_on_with_lock(future)
-        self._pace.note(perf_counter() - begin)
-        self._calls.alarm.stop()
+        seconds = perf_counter() - begin
+        calls.alarm.stop()
+        if seconds > QUICK_SECONDS:
+            self._away = self._penalty = min(2 * self._penalty + 1, MOST_AWAY)
+        elif self._penalty:
+            self._penalty //= 2
         return has_ended
-
-
-class Trial:
-    """Calls a function that may be short or long, as the engine's own function does.
-
-    A call that the alarm has ended is for the caller to make anew.
-    """
-
-    def __init__(self, calls: ResumableCalls) -> None:
-        self._calls = calls
-        self._pace = Pace()
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Call it; return the error, which is false if there is none."""
-        if not self._pace.is_quick() or not self._calls.set_alarm():
-            return _call_without_lock(*arguments)
-        if not self._calls.is_proven:
-            return self._proving(*arguments)
-        begin = perf_counter()
-        error = _call_with_lock(*arguments)
-        self._pace.note(perf_counter() - begin)
-        self._calls.alarm.stop()
-        return error
-
-    def _proving(self, *arguments: Any) -> Any:
-        errors = []
-
-        def has_ended() -> bool:
-            errors.append(_call_without_lock(*arguments))
-            return not _is_interrupt(arguments[-1]._obj)
-
-        self._calls.prove(has_ended)
-        return errors[0]
-
-
-def _is_interrupt(trap: Any) -> bool:
-    code = _bindings.wasmtime_trap_code_t()
-    found = trap and _bindings._wasmtime_trap_code(trap, ctypes.byref(code))
-    return bool(found) and code.value == _INTERRUPT

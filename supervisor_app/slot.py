@@ -27,7 +27,7 @@ from supervisor_app.host_functions import wasi_poll
 from supervisor_app.host_functions.guest import HostFunction, HostFunctionError
 from supervisor_app.instance import Instance, InstanceGuest, Template, close_small
 from supervisor_app.kept_state import ModuleState, read_state
-from supervisor_app.resumable import ResumableCalls, Way, resumable_calls, way_of
+from supervisor_app.resumable import ResumableCalls, is_resumable, resumable_calls
 
 _MAX_CACHED_MODULES = 64
 _SCARCE = ("memory", "table")
@@ -45,10 +45,10 @@ class Slot:
         self.linker.define_wasi()
         self._offered = {(f.module, f.name) for f in functions}
         self._resumable: ResumableCalls | None = None
-        self._ready: dict[tuple[Path, Way], Template] = {}
+        self._ready: dict[tuple[Path, bool], Template] = {}
         self._call: Call | None = None
         self._store: wasmtime.Store | None = None
-        self._instance: tuple[wasmtime.Store, Instance] | None = None
+        self._instance: tuple[wasmtime.Store, Instance, Template] | None = None
         self.lock = threading.Lock()
         for function in (*functions, *wasi_poll.functions()):
             self._link(function)
@@ -67,18 +67,8 @@ class Slot:
 
     def run(self, request: CallRequest, call: Call) -> Any:
         """Make a call: in a fresh instance, or in the one that the slot keeps."""
-        template = self._template(request, way_of(request))
-        try:
-            return self._run(request, call, template)
-        except CallFailedError as error:
-            if template.way is not Way.ANEW or error.trap != "interrupt":
-                raise
-        if call.failure is not None:
-            raise call.failure
-        return self._run(request, call, self._template(request, Way.WHOLE))
-
-    def _run(self, request: CallRequest, call: Call, template: Template) -> Any:
         kept, self._instance = self._instance, None
+        template = kept[2] if kept else self._template(request)
         store = kept[0] if kept else self._new_store(call, request, template)
         is_kept = False
         try:
@@ -91,7 +81,7 @@ class Slot:
             if call.failure is not None:
                 raise call.failure
             if request.state is not None:  # after a failure the state is not to be trusted
-                self._instance, is_kept = (store, instance), True
+                self._instance, is_kept = (store, instance, template), True
             return result
         except Exception as error:  # noqa: BLE001 - raised again as what it means
             raise _failure_of(error, call) from None
@@ -104,7 +94,7 @@ class Slot:
         """Return what the instance keeps, of the types of its exports; None if there is none."""
         if self._instance is None:
             return None
-        return read_state(*self._instance, exports)
+        return read_state(*self._instance[:2], exports)
 
     def _offers(self, wanted: Import) -> bool:
         """Say whether an import is there by name; its type is checked when it is linked."""
@@ -146,35 +136,32 @@ class Slot:
         if self._resumable is not None:
             self._resumable.call = None
 
-    def _template(self, request: CallRequest, way: Way) -> Template:
-        key = request.compiled, way
+    def _template(self, request: CallRequest) -> Template:
+        key = request.compiled, is_resumable(request)
         ready = self._ready.get(key)
         if ready is None:
-            ready = self._made(request, way)
+            ready = self._made(request, self._calls() if key[1] else None)
             while len(self._ready) >= _MAX_CACHED_MODULES:
                 del self._ready[next(iter(self._ready))]
             self._ready[key] = ready
         return ready
 
-    def _made(self, request: CallRequest, way: Way) -> Template:
-        interface, engine, linker = request.interface, self.engine, self.linker
-        resumable = None if way is Way.WHOLE else self._calls()
-        if resumable is not None:
-            engine = resumable.engine
-            linker = wasmtime.Linker(engine)  # there is nothing to link
+    def _calls(self) -> ResumableCalls | None:
+        if self._resumable is None:
+            self._resumable = resumable_calls(self)
+        return self._resumable
+
+    def _made(self, request: CallRequest, resumable: ResumableCalls | None) -> Template:
+        interface = request.interface
+        linker = wasmtime.Linker(resumable.engine) if resumable else self.linker
+        engine = resumable.engine if resumable else self.engine
         return Template(
             linker.instantiate_pre(load_compiled(engine, request.compiled)),
             interface.functions,
             interface.brief,
             needs_wasi=any(i.module == _WASI for i in interface.imports),
             resumable=resumable,
-            way=way if resumable else Way.WHOLE,
         )
-
-    def _calls(self) -> ResumableCalls | None:
-        if self._resumable is None:
-            self._resumable = resumable_calls(self)
-        return self._resumable
 
     def _link(self, function: HostFunction) -> None:
         here = weakref.ref(self)  # the engine never lets go of what it would hold by the function

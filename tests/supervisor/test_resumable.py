@@ -50,17 +50,14 @@ ACTIONS = {
 }
 
 
-IS_KEPT = pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "fresh"])
-
-
 @pytest.fixture
 def start(make_device):
-    """Return a function that starts a device with some counters; they keep their count."""
+    """Return a function that starts a device with some counters that keep their count."""
 
-    def start(*slugs, is_kept=True, **settings):
+    def start(*slugs, **settings):
         device = make_device(**{"call_seconds": 60, **settings})
         for slug in slugs or ("d",):
-            response = device.put(slug, COUNTER, is_stateful=is_kept, actions=ACTIONS)
+            response = device.put(slug, COUNTER, is_stateful=True, actions=ACTIONS)
             assert response.status_code == 201, response.text
         return device
 
@@ -89,34 +86,23 @@ def test_small_and_long_calls_keep_the_state(start):
     assert answers == [number + amount * 100 for number, amount in enumerate(amounts, 1)]
 
 
-def test_small_and_long_calls_in_fresh_instances(start):
-    """What takes too long is done anew, and counts once all the same."""
-    device = start(is_kept=False)
-    amounts = [1, 1, MILLIONS, 1, MILLIONS, 1, 1]
-    assert [call(device, "turn", amount) for amount in amounts] == [1 + 100 * a for a in amounts]
-    assert call(device, "divide", 0)["trap"] == "integer-division-by-zero"
-    assert call(device, "sum", "ab") == 195
-
-
-@IS_KEPT
-def test_others_are_answered_meanwhile(start, is_kept):
-    """What turns endless by its input holds up nobody, when it was quick before."""
-    device = start("slow", "quick", is_kept=is_kept)
+def test_others_are_answered_meanwhile(start):
+    """What turns endless by its input holds up nobody, on its first call and when it was quick."""
+    device = start("slow", "quick")
     for _ in range(5):
         call(device, "turn", 1, "slow")
     href = begin(device, "slow")
     answers = [call(device, "turn", 1, "quick") for _ in range(20)]
-    assert answers == [(number if is_kept else 1) + 100 for number in range(1, 21)]
+    assert answers == [number + 100 for number in range(1, 21)]
     assert call(device, "forward", slug="quick") == 7
     assert device.client.get(href).json["status"] == "running"
     assert device.client.delete(href).status_code == 204
     assert device.ended(href)["error"]["trap"] == "cancelled"
 
 
-@IS_KEPT
-def test_two_without_end(start, is_kept):
+def test_two_without_end(start):
     """Two that have no end run at once, from their first call on; each is stopped by itself."""
-    device = start("a", "b", "quick", is_kept=is_kept, slots=3)
+    device = start("a", "b", "quick", slots=2)
     hrefs = [begin(device, slug) for slug in ("a", "b")]
     assert call(device, "turn", 1, "quick") == 101
     for href, others in ((hrefs[0], hrefs[1:]), (hrefs[1], [])):
@@ -125,10 +111,9 @@ def test_two_without_end(start, is_kept):
         assert [device.client.get(o).json["status"] for o in others] == ["running"] * len(others)
 
 
-@IS_KEPT
-def test_cancelled_again_and_again(start, is_kept):
+def test_cancelled_again_and_again(start):
     """A call is stopped whenever it is told to, also at the moment when it is put aside."""
-    device = start(is_kept=is_kept)
+    device = start()
     for number in range(30):
         href = device.client.post("/deployments/d/actions/endless", json=ENDLESS).json["href"]
         time.sleep(number * 0.0004)
@@ -136,11 +121,10 @@ def test_cancelled_again_and_again(start, is_kept):
         assert device.ended(href)["error"]["trap"] == "cancelled"
 
 
-@IS_KEPT
-def test_the_time_limit_ends_it(start, is_kept):
+def test_the_time_limit_ends_it(start):
     """What was begun with the lock is ended as any other, and the next call begins anew."""
-    device = start(is_kept=is_kept, call_seconds=0.2)
-    assert [call(device, "turn", 1), call(device, "turn", 1)] == [101, 101 + is_kept]
+    device = start(call_seconds=0.2)
+    assert [call(device, "turn", 1), call(device, "turn", 1)] == [101, 102]
     assert call(device, "turn", ENDLESS)["trap"] == "interrupt"
     assert call(device, "turn", 1) == 101
 
@@ -164,27 +148,23 @@ def test_memory_is_at_hand(start):
     assert [call(device, "sum", text) for text in ("a", "ab", "abc")] == [97, 195, 294]
 
 
-@IS_KEPT
-def test_alarm_that_never_rings(start, is_kept, monkeypatch):
+def test_alarm_that_never_rings(start, monkeypatch):
     """Without proof that it rings, nothing depends on it: all is as it was, and is ended."""
     calls = []
     monkeypatch.setattr("supervisor_app.resumable._spare", [])
     monkeypatch.setattr(Alarm, "set", lambda _alarm: calls.append(1) or True)
-    device = start(is_kept=is_kept, call_seconds=0.5)
-    assert {call(device, "turn", 1) % 100 for _ in range(6)} == (
-        set(range(1, 7)) if is_kept else {1}
-    )
+    device = start(call_seconds=0.5)
+    assert [call(device, "turn", 1) for _ in range(6)] == [100 + n for n in range(1, 7)]
     assert call(device, "turn", ENDLESS)["trap"] == "interrupt"
     assert len(calls) == MOST_PROOFS
 
 
-@IS_KEPT
-def test_no_alarms(start, is_kept, monkeypatch):
+def test_no_alarms(start, monkeypatch):
     """Where there are no timers, functions with a loop run without the lock."""
     monkeypatch.setattr("supervisor_app.resumable._spare", [])
     monkeypatch.setattr("supervisor_app.alarm.sys.platform", "other")
-    device = start(is_kept=is_kept, call_seconds=0.5)
-    assert [call(device, "turn", 1), call(device, "turn", 1)] == [101, 101 + is_kept]
+    device = start(call_seconds=0.5)
+    assert [call(device, "turn", 1), call(device, "turn", 1)] == [101, 102]
     assert call(device, "turn", ENDLESS)["trap"] == "interrupt"
 
 
