@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -14,6 +16,9 @@ from wasmiot_td.http_transport import HttpTransport
 from wasmiot_td.transport import Transport
 
 SUFFIXES = (".json", ".jsonld")
+MOST_BYTES = 1024 * 1024 * 1024
+"""What is fetched at most of one URL; what is read in pieces, lies in a file meanwhile."""
+
 _STANDARD_INPUT = "-"
 
 
@@ -49,13 +54,28 @@ class Source:
         return is_remote(self.url)
 
     def read(self, transport: Transport | None = None) -> bytes:
-        """Return its bytes.
+        """Return the bytes of one document; of what is too large for one, the beginning.
 
         Raises:
             SourceError: it cannot be read.
         """
-        try:
+        with self._telling():
             return _read(self.url, transport)
+
+    @contextmanager
+    def opened(self, transport: Transport | None = None) -> Iterator[IO[bytes]]:
+        """Yield what is read in pieces; the network has given all of it before.
+
+        Raises:
+            SourceError: it cannot be read, or is more than `MOST_BYTES` of the network.
+        """
+        with self._telling(), _opened(self.url, transport) as stream:
+            yield stream
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, WasmiotError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SourceError(self.name, reason.removeprefix(f"{self.name} ")) from error
@@ -92,12 +112,24 @@ def _of_file(name: str, path: Path) -> Source:
 
 
 def _read(url: str, transport: Transport | None) -> bytes:
-    if url == _STANDARD_INPUT:
-        return sys.stdin.buffer.read(json_text.MAX_BYTES + 1)
     if is_remote(url):
         return (transport or HttpTransport()).request("GET", url).checked().body
-    with Path(url2pathname(urlsplit(url).path)).open("rb") as file:
-        return file.read(json_text.MAX_BYTES + 1)
+    with _opened(url, transport) as stream:
+        return stream.read(json_text.MAX_BYTES + 1)
+
+
+@contextmanager
+def _opened(url: str, transport: Transport | None) -> Iterator[IO[bytes]]:
+    if url == _STANDARD_INPUT:
+        yield sys.stdin.buffer
+    elif is_remote(url):
+        with TemporaryFile() as file:
+            (transport or HttpTransport()).download(url, file, max_bytes=MOST_BYTES)
+            file.seek(0)
+            yield file
+    else:
+        with Path(url2pathname(urlsplit(url).path)).open("rb") as file:
+            yield file
 
 
 @dataclass(frozen=True)

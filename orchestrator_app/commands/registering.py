@@ -3,10 +3,13 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from wasmiot_td.command_line import failure_of
+from wasmiot_td.json_lines import numbered_lines, pieces_of
+from wasmiot_td.json_text import MAX_BYTES
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 TD = "application/td+json"
 JSON_LINES = "application/jsonl"
 LINE_SUFFIXES = (".jsonl", ".ndjson")
-"""Files of such names hold a description in each line."""
+"""Files and URLs of such names hold a description in each line."""
 
 MOST_AT_ONCE, MOST_BYTES_AT_ONCE = 5_000, 16 * 1024 * 1024
 
@@ -41,19 +44,17 @@ class Sent:
 
 def registered(
     orchestrator: "Orchestrator", sources: Iterable["Source"], advance: Callable[[int], None]
-) -> list[dict[str, Any]]:
-    """Register descriptions; return what came of each, refusals too.
+) -> Iterator[dict[str, Any]]:
+    """Register descriptions; yield what came of each, refusals too.
 
     Args:
         orchestrator: where.
-        sources: where they are.
+        sources: where they are; no more is read of them than is sent next.
         advance: told how many more are done.
     """
-    results = []
     for batch in _batches(description for source in sources for description in _read(source)):
-        results += _results(orchestrator, batch)
+        yield from _results(orchestrator, batch)
         advance(len(batch))
-    return results
 
 
 def _read(source: "Source") -> Iterator[Sent]:
@@ -61,16 +62,48 @@ def _read(source: "Source") -> Iterator[Sent]:
     from wasmiot_td.document_sources import SourceError
 
     try:
-        content = source.read()
+        with source.opened() as stream:
+            yield from _read_stream(source, pieces_of(stream))
     except SourceError as error:
         yield Sent(source.name, fault=error.reason)
+
+
+def _read_stream(source: "Source", pieces: Iterator[bytes]) -> Iterator[Sent]:
+    """Yield the descriptions of a text; the standard input and a URL show what they hold."""
+    if urlsplit(source.url).path.endswith(LINE_SUFFIXES):
+        yield from _read_lines(source.name, pieces)
         return
-    if not source.name.endswith(LINE_SUFFIXES):
-        yield Sent(source.name, content)
-        return
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if line.strip():
-            yield Sent(f"{source.name}:{number}", line)
+    begin = _beginning(pieces)
+    if (source.is_standard_input or source.is_remote) and _is_lines(begin):
+        yield from _read_lines(source.name, chain((begin,), pieces))
+    else:
+        yield _bounded(source.name, begin, "description")
+
+
+def _read_lines(name: str, pieces: Iterable[bytes]) -> Iterator[Sent]:
+    for number, line in numbered_lines(pieces, MAX_BYTES):
+        yield _bounded(f"{name}:{number}", line, "line")
+
+
+def _bounded(name: str, content: bytes, what: str) -> Sent:
+    """Return what to send; nothing is sent of what was not read to its end."""
+    if len(content) > MAX_BYTES:
+        return Sent(name, fault=f"the {what} is longer than {MAX_BYTES} bytes")
+    return Sent(name, content)
+
+
+def _beginning(pieces: Iterator[bytes]) -> bytes:
+    """Return a text, or of a longer one as much as shows that it is too long for a document."""
+    begin = bytearray()
+    while len(begin) <= MAX_BYTES and (piece := next(pieces, b"")):
+        begin += piece
+    return bytes(begin)
+
+
+def _is_lines(begin: bytes) -> bool:
+    """Whether a text has a whole description in its first line, and more below."""
+    first, _, more = begin.lstrip().partition(b"\n")
+    return bool(more.strip()) and isinstance(_value_of(first), dict)
 
 
 def _batches(descriptions: Iterable[Sent]) -> Iterator[list[Sent]]:

@@ -15,6 +15,7 @@ from wasmiot_td.errors import ThingProblem
 
 if TYPE_CHECKING:
     from orchestrator_app.commands.client import Orchestrator
+    from wasmiot_td.document_sources import Source
 
 MEBIBYTE = 1024 * 1024
 
@@ -130,20 +131,40 @@ def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> 
     """Register Thing Descriptions; one that is known is replaced.
 
     The URL of a device without a path means its own description, at /.well-known/wot.
-    A file *.jsonl holds one a line. Many are sent in one request.
+    A file *.jsonl holds one a line, as many as there are; so may the standard input and a URL.
+    Many are sent in one request, and no more is read than is sent next.
     All are tried; the exit code is 1 if the directory refused some.
     """
-    from orchestrator_app.commands.registering import registered
     from wasmiot_td.document_sources import expand_sources
 
     found = list(expand_sources(map(_own_description, sources)))
     if not found:
         raise CommandFailed("there is no JSON file in there", MISUNDERSTOOD)
-    with terminal.progress("registering", len(found)) as advance:
-        results = registered(orchestrator, found, advance)
-    _tell_registered(results, is_json)
+    results, failure = registered_so_far(orchestrator, found)
+    if not results and failure is None:
+        raise CommandFailed("there is no description in there", MISUNDERSTOOD)
+    if results:
+        _tell_registered(results, is_json)
+    if failure is not None:
+        raise failure
     if any("error" in result for result in results):
         raise click.exceptions.Exit(REFUSED)
+
+
+def registered_so_far(
+    orchestrator: "Orchestrator", sources: "Sequence[Source]"
+) -> tuple[list[dict[str, Any]], Exception | None]:
+    """Return what came of descriptions, and why the others were not sent."""
+    from orchestrator_app.commands.registering import registered
+
+    results = list[dict[str, Any]]()
+    with terminal.progress("registering") as advance:
+        try:
+            for result in registered(orchestrator, sources, advance):
+                results.append(result)
+        except (CommandFailed, ThingProblem) as error:
+            return results, error
+    return results, None
 
 
 def _own_description(name: str) -> str:

@@ -40,7 +40,6 @@ BYTES_AT_ONCE = 4 * 1024 * 1024
 """No more is put to a transaction that has so much: what is loaded takes many times its text."""
 
 _NOT_ALL = "Not all registered"
-_PIECE_BYTES = 64 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -191,22 +190,6 @@ def _allowed(outcome: Description | Exception, check: Check) -> Description | Ex
     except ProblemError as error:
         return error.with_traceback(None)
     return outcome
-
-
-def lines_of(read: Callable[[int], bytes], most_bytes: int) -> Iterator[bytes]:
-    """Yield the lines of a stream that say anything; of one that is too long, its beginning.
-
-    Args:
-        read: returns the next bytes, as many as it is told or fewer; none at the end.
-        most_bytes: how long a line may be.
-    """
-    rest = b""
-    while piece := read(_PIECE_BYTES):
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from (line[: most_bytes + 1] for line in whole if line.strip())
-        rest = rest[: most_bytes + 1]
-    if rest.strip():
-        yield rest
 
 
 def items_of(array: bytes) -> list[bytes]:

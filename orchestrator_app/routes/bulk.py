@@ -10,12 +10,13 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from orchestrator_app.access import check_owner
-from orchestrator_app.directory.many import MOST_THINGS, items_of, lines_of, register_many
+from orchestrator_app.directory.many import MOST_THINGS, items_of, register_many
 from orchestrator_app.directory.things import Kept
 from orchestrator_app.problems import problem_of
 from orchestrator_app.routes.representations import JSON, JSON_LD, represent
 from orchestrator_app.services import services
 from wasmiot_td.errors import DocumentError
+from wasmiot_td.json_lines import numbered_lines, pieces_of
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.turns import resting
 
@@ -55,14 +56,15 @@ def _sources(body: IO[bytes]) -> Iterator[bytes]:
         request.max_content_length = MOST_BYTES
         shutil.copyfileobj(request.stream, body)
         body.seek(0)
-        return lines_of(body.read, services().settings.max_document_bytes)
+        lines = numbered_lines(pieces_of(body), services().settings.max_document_bytes)
+        return (line for _, line in lines)
     if request.mimetype not in (JSON, JSON_LD):
         wanted = " or ".join((*JSON_LINES, JSON))
         raise ProblemError(415, "Unsupported Media Type", f"{wanted} is expected")
     array = request.stream.read(MOST_ARRAY_BYTES + 1)
     if len(array) > MOST_ARRAY_BYTES:
-        lines = f"send more as {JSON_LINES[0]}"
-        raise RequestEntityTooLarge(f"An array has at most {MOST_ARRAY_BYTES} bytes; {lines}.")
+        hint = f"send more as {JSON_LINES[0]}"
+        raise RequestEntityTooLarge(f"An array has at most {MOST_ARRAY_BYTES} bytes; {hint}.")
     return iter(items_of(array))
 
 

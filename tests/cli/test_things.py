@@ -2,8 +2,12 @@
 
 import json
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +16,11 @@ from click.testing import Result
 from flask import Flask
 from fleet import Fleet, Server
 
+from orchestrator_app.commands import registering
 from orchestrator_app.commands.client import Orchestrator
 from orchestrator_app.commands.device_states import device_states, states_of
+from orchestrator_app.commands.things import registered_so_far
+from wasmiot_td.document_sources import expand_sources
 from wasmiot_td.wsgi_transport import WsgiTransport
 
 MEBIBYTE = 1024 * 1024
@@ -135,6 +142,101 @@ def test_many_are_sent_at_once_and_told_in_their_order(wasmiot: Any, tmp_path: P
     assert results[1]["error"]["title"] == results[5]["error"]["title"] == "Not JSON"
     assert results[2]["error"]["validationErrors"][0]["field"] == "/title"
     wasmiot("things", "remove", *ids)
+
+
+def padded(number: int, n_bytes: int) -> str:
+    """Return a description of one line, as long as asked for."""
+    described = {**LAMP, "id": f"urn:x:cli:padded{number}", "description": ""}
+    described["description"] = "x" * (n_bytes - len(json.dumps(described)))
+    return json.dumps(described)
+
+
+def test_a_file_of_lines_may_be_longer_than_any_document(wasmiot: Any, tmp_path: Path) -> None:
+    """All of it is sent, and a line that is too long is named: nothing is cut without a word."""
+    lines = [padded(number, 1_000_000) for number in range(10)]
+    (tmp_path / "many.jsonl").write_text("\n".join([*lines[:9], padded(99, 9_000_000), lines[9]]))
+    results = wasmiot.json("things", "add", tmp_path / "many.jsonl", code=1)
+    *good, long, last = results
+    ids = [each["id"] for each in (*good, last)]
+    assert ids == [f"urn:x:cli:padded{number}" for number in range(10)]
+    assert long["source"].endswith("many.jsonl:10")
+    assert long["error"]["title"] == f"the line is longer than {8 * MEBIBYTE} bytes"
+    assert not {"urn:x:cli:padded99"} & {t["id"] for t in wasmiot.json("things", "list")}
+    wasmiot("things", "remove", *ids)
+
+
+def test_the_standard_input_may_hold_lines(wasmiot: Any) -> None:
+    """A first line that is a whole description says so; of one document nothing changes."""
+    lines = [padded(number, 1_000_000) for number in range(10)]
+    results = wasmiot.json("things", "add", "-", stdin="\n\n".join(lines).encode())
+    assert results[-1] == {"source": "(standard input):19", "id": "urn:x:cli:padded9"}
+    assert len(results) == 10
+    wasmiot("things", "remove", *(each["id"] for each in results))
+
+
+@pytest.mark.parametrize("name", ["all.jsonl", "all"])
+def test_lines_may_come_from_a_url(wasmiot: Any, tmp_path: Path, name: str) -> None:
+    """Its name says that they are lines, or its first line does."""
+    lines = [padded(number, 1_000_000) for number in range(10)]
+    (tmp_path / name).write_text("\n".join(lines))
+    with served(tmp_path) as url:
+        results = wasmiot.json("things", "add", f"{url}{name}?all")
+    assert [each["id"] for each in results] == [f"urn:x:cli:padded{i}" for i in range(10)]
+    wasmiot("things", "remove", *(each["id"] for each in results))
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder, and yield the URL."""
+    handler = partial(QuietFiles, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+class QuietFiles(SimpleHTTPRequestHandler):
+    """Files over HTTP, without a line for each."""
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("name", ["big.json", "-"])
+def test_a_document_that_is_too_long_is_not_sent_cut(
+    wasmiot: Any, tmp_path: Path, name: str
+) -> None:
+    """Its beginning is nobody's description."""
+    (tmp_path / "big.json").write_text(json.dumps({**LAMP, "description": "x" * 9_000_000}))
+    source = tmp_path / name if name != "-" else "-"
+    text = (tmp_path / "big.json").read_bytes()
+    (result,) = wasmiot.json("things", "add", source, code=1, stdin=text)
+    assert result["error"]["title"] == f"the description is longer than {8 * MEBIBYTE} bytes"
+
+
+def test_a_file_without_a_line_is_told(wasmiot: Any, tmp_path: Path) -> None:
+    """Nothing registered is not what was asked for."""
+    (tmp_path / "none.jsonl").write_text("\n\n")
+    told = wasmiot("things", "add", tmp_path / "none.jsonl", code=2).stderr
+    assert "there is no description in there" in told
+
+
+def test_what_was_registered_before_a_failure_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ids of those that are kept come before the error of what could not be sent."""
+    monkeypatch.setattr(registering, "MOST_AT_ONCE", 2)
+    answers: Iterator[Any] = iter([([{"id": "urn:x:a"}, {"id": "urn:x:b"}], 200), ("away", 503)])
+    orchestrator = Flask("fading")
+    orchestrator.add_url_rule("/bulk/things", view_func=lambda: next(answers), methods=["POST"])
+    (tmp_path / "four.jsonl").write_text("\n".join(padded(number, 500) for number in range(4)))
+    transport = WsgiTransport({"http://fading": orchestrator})
+    sources = list(expand_sources([str(tmp_path / "four.jsonl")]))
+    results, failure = registered_so_far(Orchestrator("http://fading", transport), sources)
+    assert [each["id"] for each in results] == ["urn:x:a", "urn:x:b"]
+    assert "away" in str(failure)
 
 
 def test_what_is_no_json_is_refused(wasmiot: Any) -> None:
