@@ -5,7 +5,7 @@ Source: HTML, clause 9.2.6 (interpreting an event stream).
 
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 MAX_EVENT_CHARACTERS = 1024 * 1024
@@ -33,12 +33,20 @@ class ServerSentEvent:
     retry_seconds: float | None = None
 
 
-def events(chunks: Iterable[bytes], last_id: str = "") -> Iterator[ServerSentEvent]:
+def _forget(_id: str) -> None:
+    """Do nothing with an id."""
+
+
+def events(
+    chunks: Iterable[bytes], last_id: str = "", note_id: Callable[[str], None] = _forget
+) -> Iterator[ServerSentEvent]:
     """Yield the events of a stream; one that breaks off in the middle is none.
 
     Args:
         chunks: the bytes as they come.
         last_id: the last id of the stream before.
+        note_id: called with the id to come back with, also where a stream tells it without an
+            event.
 
     Raises:
         ValueError: an event is larger than any should be.
@@ -49,6 +57,7 @@ def events(chunks: Iterable[bytes], last_id: str = "") -> Iterator[ServerSentEve
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if not line:
+            note_id(id_)
             if data:
                 yield ServerSentEvent("\n".join(data), name, id_, retry)
             data, name = [], ""

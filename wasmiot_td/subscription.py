@@ -163,18 +163,20 @@ class Subscription:
         headers = {"Accept": EVENT_STREAM, "Cache-Control": "no-store"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
-        url = _url(thing, form)
+        url, heard = _url(thing, form), self._last_id
         for answer in self._open(url, form, headers):
             try:
-                for event in events(answer.chunks, self._last_id):
-                    self._last_id = event.id
+                for event in events(answer.chunks, heard, self._note_place):
                     self._retry_seconds = event.retry_seconds or self._retry_seconds
                     if event.name == MISSED:
-                        _log.warning("events_missed name=%s after=%s", self._name, self._last_id)
+                        _log.warning("events_missed name=%s after=%s", self._name, heard)
                     elif event.name not in others:
                         yield Change(_json_or_text(event.data), id=event.id)
             except ValueError as error:
                 raise ThingProblem(f"{url}: {error}", url, answer.status, {}) from error
+
+    def _note_place(self, id_: str) -> None:
+        self._last_id = id_
 
     def _long_polls(self, thing: ConsumedThing, form: Mapping[str, Any]) -> Iterator[Change]:
         at_once = 0

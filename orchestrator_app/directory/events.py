@@ -112,7 +112,11 @@ class EventLog(Generic[Change]):
 
     def identifier(self, event: Event[Change]) -> str:
         """Return the id of an event; it says which run of the orchestrator gave it out."""
-        return f"{self._prefix}-{event.number}"
+        return self.identifier_at(event.number)
+
+    def identifier_at(self, number: int) -> str:
+        """Return the id of a place in the order of changes, also where there is no event yet."""
+        return f"{self._prefix}-{number}"
 
     def position(self, identifier: str | None) -> int:
         """Return the number to go on from: after a known id whose successors are kept, else now."""

@@ -17,6 +17,9 @@ from wasmiot_td.serving import stopping
 
 LOOK_SECONDS = 1.0
 SILENCE_SECONDS = 15
+UNTOLD_PLACES = 20
+"""So many events that a stream does not carry go by before its listener is told the new place."""
+
 LATE_SECONDS = 5.0
 """Whose connection ends after so long a wait for it to take an event has not left by itself."""
 
@@ -37,7 +40,9 @@ def stream(
 
     Who reads too slowly for what is kept, or not at all, is dropped, and the log says so. Who
     comes back hears first what came after its `Last-Event-ID`, or, where that is not all there any
-    more, the event `missed`.
+    more, the event `missed`. Everybody is told a place to come back to before anything happens,
+    and again when events went by that this stream does not carry: an id without data, which is no
+    event (HTML, clause 9.2.6). So who comes back misses nothing, whenever the connection broke.
 
     HEAD is answered at once, and takes no place.
 
@@ -56,7 +61,8 @@ def stream(
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")
     heard = request.headers.get("Last-Event-ID", "")
     number = log.position(heard)  # before the greeting: what goes in between ends the stream
-    greeting = "" if not heard or log.has_all_after(heard) else _missed(heard)
+    is_missed = heard != "" and not log.has_all_after(heard)
+    greeting = (_missed(heard) if is_missed else "") + _place(log, number)
     lines = _lines(log, number, text_of, silence_seconds, greeting)
     response = Response(lines, content_type=_EVENTS, headers=_FRESH)
     place = ExitStack()  # given back once, however often the response is closed
@@ -67,7 +73,12 @@ def stream(
 
 def _missed(heard: str) -> str:
     """Return the event that says that not all can be told again."""
-    return f"event: {MISSED}\ndata: {json.dumps({'lastEventId': heard[:100]})}\n\n"
+    return f"event: {MISSED}\ndata: {json.dumps({'lastEventId': heard[:100]})}\n"
+
+
+def _place(log: EventLog[Change], number: int) -> str:
+    """Return the lines that tell a listener where to come back to."""
+    return f"id: {log.identifier_at(number)}\n\n"
 
 
 def _lines(
@@ -78,8 +89,8 @@ def _lines(
     greeting: str,
 ) -> Iterator[str]:
     """Yield events as they come, and a comment now and then; end where some would be left out."""
-    yield f": listening\n\n{greeting}"
-    silence = 0
+    yield f": listening\n{greeting}"
+    silence, told = 0, number
     while not stopping.is_set():
         try:
             events = log.after(number, LOOK_SECONDS)
@@ -87,7 +98,12 @@ def _lines(
             _log.warning("listener_dropped reason=%s", error)
             return
         number = events[-1].number if events else number
-        texts = [text for event in events if (text := text_of(event)) is not None]
+        carried = [(e.number, text) for e in events if (text := text_of(e)) is not None]
+        texts = [text for _, text in carried]
+        told = carried[-1][0] if carried else told
+        if number - told >= UNTOLD_PLACES or (number > told and not events):
+            told = number
+            texts.append(_place(log, number))
         silence = 0 if texts else silence + 1
         yield from _taken(texts)
         if silence >= silence_seconds:

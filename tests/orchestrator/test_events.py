@@ -15,6 +15,7 @@ from orchestrator_app.directory.events import (
 )
 from orchestrator_app.directory.merge_patch import difference, merged
 from orchestrator_app.routes import event_stream
+from wasmiot_td.server_sent_events import events
 
 LAMP = "/things/urn:ex:lamp"
 
@@ -36,7 +37,7 @@ def listen(client):
     def open_stream(path, **headers):
         response = client.get(path, headers=headers)
         opened.append(response)
-        next(iter(response.response))
+        response.greeting = next(iter(response.response))
         return response
 
     yield open_stream
@@ -84,6 +85,62 @@ def test_a_listener_that_comes_back_hears_what_it_missed(client, listen, thing):
     first = heard(stream, 1)[0]
     again = listen("/events", **{"Last-Event-ID": first["id"]})
     assert [e["event"] for e in heard(again, 2)] == ["thing_updated", "thing_deleted"]
+
+
+def place_of(stream):
+    """Return the id that a client keeps of the lines that a stream begins with."""
+    *_, last = events_of([stream.greeting])
+    return last
+
+
+def events_of(blocks):
+    """Return the ids that a client keeps, one after the other."""
+    ids = []
+    for _ in events(blocks, note_id=ids.append):
+        pass
+    return ids
+
+
+def test_who_has_heard_nothing_yet_misses_nothing(client, listen, thing):
+    """A stream begins with an id that is no event, so that a client that comes back sends it."""
+    place = place_of(listen("/events"))
+    change_a_lamp(client, thing)
+    again = listen("/events", **{"Last-Event-ID": place})
+    assert [e["event"] for e in heard(again, 2)] == ["thing_created", "thing_updated"]
+
+
+def test_who_was_told_of_a_gap_is_told_once(client, listen, thing):
+    """`missed` brings the id to come back with: what comes after it is heard."""
+    stream = listen("/events", **{"Last-Event-ID": "another-1"})
+    assert b"event: missed" in stream.greeting
+    place = place_of(stream)
+    change_a_lamp(client, thing)
+    again = listen("/events", **{"Last-Event-ID": place})
+    assert b"missed" not in again.greeting
+    assert heard(again, 1)[0]["event"] == "thing_created"
+
+
+def test_a_stream_of_one_type_keeps_up_with_the_others(client, listen):
+    """However many events of other types go by, who comes back after them has missed nothing."""
+    log = client.application.extensions["wasmiot"].events
+    stream = listen("/events/thing_deleted")
+    for number in range(CAPACITY):
+        log.note(DirectoryChange("thing_created", f"urn:ex:{number}"))
+    (place,) = events_of([next(iter(stream.response))])
+    log.note(DirectoryChange("thing_created", "urn:ex:last"))
+    log.note(DirectoryChange("thing_deleted", "urn:ex:last"))
+    again = listen("/events/thing_deleted", **{"Last-Event-ID": place})
+    assert b"missed" not in again.greeting
+    assert heard(again, 1)[0]["data"] == {"id": "urn:ex:last"}
+
+
+def test_a_stream_of_one_type_is_told_its_place_when_it_is_quiet(client, listen, monkeypatch):
+    """One event of another type is enough, once a moment goes by without the next."""
+    monkeypatch.setattr(event_stream, "LOOK_SECONDS", 0.01)
+    log = client.application.extensions["wasmiot"].events
+    stream = listen("/events/thing_deleted")
+    log.note(DirectoryChange("thing_created", "urn:ex:lamp"))
+    assert events_of([next(iter(stream.response))]) == [log.identifier(log.latest()[0])]
 
 
 def test_registering_the_same_again_is_no_change(client, listen, thing):

@@ -117,6 +117,20 @@ def test_stream_goes_on_after_the_last_event():
     assert asked[:3] == [None, "0", "1"]
 
 
+def test_stream_goes_on_from_a_place_without_an_event():
+    """An id without data is no event, and a stream is asked for again from there."""
+    asked = []
+
+    def answer(request, number):
+        asked.append(request.headers.get("Last-Event-ID"))
+        text = f"retry: 1\nid: a{number}\n\n" + ("data: 1\n\n" if number else "id: b\n\nid: c\n")
+        respond(request, text.encode(), "text/event-stream")
+
+    with serving(answer) as url:
+        assert first(subscription(url, subprotocol="sse"), 2) == [1, 1]
+    assert asked[:3] == [None, "b", "a1"]
+
+
 @pytest.mark.parametrize("subprotocol", ["sse", "longpoll"])
 def test_answer_that_is_cut_off(monkeypatch, subprotocol):
     """A Thing that dies in the middle of each second answer is asked again, and is heard."""
