@@ -72,10 +72,22 @@ def _http_exception(error: HTTPException) -> Response:
     return response
 
 
+def problem_of_any(error: Exception) -> Problem:
+    """Return the problem details of an error of any kind; one that nobody foresaw is logged."""
+    try:
+        return problem_of(error)
+    except Exception:  # noqa: BLE001 - it is the error itself
+        return _problem_of_unexpected(error)
+
+
 def _unexpected(error: Exception) -> Response:
+    return respond(_problem_of_unexpected(error))
+
+
+def _problem_of_unexpected(error: Exception) -> Problem:
     if problem := problem_of_disk(error):
         _log.warning("no_space path=%s error=%s", request.path, error)
-        return respond(problem)
+        return problem
     _log.error("unexpected_error", exc_info=error)
     detail = "The orchestrator met an error of its own; its log has the rest."
-    return respond(Problem(status=500, title="Internal Server Error", detail=detail))
+    return Problem(status=500, title="Internal Server Error", detail=detail)

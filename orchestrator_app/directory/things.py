@@ -245,6 +245,8 @@ class Directory:
             self._check_every(description.id, description.as_sent)
         except (DocumentError, ProblemError) as error:
             return error.with_traceback(None)
+        except Exception as error:  # noqa: BLE001 - it is raised for who wants it, and the others go on
+            return error
         return None
 
     def _known(self, thing_ids: Sequence[str]) -> dict[str, StoredDocument]:
@@ -258,8 +260,10 @@ class Directory:
         try:
             wanted.precondition(known)
             registration = registered(description.given, so_far, self._now(), wanted.introduced_by)
-        except Exception as error:  # noqa: BLE001 - it is raised for who wants it, and the others go on
+        except (DocumentError, ProblemError) as error:
             return error.with_traceback(None)
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
         derived, shared = description.derived_triples, description.shared_graphs
         put = Put(description.loaded, "thing", registration, derived, shared, known is None)
         return _Put(put, known, registration)
@@ -270,12 +274,15 @@ class Directory:
             return outcome
         loaded, known = stored.put.document, stored.known
         thing = StoredDocument(loaded.id, "thing", dict(loaded.document), stored.registration)
-        self._note_expiry(thing)
-        if known is None or known.document != loaded.document:
-            kind = "thing_created" if outcome else "thing_updated"
-            before = known.document if known else None
-            self._tell(DirectoryChange(kind, loaded.id, before, thing.document))
-        self._tell_registered(thing.id)
+        try:
+            self._note_expiry(thing)
+            if known is None or known.document != loaded.document:
+                kind = "thing_created" if outcome else "thing_updated"
+                before = known.document if known else None
+                self._tell(DirectoryChange(kind, loaded.id, before, thing.document))
+            self._tell_registered(thing.id)
+        except Exception as error:  # noqa: BLE001 - as above: each of the others is told of
+            return error
         return thing, outcome
 
     def _renewed(

@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from orchestrator_app.access import check_owner
 from orchestrator_app.directory.many import MOST_THINGS, items_of, register_many
 from orchestrator_app.directory.things import Kept
-from orchestrator_app.problems import problem_of
+from orchestrator_app.problems import problem_of_any
 from orchestrator_app.routes.representations import JSON, JSON_LD, represent
 from orchestrator_app.services import services
 from wasmiot_td.errors import DocumentError
@@ -110,7 +110,7 @@ def _result(kept: Kept) -> dict[str, Any]:
     if not isinstance(kept, Exception):
         thing, is_new = kept
         return {"status": 201 if is_new else 204, "id": thing.id}
-    problem = problem_of(kept).to_document()
+    problem = problem_of_any(kept).to_document()
     if isinstance(kept, DocumentError):  # as `PUT /things/{id}` says it
         problem["status"] = 400
     if "validationErrors" in problem:

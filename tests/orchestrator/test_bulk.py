@@ -170,3 +170,48 @@ def test_processes_share_the_work(thing, tmp_path: Path, monkeypatch):
     assert [kept[0].id for kept in outcomes] == [d.id for d in store.list("thing")]
     assert len(store.select("SELECT ?s { ?s <https://www.w3.org/2019/wot/td#title> ?t }")) == 119
     store.close()
+
+
+def test_an_error_while_it_is_kept_is_of_one_alone(client, thing, monkeypatch, caplog):
+    """What the store has not foreseen of one description does not undo those beside it."""
+    store = client.application.extensions["wasmiot"].store
+    put_many = store.put_many
+
+    def put_or_fail(puts):
+        if any(put.document.id == "urn:ex:odd" for put in puts):
+            raise RuntimeError("unforeseen")
+        return put_many(puts)
+
+    monkeypatch.setattr(store, "put_many", put_or_fail)
+    data = _lines(*(thing(id=f"urn:ex:{name}") for name in ("a", "odd", "b")))
+    results = _sent(client, data).json
+    assert [result["status"] for result in results] == [201, 500, 201]
+    assert results[1]["problem"]["title"] == "Internal Server Error"
+    assert "unforeseen" in caplog.text
+    assert {each["id"] for each in client.get("/things").json} == {"urn:ex:a", "urn:ex:b"}
+
+
+@pytest.mark.parametrize("name", ["check_every", "on_change", "on_registered"])
+def test_an_error_of_who_looks_on_is_of_one_alone(client, thing, name, caplog):
+    """Neither who checks descriptions nor who hears of them ends the request of many."""
+
+    def look(*told):
+        if "urn:ex:odd" in (told[0], getattr(told[0], "id", "")):
+            raise RuntimeError("unforeseen")
+
+    getattr(client.application.extensions["wasmiot"].directory, name)(look)
+    data = _lines(*(thing(id=f"urn:ex:{name}") for name in ("a", "odd", "b")))
+    assert [result["status"] for result in _sent(client, data).json] == [201, 500, 201]
+    assert "in look" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "2030-13-01T00:00:00Z"]
+)
+def test_an_expiry_that_cannot_be_kept_is_refused_alone(client, thing, expires):
+    """Its neighbours are kept, and it is answered as if it had come alone."""
+    odd = thing(id="urn:ex:odd", registration={"expires": expires})
+    results = _sent(client, _lines(thing(id="urn:ex:a"), odd, thing(id="urn:ex:b"))).json
+    assert [result["status"] for result in results] == [201, 400, 201]
+    assert results[1]["problem"] == client.put("/things/urn:ex:odd", json=odd).json
+    assert results[1]["problem"]["validationErrors"][0]["field"] == "/registration/expires"
