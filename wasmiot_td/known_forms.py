@@ -12,10 +12,8 @@ Whatever is not like that has no form and is read as usual. Tests hold the ways 
 import itertools
 import marshal
 import re
-import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wasmiot_td.canonical import Reading, canonical_context, with_canonical_context, without_context
@@ -24,13 +22,23 @@ from wasmiot_td.contexts import default_registry
 from wasmiot_td.document_kind import is_model, kind_of_types, root_types
 from wasmiot_td.errors import WasmiotError
 from wasmiot_td.expansion import document_base
+from wasmiot_td.form import (
+    NO_FORM,
+    STAND_IN,
+    Family,
+    Filled,
+    Form,
+    Value,
+    is_ordered,
+    lines_of,
+    scheme,
+    stand_in,
+)
 from wasmiot_td.free_values import Bounds, FreeValues
 from wasmiot_td.iri import well_formed
-from wasmiot_td.n_triples import quoted, triples
+from wasmiot_td.n_triples import triples
 from wasmiot_td.namespaces import TD_1_0_CONTEXT, TD_CONTEXT, WASMIOT_CONTEXT
 from wasmiot_td.report import Report
-
-Value = str | int
 
 
 class Loaded(Protocol):
@@ -70,74 +78,11 @@ MOST = 2**53
 REFERENCES = ("security",)
 """Members whose plain value is the name of something else in the document."""
 
-_SECRET = secrets.token_hex(16)
-_STAND_IN = f"urn:wasmiot:form:{_SECRET}"
-_FIRST_NUMBER = 10**17 + secrets.randbelow(10**17)
+_ENTRY_BYTES = 200
 _INTEGER = "^^<http://www.w3.org/2001/XMLSchema#integer>"
 _LITERAL = re.compile(rf'<[^>]*> <([^>]*)> ("[^"]*")(?:@[A-Za-z0-9-]+|{re.escape(_INTEGER)})? \.\n')
 _CONTEXTS = frozenset((TD_CONTEXT, TD_1_0_CONTEXT, WASMIOT_CONTEXT))
 _KEYWORDS = frozenset(("@base", "@import", "@propagate", "@version"))
-_LINE = re.compile(r"<([^>]*)> <([^>]*)> (.*)\n")
-
-
-@dataclass(frozen=True, eq=False)
-class Form:
-    """What documents say that differ in their id and plain values alone.
-
-    Attributes:
-        text: their graph, sorted, with stand-ins; empty where there can be none.
-        report: the warnings.
-        types: the classes of the root, as IRIs.
-        is_ordered: whether the graph stays sorted whatever the id is.
-    """
-
-    text: bytes = field(repr=False)
-    report: Report = field(default_factory=Report)
-    types: frozenset[str] = frozenset()
-    is_ordered: bool = True
-
-    def n_triples(self, filled: "Filled") -> bytes:
-        """Return the graph of a document of this form."""
-        text = self.text.replace(_STAND_IN.encode(), filled.id.encode())
-        for index, value in enumerate(filled.values.values()):
-            text = text.replace(_written(_stand_in(index, value)), _written(value), 1)
-        return text if self.is_ordered else _in_order(text)
-
-
-_NO_FORM = Form(b"")
-
-
-@dataclass
-class _Family:
-    """The documents of one context and type.
-
-    Attributes:
-        number: its own, which no other ever has.
-        free: the bounds of a member's plain values, by its name and their type; None where they
-            are not free.
-        schemes: ids that begin so are not expanded by a prefix of the context.
-        was_met: whether one of them was met before.
-    """
-
-    number: int
-    free: dict[tuple[str, type], Bounds | None] = field(default_factory=dict)
-    schemes: set[str] = field(default_factory=set)
-    was_met: bool = False
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A document, taken as a form that is filled in.
-
-    Attributes:
-        key: what it shares with others of its form.
-        values: those of its members that are free, by name.
-    """
-
-    family: _Family
-    key: bytes
-    id: str
-    values: Mapping[str, Value]
 
 
 class KnownForms:
@@ -151,7 +96,7 @@ class KnownForms:
         """
         self._free_values = free_values
         self._lock = threading.Lock()
-        self._families: dict[bytes, _Family] = {}
+        self._families: dict[bytes, Family] = {}
         self._forms: dict[bytes, Form | None] = {}
         self._n_bytes, self._numbers = 0, itertools.count()
 
@@ -199,21 +144,22 @@ class KnownForms:
             with self._lock:
                 self._count(len(form.text))
                 self._forms[key] = form
-        if (known := self._forms.get(key)) and known.n_triples(filled) == read.n_triples:
-            family.schemes.add(_scheme(filled.id))
+        known = self._forms.get(key)
+        if known and known.n_triples(filled) == read.n_triples and len(family.schemes) < MOST_NAMES:
+            family.schemes.add(scheme(filled.id))
 
-    def _family(self, key: bytes) -> _Family:
+    def _family(self, key: bytes) -> Family:
         family = self._families.get(key)
         if family is None:
             with self._lock:
                 self._count(len(key))
-                family = self._families.setdefault(key, _Family(next(self._numbers)))
+                family = self._families.setdefault(key, Family(next(self._numbers)))
         return family
 
     def _fits(self, filled: Filled, form: Form) -> bool:
         """Return whether the id and the values of a document are such that its form tells all."""
         name = filled.id
-        if _scheme(name) not in filled.family.schemes or name in self._free_values().constants:
+        if scheme(name) not in filled.family.schemes or name in self._free_values().constants:
             return False
         if name.encode() in form.text or not is_faultless("id", name):
             return False
@@ -235,50 +181,52 @@ class KnownForms:
             self._forms[key] = None
             return False
 
-    def _look_at_names(self, value: Mapping[str, Any], family: _Family) -> bool:
+    def _look_at_names(self, value: Mapping[str, Any], family: Family) -> bool:
         """Find out which members are free; return whether there was one not looked at before."""
         names = {(name, type(said)) for name, said in value.items() if type(said) in (str, int)}
         new = names - family.free.keys() - {(name, str) for name in ("id", *REFERENCES)}
         if len(family.free) + len(new) > MOST_NAMES:
             return False
         found = {each: self._bounds(value, *each) for each in new}
-        family.free.update(found)
+        with self._lock:
+            self._count(sum(len(name) + _ENTRY_BYTES for name, _ in new))
+            family.free.update(found)
         return bool(new)
 
     def _bounds(self, value: Mapping[str, Any], name: str, kind: type) -> Bounds | None:
         """Return the bounds of a member's values, if such a value is one literal of the root."""
         root = {each: value[each] for each in ("@context", "@type") if each in value}
-        stand_in = _stand_in(0, kind())
+        stood = stand_in(0, kind())
         try:
-            read = with_canonical_context({**root, "id": _STAND_IN, name: stand_in}, _reading())
+            read = with_canonical_context({**root, "id": STAND_IN, name: stood}, _reading())
         except WasmiotError:
             return None
-        text = triples(read.expansion, _STAND_IN).n_triples.decode()
-        lines = [line for line in text.splitlines(keepends=True) if str(stand_in) in line]
+        text = triples(read.expansion, STAND_IN).n_triples.decode()
+        lines = [line for line in text.splitlines(keepends=True) if str(stood) in line]
         literal = _LITERAL.fullmatch(lines[0]) if len(lines) == 1 else None
-        if literal is None or literal[2].strip('"') != str(stand_in):
+        if literal is None or literal[2].strip('"') != str(stood):
             return None
         return self._free_values().bounds(literal[1])
 
     def _made(self, value: dict[str, Any], filled: Filled, read: Loaded, again: Reader) -> Form:
         """Return the form of a document, if stand-ins show that nothing else depends on them."""
         values = filled.values.items()
-        stand_ins = {name: _stand_in(index, said) for index, (name, said) in enumerate(values)}
+        stand_ins = {name: stand_in(index, said) for index, (name, said) in enumerate(values)}
         try:
-            other = again({**value, "id": _STAND_IN, **stand_ins})
+            other = again({**value, "id": STAND_IN, **stand_ins})
         except WasmiotError:
-            return _NO_FORM
-        lines = [match.groups() for match in _LINE.finditer(other.n_triples.decode())]
-        form = Form(other.n_triples, other.report, other.types, _is_ordered(lines))
+            return NO_FORM
+        lines = lines_of(other.n_triples)
+        form = Form(other.n_triples, other.report, other.types, is_ordered(lines))
         is_same = form.n_triples(filled) == read.n_triples
         if is_same and (read.report, read.types) == (other.report, other.types):
-            return form if self._is_free(lines) else _NO_FORM
-        return _NO_FORM
+            return form if self._is_free(lines) else NO_FORM
+        return NO_FORM
 
     def _is_free(self, lines: Sequence[tuple[str, ...]]) -> bool:
         """Return whether the shapes do not look at how the names of a graph's nodes are spelled."""
         free_values = self._free_values()
-        named = {predicate for _, predicate, term in lines if f"<{_STAND_IN}" in term}
+        named = {predicate for _, predicate, term in lines if f"<{STAND_IN}" in term}
         return not free_values.is_spelled_anywhere and named.isdisjoint(free_values.spelled)
 
     def _count(self, n_bytes: int) -> None:
@@ -290,7 +238,7 @@ class KnownForms:
 
 
 def _reading() -> Reading:
-    return Reading(default_registry(), document_base(_STAND_IN), strict=True)
+    return Reading(default_registry(), document_base(STAND_IN), strict=True)
 
 
 def _is_kept(value: dict[str, Any], read: Loaded) -> bool:
@@ -313,37 +261,3 @@ def _is_plain(value: dict[str, Any]) -> bool:
         else isinstance(each, dict) and _KEYWORDS.isdisjoint(each)
         for each in contexts
     ) and not any(name[:1] == "@" and name not in ("@context", "@type") for name in value)
-
-
-def _is_ordered(lines: Sequence[tuple[str, ...]]) -> bool:
-    """Return whether the order of triples is the same under any other id.
-
-    So it is if all subjects begin with the id, and what is said by one property of a node are nodes
-    whose names all begin with it, or none of them.
-    """
-    own: dict[tuple[str, str], bool] = {}
-    return all(
-        subject.startswith(_STAND_IN)
-        and own.setdefault((subject, said), f"<{_STAND_IN}" in term) == (f"<{_STAND_IN}" in term)
-        for subject, said, term in lines
-    )
-
-
-def _in_order(text: bytes) -> bytes:
-    return b"".join(sorted(text.splitlines(keepends=True)))
-
-
-def _stand_in(index: int, value: Value) -> Value:
-    """Return what stands for a value, of its type."""
-    return f"{_SECRET}-{index:06d}" if isinstance(value, str) else _FIRST_NUMBER + index
-
-
-def _scheme(name: str) -> str:
-    """Return the beginning of an IRI that may be a prefix in its place."""
-    scheme, _, rest = name.partition(":")
-    return f"{scheme}://" if rest.startswith("//") else scheme
-
-
-def _written(value: Value) -> bytes:
-    """Return the string of a value's literal."""
-    return (quoted(value) if isinstance(value, str) else f'"{value}"').encode()

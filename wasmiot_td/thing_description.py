@@ -39,9 +39,10 @@ from wasmiot_td.document_kind import (
 )
 from wasmiot_td.errors import JsonLdError, ValidationError
 from wasmiot_td.expansion import document_base
+from wasmiot_td.form import Form
 from wasmiot_td.graph_reader import document_of
 from wasmiot_td.iri import has_dangerous_characters, well_formed
-from wasmiot_td.known_forms import Form, KnownForms
+from wasmiot_td.known_forms import KnownForms
 from wasmiot_td.known_parts import KnownParts
 from wasmiot_td.models.base import VocabularyModel
 from wasmiot_td.models.compose import default_composer

@@ -18,8 +18,8 @@ from orchestrator_app.directory.capability_profiles import (
 from orchestrator_app.directory.claims import foreign_claims
 from wasmiot_td import json_text
 from wasmiot_td.errors import ValidationError
+from wasmiot_td.form import Form
 from wasmiot_td.json_text import ParsedJson
-from wasmiot_td.known_forms import Form
 from wasmiot_td.named_addresses import refuse_addresses, urls_inside
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
 from wasmiot_td.reach import Reach

@@ -1,6 +1,5 @@
 """A document of a known form is loaded as if nothing had been read before."""
 
-import copy
 import json
 import pickle
 from contextlib import contextmanager
@@ -8,7 +7,17 @@ from contextlib import contextmanager
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_known_parts import BASE, MEMBERS, OTHER, PATHS, VALUES, Nothing, outcome, parts
+from test_known_parts import (
+    BASE,
+    MEMBERS,
+    OTHER,
+    PATHS,
+    VALUES,
+    Nothing,
+    changed,
+    outcome,
+    parts,
+)
 
 from wasmiot_td import thing_description
 from wasmiot_td.known_forms import KnownForms
@@ -89,13 +98,7 @@ def test_a_known_form_with_any_values_is_loaded_alike(values):
 @settings(max_examples=60, deadline=None)
 def test_whatever_else_a_document_holds_its_form_is_right_for_others(changes, values):
     """Learned from a document with odd members anywhere, and used for one with other values."""
-    document = copy.deepcopy(BASE)
-    for path, member, value in changes:
-        place = document
-        for step in path:
-            place = place[step] if not isinstance(place, dict) or step in place else {}
-        if isinstance(place, dict):
-            place[member] = copy.deepcopy(value)
+    document = changed(changes)
     known = learned(document)
     for other in ({**document, **values}, *({**document, "id": name} for name in OTHER)):
         with known_forms(known):
