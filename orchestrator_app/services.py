@@ -59,6 +59,7 @@ class Services:
         peer_tokens: what is shown to the devices that have joined.
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
+        brief_transport: the same for whoever does not wait long.
         events: what happened in the directory.
         deployment_events: what happened to deployments.
         looks: the way to the devices for whoever only looks, and does not wait long.
@@ -73,6 +74,7 @@ class Services:
     store: Store
     description: dict[str, Any]
     transport: Transport
+    brief_transport: Transport
     directory: Directory
     events: EventLog[DirectoryChange]
     deployment_events: DeploymentEvents
@@ -142,10 +144,10 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     _check_signatures(settings, directory, guard)
     look_seconds = min(LONGEST_LOOK_SECONDS, settings.http_timeout_seconds)
     tls = tls_of(settings)
-    look = transport or HttpTransport(timeout_seconds=look_seconds, reach=reach, tls=tls)
+    look = transport or HttpTransport(look_seconds, settings.http_timeout_seconds, reach, tls)
     issuers = transport or HttpTransport(settings.http_timeout_seconds, tls=tls)
     look = with_credentials(look, settings.credentials, issuers)
-    looks = Devices(AuthorizedTransport(look, peer_tokens))
+    looks = Devices(brief_transport := AuthorizedTransport(look, peer_tokens))
     deploy_seconds = max(settings.deploy_timeout_seconds, settings.http_timeout_seconds)
     deploying = transport or HttpTransport(deploy_seconds, reach=reach, tls=tls)
     transport = transport or HttpTransport(settings.http_timeout_seconds, reach=reach, tls=tls)
@@ -179,6 +181,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
             own_id, settings.title, settings.base_url, key.public if key else ""
         ),
         transport=transport,
+        brief_transport=brief_transport,
         directory=directory,
         events=events,
         deployment_events=deployment_events,

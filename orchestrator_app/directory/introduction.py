@@ -1,19 +1,15 @@
 """Introduction by DNS-SD, both ways: find Things and register them, and be found as a directory.
 
-The only import of zeroconf here. The browser's thread only takes notes; one worker fetches.
+The only import of zeroconf here. The browser's thread only takes notes; workers resolve and fetch.
 Where multicast is closed, Things register themselves over HTTP.
 Source: W3C WoT Discovery, clause 6.3 (DNS-based service discovery).
 """
 
 import hashlib
 import logging
-import queue
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,26 +25,16 @@ from zeroconf import (
     Zeroconf,
 )
 
-from orchestrator_app.directory.refresh import IntroducedThings, Introducing
-from wasmiot_td.errors import WasmiotError
-from wasmiot_td.problem import ProblemError
+from orchestrator_app.directory.asking import Asker, asking
+from orchestrator_app.directory.refresh import Introducing
+from orchestrator_app.directory.turn_schedule import TurnSchedule
+from orchestrator_app.directory.turns import RETRY_SECONDS, Lane
 
 SERVICE_TYPE = "_wot._tcp.local."
 REFRESH_SECONDS = 30.0
-LOOK_SECONDS = 0.5
-RETRY_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
-RESOLVE_MILLISECONDS = 3000
-JOIN_SECONDS = 3.0
+RESOLVE_MILLISECONDS = {Lane.ANSWERED: 1000, Lane.NEW: 1000, Lane.SILENT: 3000}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A service instance that appeared, changed or said goodbye."""
-
-    name: str
-    has_gone: bool = False
 
 
 @contextmanager
@@ -72,18 +58,17 @@ def introduce_things(
     if zeroconf is None:
         yield
         return
-    introduction = Introduction(
-        IntroducedThings(parts, refresh_seconds), zeroconf, on_goodbye, fleet
-    )
-    thread = threading.Thread(target=introduction.run, name="introduction", daemon=True)
-    thread.start()
-    browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=introduction)
+    schedule = TurnSchedule()
+    locate = partial(location, zeroconf, fleet)
     try:
-        yield
+        with asking(Asker(parts, schedule, locate, refresh_seconds)):
+            sightings = Sightings(schedule, on_goodbye)
+            browser = ServiceBrowser(zeroconf, SERVICE_TYPE, listener=sightings)
+            try:
+                yield
+            finally:
+                _try("browsing_not_ended", browser.cancel)
     finally:
-        _try("browsing_not_ended", browser.cancel)
-        introduction.stop()
-        thread.join(JOIN_SECONDS)
         _try("responder_not_closed", zeroconf.close)
 
 
@@ -164,93 +149,42 @@ def _open(interface: str) -> Zeroconf | None:
         return None
 
 
-class Introduction(ServiceListener):
-    """Takes note of what the browser sees, and registers it in a thread of its own."""
+class Sightings(ServiceListener):
+    """Takes note of what the browser sees."""
 
     def __init__(
-        self,
-        things: IntroducedThings,
-        zeroconf: Zeroconf,
-        on_goodbye: Callable[[], None] = lambda: None,
-        fleet: str = "",
+        self, schedule: TurnSchedule, on_goodbye: Callable[[], None] = lambda: None
     ) -> None:
-        self._things = things
+        self._schedule = schedule
         self._on_goodbye = on_goodbye
-        self._fleet = fleet
-        self._zeroconf = zeroconf
-        self._sightings: queue.Queue[Sighting | None] = queue.Queue()
-        self._is_over = threading.Event()
-        self._unresolved: dict[str, tuple[float, int]] = {}
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a new instance."""
-        self._sightings.put(Sighting(name))
+        self._schedule.sight(name)
 
     def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a changed instance."""
-        self._sightings.put(Sighting(name))
+        self._schedule.sight(name)
 
     def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         """Note a goodbye."""
-        self._sightings.put(Sighting(name, has_gone=True))
+        self._schedule.drop(name)
         self._on_goodbye()
 
-    def stop(self) -> None:
-        """Have `run` return."""
-        self._is_over.set()
-        self._sightings.put(None)
 
-    def run(self) -> None:
-        """Work through the sightings until stopped, and refresh what was introduced."""
-        while not self._is_over.is_set():
-            try:
-                self._work()
-            except Exception:  # noqa: BLE001 - one odd Thing must not end the introduction of others
-                _log.exception("introduction_failed")
+def location(zeroconf: Zeroconf, fleet: str, name: str, lane: Lane) -> str | None:
+    """Return where the description of a service is; None if it is no Thing, or another fleet's.
 
-    def _work(self) -> None:
-        try:
-            sighting = self._sightings.get(timeout=LOOK_SECONDS)
-        except queue.Empty:
-            sighting = None
-        if sighting is not None:
-            self._unresolved.pop(sighting.name, None)
-            if sighting.has_gone:
-                self._things.forget(sighting.name)
-            else:
-                self._introduce(sighting.name)
-        now = time.monotonic()
-        for name, (_, tries) in [u for u in self._unresolved.items() if u[1][0] <= now]:
-            self._introduce(name, tries)
-        self._things.refresh()
-
-    def _introduce(self, name: str, tries: int = 0) -> None:
-        """Try, and a few times more: a Thing may announce itself before it answers.
-
-        Others have their turn meanwhile, so that one that never answers holds up nobody.
-        """
-        try:
-            self._register(name)
-        except (WasmiotError, ProblemError, LookupError, ZeroconfError) as error:
-            self._put_off(name, tries + 1, error)
-        else:
-            self._unresolved.pop(name, None)
-
-    def _put_off(self, name: str, tries: int, error: Exception) -> None:
-        if tries < len(RETRY_SECONDS):
-            _log.info("introduction_delayed name=%s error=%s", name, error)
-            self._unresolved[name] = time.monotonic() + RETRY_SECONDS[tries], tries
-        else:
-            _log.warning("introduction_put_off name=%s error=%s", name, error)
-            self._unresolved[name] = time.monotonic() + REFRESH_SECONDS, 0
-
-    def _register(self, name: str) -> None:
-        info = self._zeroconf.get_service_info(SERVICE_TYPE, name, RESOLVE_MILLISECONDS)
-        if info is None:
-            raise LookupError("the service does not resolve")
-        url = description_url(info)
-        if url is not None and is_of_fleet(info, self._fleet):
-            self._things.note(name, url)
+    Raises:
+        LookupError: nobody says where it is, or not in time.
+    """
+    try:
+        info = zeroconf.get_service_info(SERVICE_TYPE, name, RESOLVE_MILLISECONDS[lane])
+    except ZeroconfError as error:
+        raise LookupError(repr(error)) from error
+    if info is None:
+        raise LookupError("the service does not resolve")
+    return description_url(info) if is_of_fleet(info, fleet) else None
 
 
 def description_url(info: ServiceInfo) -> str | None:

@@ -7,7 +7,7 @@ directory, however it was announced: what it knows is its own.
 """
 
 import logging
-import time
+import threading
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from orchestrator_app.directory.registration import DNS_SD, INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
 from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.consumed_thing import Transport
-from wasmiot_td.errors import ThingProblem, WasmiotError
+from wasmiot_td.errors import ThingProblem
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.transport import DOCUMENT_TYPES, Response
 
@@ -53,6 +53,10 @@ class Introducing(Protocol):
     def transport(self) -> Transport:
         """How their descriptions are fetched."""
 
+    @property
+    def brief_transport(self) -> Transport:
+        """How they are fetched from who is not known to need much time."""
+
 
 @dataclass(frozen=True)
 class Introduced:
@@ -62,78 +66,106 @@ class Introduced:
         url: where its description is.
         id: its id; empty as long as the description could not be had.
         entity_tag: the ETag of the description that is registered.
-        due: the monotonic time at which to ask again.
         linked_by: the URL of the Thing Link that led here; empty for what announced itself.
         is_refused: whether what it described may not come this way.
+        is_fresh: whether it was announced anew since it was looked at.
     """
 
     url: str
     id: str = ""
     entity_tag: str = ""
-    due: float = 0.0
     linked_by: str = ""
     is_refused: bool = False
+    is_fresh: bool = False
 
 
 class IntroducedThings:
-    """The Things that announced themselves and have not said goodbye, by service name."""
+    """The Things that announced themselves and have not said goodbye, by service name.
 
-    def __init__(
-        self,
-        parts: Introducing,
-        interval_seconds: float,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._parts = parts
+    Many are fetched at once, one is registered or forgotten at a time.
+    """
+
+    def __init__(self, directory: Directory, interval_seconds: float) -> None:
+        self._directory = directory
         self._interval_seconds = interval_seconds
-        self._now = now
         self._known: dict[str, Introduced] = {}
+        self._lock = threading.RLock()
 
-    def note(self, name: str, url: str) -> None:
-        """Fetch and register the description of a Thing.
+    def knows(self, name: str) -> bool:
+        """Return whether a service is kept here: one that has been noted, or that a link led to."""
+        return name in self._known
+
+    def note(self, name: str, url: str, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Note where the description of a service is; it is fetched anew the next time."""
+        with self._lock:
+            if is_wanted():
+                known = self._known.get(name, Introduced(url))
+                self._known[name] = replace(known, url=url, entity_tag="", is_fresh=True)
+
+    def ask(
+        self, name: str, transport: Transport, is_wanted: Callable[[], bool] = lambda: True
+    ) -> tuple[str, ...]:
+        """Fetch the description of a Thing, and register it.
+
+        Args:
+            name: of its service.
+            transport: how it is fetched.
+            is_wanted: asked when the answer is there; else nothing is registered.
+
+        Returns:
+            The names of those that it leads to and that were not known.
 
         Raises:
-            WasmiotError: it cannot be had, or is not valid; it is asked again when it is due.
+            WasmiotError: it cannot be had, or is not valid.
+            ProblemError: it may not be registered now.
         """
-        known = self._known.get(name, Introduced(url))
-        self._ask(name, replace(known, url=url, entity_tag=""))
+        known = self._known.get(name)
+        if known is None or (not known.is_fresh and self._is_registered_otherwise(known)):
+            return ()
+        tag = known.entity_tag if self._is_introduced(known) else ""
+        headers = {"Accept": DOCUMENT_TYPES} | ({"If-None-Match": tag} if tag else {})
+        response = transport.request("GET", known.url, headers=headers)
+        is_same = bool(tag) and response.status == 304
+        description = {} if is_same else _description(known, response.checked())
+        with self._lock:
+            if name not in self._known or not is_wanted():
+                _log.info("answer_not_wanted name=%s", name)
+                return ()
+            if is_same:
+                self._directory.patch(known.id, b"{}")
+                return ()
+            return self._told(name, known, description, response.headers.get("etag", ""))
+
+    def hold(self, name: str) -> None:
+        """Keep the registration of a Thing that nobody had time to ask from running out."""
+        with self._lock:
+            known = self._known.get(name)
+            if known is not None and self._is_introduced(known):
+                self._directory.patch(known.id, b"{}")
 
     def forget(self, name: str) -> None:
         """Drop a Thing that said goodbye, if it was introduced this way."""
-        known = self._known.pop(name, None)
-        if known is None:
-            return
-        self._forget_linked(name, known.url)
-        if self._is_introduced(known):
-            self._parts.directory.delete(known.id)
-            _log.info("goodbye id=%s", known.id)
+        with self._lock:
+            known = self._known.pop(name, None)
+            if known is None:
+                return
+            self._forget_linked(name, known.url)
+            if self._is_introduced(known):
+                self._directory.delete(known.id)
+                _log.info("goodbye id=%s", known.id)
 
-    def refresh(self) -> None:
-        """Ask the Things that are due whether their descriptions have changed."""
-        for name, known in list(self._known.items()):
-            is_due = name in self._known and known.due <= self._now()
-            if not is_due or self._is_registered_otherwise(known):
-                continue
-            try:
-                self._ask(name, known)
-            except (WasmiotError, ProblemError) as error:
-                _log.info("refresh_failed name=%s error=%s", name, error)
-
-    def _ask(self, name: str, known: Introduced) -> None:
-        self._known[name] = replace(known, due=self._now() + self._interval_seconds)
-        tag = known.entity_tag if self._is_introduced(known) else ""
-        headers = {"Accept": DOCUMENT_TYPES} | ({"If-None-Match": tag} if tag else {})
-        response = self._parts.transport.request("GET", known.url, headers=headers)
-        if tag and response.status == 304:
-            self._parts.directory.patch(known.id, b"{}")
-            return
-        description = _description(known, response.checked())
+    def _told(
+        self, name: str, known: Introduced, description: dict[str, Any], tag: str
+    ) -> tuple[str, ...]:
+        """Take in what a Thing says of itself; return as `ask`."""
+        self._known[name] = replace(known, is_fresh=False)
         if _is_one_of(_THING_LINK, description):
-            self._follow(name, known, description)
-        elif _is_one_of(_DIRECTORY, description):
+            return self._follow(name, known, description)
+        if _is_one_of(_DIRECTORY, description):
             self._leave_alone(name, known)
         else:
-            self._take(name, known, description, response.headers.get("etag", ""))
+            self._take(name, known, description, tag)
+        return ()
 
     def _take(self, name: str, known: Introduced, description: dict[str, Any], tag: str) -> None:
         """Register a description; one that may not come this way is no reason to ask at once."""
@@ -154,24 +186,21 @@ class IntroducedThings:
         """Register nothing; what was a Thing before, or a link, is so no longer."""
         self._forget_linked(name, known.url)
         if self._is_introduced(known):
-            self._parts.directory.delete(known.id)
+            self._directory.delete(known.id)
         _log.debug("directory_left_alone url=%s", known.url)
 
-    def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> None:
-        """Introduce what a Thing Link links to, each once, and forget what it no longer does."""
+    def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> tuple[str, ...]:
+        """Note what a Thing Link links to, each once, and forget what it no longer does."""
         if self._is_introduced(link):  # it was a Thing before
-            self._parts.directory.delete(link.id)
+            self._directory.delete(link.id)
         origin = name.partition(_LINKED)[0]
         urls = set(_linked_urls(description, link.url))
         self._forget_linked(name, link.url, urls)
-        for url in sorted(urls):
-            if url in self._urls_of(origin) or len(self._urls_of(origin)) > MOST_LINKS:
-                continue
-            linked = f"{origin}{_LINKED}{url}"
-            try:
-                self._ask(linked, Introduced(url, linked_by=link.url))
-            except (WasmiotError, ProblemError) as error:
-                _log.info("link_not_followed url=%s error=%s", url, error)
+        there = self._urls_of(origin)
+        new = sorted(urls - there)[: max(MOST_LINKS + 1 - len(there), 0)]
+        found = {f"{origin}{_LINKED}{url}": Introduced(url, linked_by=link.url) for url in new}
+        self._known |= found
+        return tuple(found)
 
     def _urls_of(self, origin: str) -> set[str]:
         """Return where one announcement has led to already."""
@@ -186,25 +215,25 @@ class IntroducedThings:
                 del self._known[other]
                 self._forget_linked(name, known.url)
                 if self._is_introduced(known):
-                    self._parts.directory.delete(known.id)
+                    self._directory.delete(known.id)
 
     def _register(self, known: Introduced, description: dict[str, Any]) -> str:
         ttl_seconds = LEASE_INTERVALS * self._interval_seconds
         description["registration"] = {"ttl": ttl_seconds}
         if known.id:
             description.setdefault("id", known.id)
-        thing, is_new = self._parts.directory.register(description, introduced_by=DNS_SD)
+        thing, is_new = self._directory.register(description, introduced_by=DNS_SD)
         if thing.id != known.id and self._is_introduced(known):
-            self._parts.directory.delete(known.id)
+            self._directory.delete(known.id)
         _log.info("introduced id=%s url=%s is_new=%s", thing.id, known.url, is_new)
         return thing.id
 
     def _is_introduced(self, known: Introduced) -> bool:
-        thing = self._parts.directory.get(known.id) if known.id else None
+        thing = self._directory.get(known.id) if known.id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) == DNS_SD
 
     def _is_registered_otherwise(self, known: Introduced) -> bool:
-        thing = self._parts.directory.get(known.id) if known.id else None
+        thing = self._directory.get(known.id) if known.id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) != DNS_SD
 
 

@@ -5,7 +5,9 @@ import json
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from flask import Flask, request
@@ -17,18 +19,19 @@ from zeroconf import (
     Zeroconf,
 )
 
-from orchestrator_app.directory import introduction
+from orchestrator_app.directory.asking import Asker, asking
 from orchestrator_app.directory.introduction import (
     RETRY_SECONDS,
     SERVICE_TYPE,
-    Introduction,
+    Sightings,
     announce_directory,
     description_url,
     directory_services,
     introduce_things,
+    location,
 )
-from orchestrator_app.directory.refresh import IntroducedThings
 from orchestrator_app.directory.things import Directory
+from orchestrator_app.directory.turn_schedule import TurnSchedule
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.wsgi_transport import WsgiTransport
@@ -43,6 +46,24 @@ class Parts:
 
     directory: Directory
     transport: Transport
+
+    @property
+    def brief_transport(self) -> Transport:
+        """Nobody waits here."""
+        return self.transport
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A Thing that notes what it is asked for."""
+
+    app: Flask
+    paths: list
+
+    def __call__(self, environ, start_response):
+        """Note the path, and have it answered."""
+        self.paths.append(environ["PATH_INFO"])
+        return self.app(environ, start_response)
 
 
 def service(name, port=8080, **properties):
@@ -161,10 +182,16 @@ def test_a_responder_that_is_late_stops_nobody(monkeypatch):
     assert len(tries) == 2 * len(RETRY_SECONDS)
 
 
-def test_a_sighting_that_cannot_be_resolved_yet_is_not_lost(lamp_device, monkeypatch):
+@contextmanager
+def introducing(parts, responder):
+    """Introduce what a responder resolves; yields the listener of its browser."""
+    schedule = TurnSchedule()
+    with asking(Asker(parts, schedule, partial(location, responder, ""), 30.0)):
+        yield Sightings(schedule)
+
+
+def test_a_sighting_that_cannot_be_resolved_yet_is_not_lost(lamp_device):
     """It is tried again later, also if nobody announces it anew."""
-    for name, value in {"RETRY_SECONDS": (0.0,), "REFRESH_SECONDS": 0.0}.items():
-        monkeypatch.setattr(introduction, name, value)
     answers = iter([EventLoopBlocked(), None, service("lamp")])
     store = OxigraphStore()
     parts = Parts(Directory(store), WsgiTransport(lamp_device))
@@ -176,38 +203,28 @@ def test_a_sighting_that_cannot_be_resolved_yet_is_not_lost(lamp_device, monkeyp
                 raise answer
             return answer
 
-    introducing = Introduction(IntroducedThings(parts, 30), Responder())
-    introducing.add_service(None, SERVICE_TYPE, "lamp")
-    thread = threading.Thread(target=introducing.run)
-    thread.start()
-    wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
-    introducing.stop()
-    thread.join()
+    with introducing(parts, Responder()) as sightings:
+        sightings.add_service(None, SERVICE_TYPE, "lamp")
+        wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
     store.close()
 
 
-def test_a_stranger_that_never_answers_holds_up_nobody(lamp_device):
+def test_a_stranger_that_has_no_description_holds_up_nobody(lamp_device):
     """Though it was seen first, and is tried again, the next one is introduced at once."""
     seen = {"stranger": service("stranger", td="/nowhere"), "lamp": service("lamp")}
     asked = []
     store = OxigraphStore()
-    parts = Parts(Directory(store), WsgiTransport(lamp_device))
+    parts = Parts(Directory(store), WsgiTransport(Asked(lamp_device, asked)))
 
     class Responder:
         def get_service_info(self, _, name, __):
-            asked.append(name)
             return seen[name]
 
-    introducing = Introduction(IntroducedThings(parts, 30), Responder())
-    for name in seen:
-        introducing.add_service(None, SERVICE_TYPE, name)
-    thread = threading.Thread(target=introducing.run)
-    thread.start()
-    wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
-    assert asked[:2] == ["stranger", "lamp"]
-    wait_until(lambda: asked.count("stranger") == 2)
-    introducing.stop()
-    thread.join()
+    with introducing(parts, Responder()) as sightings:
+        for name in seen:
+            sightings.add_service(None, SERVICE_TYPE, name)
+        wait_until(lambda: parts.directory.get("urn:ex:lamp") is not None)
+        wait_until(lambda: asked.count("/nowhere") == 2)
     store.close()
 
 

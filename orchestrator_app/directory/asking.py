@@ -1,0 +1,183 @@
+"""Ask the Things that announced themselves for their descriptions, several at once.
+
+A few workers for each lane, and one thread that heeds goodbyes and fetches nothing.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+from orchestrator_app.directory.refresh import IntroducedThings, Introducing
+from orchestrator_app.directory.turn_schedule import Asking, TurnSchedule
+from orchestrator_app.directory.turns import RETRY_SECONDS, Lane, Outcome, Turn, next_turn
+from wasmiot_td.errors import ThingUnreachable, WasmiotError
+from wasmiot_td.problem import ProblemError
+
+WORKERS = {Lane.ANSWERED: 4, Lane.NEW: 4, Lane.SILENT: 8}
+SLOW_SECONDS = 2.0
+"""A Thing that could not be reached was slow about it from here on."""
+
+LOOK_SECONDS = 0.5
+JOIN_SECONDS = 3.0
+SERVER_ERROR = 500
+
+Locate = Callable[[str, Lane], str | None]
+"""Returns where the description of a service is, None if it has none for us.
+
+Raises `LookupError` if the service does not resolve now.
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class Asker:
+    """Asks each service in its turn, and registers what it answers."""
+
+    def __init__(
+        self,
+        parts: Introducing,
+        schedule: TurnSchedule,
+        locate: Locate,
+        interval_seconds: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.things = IntroducedThings(parts.directory, interval_seconds)
+        self.schedule = schedule
+        self._parts = parts
+        self._locate = locate
+        self._interval_seconds = interval_seconds
+        self._now = now
+
+    def ask(self, asking: Asking) -> None:
+        """Take a turn from its beginning to its end."""
+        outcome: Outcome | None = Outcome.PREVENTED
+        try:
+            outcome = self._outcome(asking)
+        except Exception as error:  # noqa: BLE001 - one odd Thing must not end the turns of others
+            if not self.schedule.is_over:
+                _log.error("introduction_failed name=%s", asking.name, exc_info=error)
+        following = outcome and next_turn(asking.turn, outcome, self._now(), self._interval_seconds)
+        if following is not None and outcome is not Outcome.ANSWERED:
+            _tell(asking.name, following)
+        self.schedule.settle(asking, following)
+
+    def heed(self, timeout_seconds: float = 0.0) -> bool:
+        """Heed the next goodbye; return whether one came in time."""
+        name = self.schedule.next_goodbye(timeout_seconds)
+        if name is None:
+            return False
+        try:
+            self.things.forget(name)
+        finally:
+            self.schedule.heeded(name)
+        return True
+
+    def hold(self) -> None:
+        """Keep the registrations of those from running out whom nobody had time to ask."""
+        for name in self.schedule.owed(self._interval_seconds):
+            _log.info("registration_held name=%s", name)
+            self.things.hold(name)
+
+    def _outcome(self, asking: Asking) -> Outcome | None:
+        """Ask, and return how it went; None if there is nothing to ask."""
+        name, is_wanted = asking.name, partial(self.schedule.is_current, asking)
+        if asking.turn.is_news:
+            try:
+                url = self._locate(name, asking.turn.lane)
+            except LookupError as error:
+                _log.info("introduction_delayed name=%s error=%s", name, error)
+                return Outcome.UNRESOLVED
+            if url is None:
+                self.things.forget(name)
+                return None
+            self.things.note(name, url, is_wanted)
+        if not self.things.knows(name):
+            return None
+        is_silent = asking.turn.lane is Lane.SILENT
+        return self._fetch(name, is_silent, is_wanted)
+
+    def _fetch(self, name: str, has_time: bool, is_wanted: Callable[[], bool]) -> Outcome:
+        transport = self._parts.transport if has_time else self._parts.brief_transport
+        started = self._now()
+        try:
+            for linked in self.things.ask(name, transport, is_wanted):
+                self.schedule.add(linked)
+        except (WasmiotError, ProblemError) as error:
+            _log.info("introduction_delayed name=%s error=%s", name, error)
+            return _failure(error, self._now() - started)
+        return Outcome.ANSWERED
+
+
+@contextmanager
+def asking(
+    asker: Asker,
+    workers: Mapping[Lane, int] = WORKERS,
+    look_seconds: float = LOOK_SECONDS,
+) -> Iterator[None]:
+    """Ask, and heed goodbyes, as long as the context is entered.
+
+    Who waits for a Thing in the end is not waited for long; what it brings is not registered.
+
+    Args:
+        asker: who does.
+        workers: how many at once, for each lane.
+        look_seconds: how often it is looked whose registration must be held.
+    """
+    loops = [partial(_work, asker, lane) for lane in Lane for _ in range(workers[lane])]
+    loops.append(partial(_watch, asker, look_seconds))
+    threads = [threading.Thread(target=loop, name="introduction", daemon=True) for loop in loops]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        asker.schedule.stop()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+
+def _work(asker: Asker, lane: Lane) -> None:
+    """Take the turns of a lane."""
+    while (turn := asker.schedule.take(lane)) is not None:
+        asker.ask(turn)
+
+
+def _watch(asker: Asker, look_seconds: float) -> None:
+    """Heed goodbyes, and hold registrations now and then."""
+    next_look = time.monotonic() + look_seconds
+    while not asker.schedule.is_over:
+        try:
+            asker.heed(max(next_look - time.monotonic(), 0))
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + look_seconds
+                asker.hold()
+        except Exception as error:  # noqa: BLE001 - the store may be there again next time
+            _log.error("introduction_failed", exc_info=error)
+
+
+def _failure(error: Exception, elapsed_seconds: float) -> Outcome:
+    """Return how a turn ended that gave no description."""
+    if isinstance(error, ProblemError) and error.problem.status >= SERVER_ERROR:
+        return Outcome.PREVENTED
+    if isinstance(error, ThingUnreachable):
+        is_slow = elapsed_seconds >= SLOW_SECONDS or _has_timed_out(error)
+        return Outcome.SILENT if is_slow else Outcome.REFUSED
+    return Outcome.REFUSED
+
+
+def _has_timed_out(error: BaseException | None) -> bool:
+    """Return whether an error comes from a time that was over."""
+    while error is not None and not isinstance(error, TimeoutError):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _tell(name: str, following: Turn) -> None:
+    """Write that a Thing is no longer asked again at once, the first time."""
+    is_first_pause = following.pause_seconds > 0 and following.failures == 0
+    if is_first_pause or following.failures == len(RETRY_SECONDS):
+        _log.warning("introduction_put_off name=%s", name)
