@@ -44,6 +44,7 @@ from orchestrator_app.routes import (
     vocabulary,
     well_known,
 )
+from orchestrator_app.routes.representations import untyped_if_empty
 from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import StoreError
@@ -97,6 +98,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     remove_snapshots(settings.data_dir)
     app.extensions["measures"] = measures = measures_of(app.extensions["wasmiot"])
     register_problem_answers(app)
+    app.after_request(untyped_if_empty)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     bounded = Turns(SlowBodies(app.wsgi_app, settings.threads), settings.threads)

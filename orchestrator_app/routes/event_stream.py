@@ -55,7 +55,7 @@ def stream(
         ProblemError: 503, too many listen.
     """
     if request.method == "HEAD":
-        return Response(content_type=_EVENTS, headers=_FRESH)
+        return Response(iter(()), content_type=_EVENTS, headers=_FRESH)  # of no length, as GET's
     parts = services()
     if not parts.streams.acquire(blocking=False):
         raise ProblemError(503, "Too many listeners", "Every stream is in use; try again later.")

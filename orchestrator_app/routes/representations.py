@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Response, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import PreconditionFailed, RequestEntityTooLarge
 
 from orchestrator_app.fast_json import dumps
@@ -25,6 +26,13 @@ def json_text(document: Any) -> bytes:
     return dumps(document, is_indented=not isinstance(document, list)) + b"\n"
 
 
+def untyped_if_empty(response: Response) -> Response:
+    """Take from an answer without a body the media type that Flask gives to all (RFC 9110, 8.3)."""
+    if response.mimetype == "text/html" and response.calculate_content_length() == 0:
+        del response.headers["Content-Type"]
+    return response
+
+
 def entity_tag(text: bytes) -> str:
     """Return the strong ETag of a JSON text."""
     return hashlib.sha256(text).hexdigest()[:16]
@@ -42,9 +50,12 @@ def represent(
     response = Response(text, status=status, content_type=media_type)
     response.headers.extend(dict(headers or {}))
     if status == 200:
-        response.set_etag(entity_tag(text))
+        tag = entity_tag(text)
+        response.set_etag(tag)
         response.headers["Cache-Control"] = "no-cache"
-        response.make_conditional(request)
+        check_if_match(tag)
+        rest = {k: v for k, v in request.environ.items() if k != "HTTP_IF_MATCH"}
+        response.make_conditional(rest)  # it knows no `*`, and says 412 of what it should not
     return refused_as_problem(response)
 
 
@@ -62,7 +73,13 @@ def refused_as_problem(response: Response) -> Response:
 
 def preferred(*media_types: str) -> str:
     """Return which of the media types the client prefers; the first where it has no wish."""
-    return request.accept_mimetypes.best_match(media_types) or media_types[0]
+    return accepted().best_match(media_types) or media_types[0]
+
+
+def accepted() -> MIMEAccept:
+    """Return which media types the client accepts; nothing here comes in more than one charset."""
+    wishes = request.accept_mimetypes
+    return MIMEAccept([(kind.partition(";")[0].strip(), quality) for kind, quality in wishes])
 
 
 def body() -> bytes:
@@ -93,10 +110,22 @@ def check_preconditions(current: Callable[[], Any | None]) -> None:
         return
     document = current()
     tag = None if document is None else entity_tag(json_text(document))
+    check_if_match(tag)
+    if tag is not None and request.if_none_match.contains_weak(tag):
+        raise PreconditionFailed("The document exists, and If-None-Match says it should not.")
+
+
+def check_if_match(tag: str | None) -> None:
+    """Refuse if `If-Match` names another document; `*` names any (RFC 9110, clause 13.1.1).
+
+    Args:
+        tag: of the document as it is now, None if there is none.
+
+    Raises:
+        PreconditionFailed: it does.
+    """
     if "If-Match" in request.headers and (tag is None or not request.if_match.contains(tag)):
         raise PreconditionFailed("The document is not the one that If-Match names.")
-    if tag is not None and request.if_none_match.contains(tag):
-        raise PreconditionFailed("The document exists, and If-None-Match says it should not.")
 
 
 def non_negative(name: str, default: int | None = None) -> int | None:

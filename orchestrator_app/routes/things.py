@@ -39,6 +39,15 @@ def _invalid(error: DocumentError) -> Response:
     return respond(problem_of_document(error).model_copy(update={"status": 400}))
 
 
+@blueprint.after_request
+def _name_patches(response: Response) -> Response:
+    """Say which patches are taken (RFC 5789, clauses 2.2 and 3.1)."""
+    is_asked = request.method == "OPTIONS" or response.status_code == 415
+    if is_asked and "thing_id" in (request.view_args or {}):
+        response.headers["Accept-Patch"] = MERGE_PATCH
+    return response
+
+
 @blueprint.get("/things")
 def list_things() -> Response:
     """List descriptions, all or a page of them, as an array or a collection."""
@@ -138,7 +147,12 @@ def _done() -> Response:
 
 
 def _url(thing: StoredDocument) -> str:
-    return f"{services().settings.base_url}things/{quote(thing.id, safe=':')}"
+    return f"{_things_url()}/{quote(thing.id, safe=':')}"
+
+
+def _things_url() -> str:
+    """Return where the directory is for clients: they may come through a gateway."""
+    return f"{services().settings.base_url}things"
 
 
 def _is_collection() -> bool:
@@ -152,13 +166,13 @@ def _page_url(offset: int, limit: int) -> str:
     arguments: dict[str, Any] = {"offset": offset, "limit": limit}
     if _is_collection():
         arguments["format"] = "collection"
-    return f"/things?{urlencode(arguments)}"
+    return f"{_things_url()}?{urlencode(arguments)}"
 
 
 def _link(next_url: str | None) -> dict[str, str]:
     """Return the `Link` header of a page; the tag changes with anything in the store."""
     tag = f"{_collection_nonce}-{services().store.version()}"
-    links = [f'</things>; rel="canonical"; etag="{tag}"']
+    links = [f'<{_things_url()}>; rel="canonical"; etag="{tag}"']
     if next_url is not None:
         links.insert(0, f'<{next_url}>; rel="next"')
     return {"Link": ", ".join(links)}
@@ -168,7 +182,7 @@ def _collection(members: list[dict[str, Any]], total: int, next_url: str | None)
     collection: dict[str, Any] = {
         "@context": "https://www.w3.org/2022/wot/discovery",
         "@type": "ThingCollection",
-        "@id": "/things",
+        "@id": _things_url(),
         "total": total,
         "members": members,
     }

@@ -13,6 +13,7 @@ from orchestrator_app.routes import things
 from orchestrator_app.settings import Settings
 
 LAMP = "/things/urn:ex:lamp"
+BASE = Settings().base_url
 
 
 @pytest.fixture(params=["embedded", "server"])
@@ -120,7 +121,7 @@ def test_pages_follow_each_other_by_their_links(client, thing):
     assert [t["id"] for t in first.json] == ["urn:ex:a", "urn:ex:b"]
     assert "<offset" not in first.headers["Link"]
     second = client.get("/things?offset=2&limit=2")
-    assert '</things?offset=2&limit=2>; rel="next"' in first.headers["Link"]
+    assert f'<{BASE}things?offset=2&limit=2>; rel="next"' in first.headers["Link"]
     assert [t["id"] for t in second.json] == ["urn:ex:c"]
     assert 'rel="next"' not in second.headers["Link"]
     assert 'rel="canonical"; etag=' in second.headers["Link"]
@@ -133,10 +134,10 @@ def test_a_collection_says_how_many_there_are(client, thing):
     response = client.get("/things?format=collection&limit=1")
     collection = response.json
     assert (collection["total"], len(collection["members"])) == (2, 1)
-    assert (collection["@type"], collection["@id"]) == ("ThingCollection", "/things")
+    assert (collection["@type"], collection["@id"]) == ("ThingCollection", f"{BASE}things")
     assert collection["@context"] == "https://www.w3.org/2022/wot/discovery"
     assert f'<{collection["next"]}>; rel="next"' in response.headers["Link"]
-    assert '</things>; rel="canonical"; etag=' in response.headers["Link"]
+    assert f'<{BASE}things>; rel="canonical"; etag=' in response.headers["Link"]
 
 
 def test_the_pages_of_a_collection_lead_to_all(client, thing):
@@ -150,6 +151,21 @@ def test_the_pages_of_a_collection_lead_to_all(client, thing):
     assert [len(page["members"]) for page in pages] == [2, 2, 1]
     listed = client.get("/things").json
     assert [member for page in pages for member in page["members"]] == listed
+
+
+def test_links_lead_where_clients_reach_the_directory(thing):
+    """Behind a gateway that gives it a path of its own, each link of a page has that path."""
+    app = create_app(Settings(public_url="http://gw.example/dir/"))
+    client = app.test_client()
+    client.put("/things/urn:ex:a", json=thing(id="urn:ex:a"))
+    client.put("/things/urn:ex:b", json=thing(id="urn:ex:b"))
+    page = client.get("/things?limit=1&format=collection")
+    links = page.headers["Link"]
+    app.extensions["wasmiot"].close()
+    next_url = "http://gw.example/dir/things?offset=1&limit=1&format=collection"
+    assert (page.json["@id"], page.json["next"]) == ("http://gw.example/dir/things", next_url)
+    assert f'<{next_url}>; rel="next"' in links
+    assert '<http://gw.example/dir/things>; rel="canonical"' in links
 
 
 @pytest.mark.parametrize("arguments", ["limit=0", "limit=-1", "limit=x", "offset=x", "format=x"])
@@ -214,6 +230,67 @@ def test_preconditions_protect_from_lost_updates(client, thing):
     assert (other.status_code, other.mimetype) == (412, "application/problem+json")
     assert client.delete(LAMP, headers={"If-Match": '"x"'}).status_code == 412
     assert client.delete(LAMP, headers={"If-Match": tag}).status_code == 204
+
+
+@pytest.mark.parametrize("path", [LAMP, "/things", "/things?limit=1", "/.well-known/wot"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_star_matches_whatever_there_is(client, thing, path, method):
+    """`If-Match: *` is true of what is there, a tag of that alone, and a weak tag of nothing."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    tag = client.get(path).headers["ETag"]
+    outcomes = {"*": 200, tag: 200, f'"x", {tag}': 200, f"W/{tag}": 412, '"x"': 412}
+    for condition, status in outcomes.items():
+        answer = client.open(path, method=method, headers={"If-Match": condition})
+        assert answer.status_code == status, condition
+    both = {"If-Match": "*", "If-None-Match": tag}
+    assert client.open(path, method=method, headers=both).status_code == 304
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_a_weak_tag_of_what_is_there_protects_it(client, thing, method):
+    """`If-None-Match` compares weakly; what the condition leaves alone is as it was."""
+    document = thing(id="urn:ex:lamp")
+    client.put(LAMP, json=document)
+    kept = client.get(LAMP)
+    kind = {"content_type": things.MERGE_PATCH} if method == "PATCH" else {}
+    for tag in (
+        kept.headers["ETag"],
+        f"W/{kept.headers['ETag']}",
+        f'"x", W/{kept.headers["ETag"]}',
+    ):
+        headers = {"If-None-Match": tag}
+        changed = client.open(
+            LAMP, method=method, json={**document, "title": "x"}, headers=headers, **kind
+        )
+        assert (changed.status_code, changed.mimetype) == (412, "application/problem+json")
+    assert client.get(LAMP).data == kept.data
+    other = {"If-None-Match": 'W/"x"'}
+    assert client.open(LAMP, method=method, json=document, headers=other, **kind).status_code == 204
+
+
+def test_the_patches_that_are_taken_are_named(client, thing):
+    """To who asks by OPTIONS, and to who sent another one."""
+    client.put(LAMP, json=thing(id="urn:ex:lamp"))
+    for answer in (client.options(LAMP), client.patch(LAMP, json={})):
+        assert answer.headers["Accept-Patch"] == things.MERGE_PATCH
+    assert "Accept-Patch" not in client.get(LAMP).headers
+    assert "Accept-Patch" not in client.options("/things").headers
+
+
+def test_what_has_no_body_has_no_type(client, thing):
+    """An answer of nothing but headers does not say that it is a page."""
+    patch = {"json": {}, "content_type": things.MERGE_PATCH}
+    answers = [
+        client.put(LAMP, json=thing(id="urn:ex:lamp")),
+        client.post("/things", json=thing()),
+        client.put(LAMP, json=thing(id="urn:ex:lamp")),
+        client.patch(LAMP, **patch),
+        client.options(LAMP),
+        client.delete(LAMP),
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 204, 204, 200, 204]
+    assert not [answer for answer in answers if "Content-Type" in answer.headers]
+    assert client.head("/things").headers["Content-Type"] == "application/ld+json"
 
 
 @pytest.mark.parametrize(
