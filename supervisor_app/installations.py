@@ -18,6 +18,7 @@ from supervisor_app.misplaced_terms import misplaced
 from supervisor_app.modules import Packages, write_atomically
 from supervisor_app.runtime import Runtime
 from supervisor_app.signed_sources import SignedSources
+from supervisor_app.thing_forms import with_change_forms
 from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError, InteractionError, ValidationError
 from wasmiot_td.named_addresses import refuse_addresses
@@ -138,7 +139,8 @@ class Installations:
         """Serve again what was served before; what cannot be is left on disk and logged."""
         for file in sorted(self._directory.glob("*.json")):
             try:
-                document = self._verified(file.stem, json.loads(file.read_bytes()))
+                kept = with_change_forms(json.loads(file.read_bytes()))
+                document = self._verified(file.stem, kept)
                 installation = self._prepare(read_installation(file.stem, document))
             except (SupervisorError, DocumentError, ProblemError, OSError, ValueError) as error:
                 _log.error("not_restored slug=%s error=%s", file.stem, error)

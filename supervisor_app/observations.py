@@ -97,10 +97,12 @@ class _Watched:
 
     Attributes:
         known_after: all changes with greater numbers are kept.
+        value: the last one that was read, as JSON; empty before.
     """
 
     operation: Operation
     known_after: int
+    value: str = ""
     subscriptions: list[Subscription] = field(default_factory=list)
     changes: deque[Change] = field(default_factory=deque)
     left: float = 0.0
@@ -196,6 +198,12 @@ class Observations:
             ]
         return max(known, default=0)
 
+    def value(self, operation: Operation) -> str:
+        """Return the last value of what is watched, as JSON; empty if none is known."""
+        with self._lock:
+            watched = self._watched.get((operation.slug, operation.kind, operation.name))
+            return watched.value if watched else ""
+
     def look_again(self, slug: str) -> None:
         """Read what is watched of an installation at once: something has been done to it."""
         for watched in list(self._watched.values()):
@@ -250,7 +258,7 @@ class Observations:
             if value is not _UNKNOWN:
                 if before is not _UNKNOWN and value != before:
                     self._tell(watched, value)
-                before = value
+                before, watched.value = value, _text(value)
             watched.is_ready.set()
             watched.wake.wait(self._every_seconds)
 
@@ -272,8 +280,11 @@ class Observations:
 
     def _tell(self, watched: _Watched, value: Any) -> None:
         with self._lock:
-            text = json.dumps(value, ensure_ascii=False)
-            change = Change(next(self._numbers), watched.operation.name, text)
+            change = Change(next(self._numbers), watched.operation.name, _text(value))
             watched.keep(change)
             for subscription in watched.subscriptions:
                 subscription.add(change)
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

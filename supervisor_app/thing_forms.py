@@ -7,6 +7,7 @@ the stream of the SSE Profile, whose events carry the affordance's name.
 Source: W3C WoT Profile, HTTP Basic Profile and HTTP SSE Profile; TD 1.1, clause 5.3.4.2.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from wasmiot_td.context_iris import HTTP_BASIC_PROFILE
 
 HTTP_SSE_PROFILE = "https://www.w3.org/2022/wot/profile/http-sse/v1"
 EVENT_STREAM = "text/event-stream"
+LONG_POLL = "longpoll"
 NAMES = "names"
 _JSON = "application/json"
 
@@ -34,12 +36,27 @@ def add_thing_forms(thing: dict[str, Any]) -> None:
 
 
 def change_forms(href: str, operations: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the forms by which changes of one affordance are told."""
-    form = {"href": href, "op": list(operations), "htv:methodName": "GET"}
+    """Return the forms by which changes of one affordance are told.
+
+    Long polling names no method: node-wot tries the form with HEAD first, but if a method is
+    named it takes that one, and gives up where it is not answered within a second.
+    """
+    form = {"href": href, "op": list(operations)}
     return [
-        {**form, "contentType": _JSON, "subprotocol": "longpoll"},
+        {**form, "contentType": _JSON, "subprotocol": LONG_POLL},
         _stream(href, operations),
     ]
+
+
+def with_change_forms(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a completed TD of an older program with the forms of this one."""
+    thing = copy.deepcopy(dict(document))
+    for kind in ("properties", "events"):
+        for affordance in _affordances(thing, kind):
+            for form in affordance.get("forms", ()):
+                if form.get("subprotocol") == LONG_POLL:
+                    form.pop("htv:methodName", None)
+    return thing
 
 
 def _forms(thing: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

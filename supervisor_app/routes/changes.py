@@ -1,12 +1,15 @@
 """Changes told as they come: a stream of events, or one change by long poll.
 
-A stream is what `Accept: text/event-stream` asks for; anything else is a long poll: JSON that
-comes when there is something to tell, with blanks before it, by which a client that has gone is
-noticed. HEAD answers at once, for clients that try the form first (node-wot).
+A stream is what `Accept: text/event-stream` asks for; anything else is a long poll, whose answer
+begins when there is something to tell: a client may take the next one from the head of an answer
+(node-wot). After a while the poll of a property is answered with its value, changed or not. An
+event that does not come cannot be told: blanks go before it then, by which a client that has gone
+is noticed. HEAD answers at once, for clients that try the form first (node-wot).
 
 Source: W3C WoT Profile, HTTP SSE Profile; HTML, clause 9.2 (server-sent events).
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -23,6 +26,15 @@ from wasmiot_td.serving import stopping
 
 ALIVE_SECONDS = 5.0
 """How often a client that has nothing to be told is written to."""
+
+VALUE_SECONDS = 60.0
+"""After which the poll of a property is answered with the value that it had before."""
+
+EVENT_SECONDS = 300.0
+"""After which the poll of what has no value is answered with blanks, until there is something."""
+
+LEAST_SECONDS = 0.5
+"""For how long a poll is left alone when somebody else wants its place."""
 
 _LOOK_SECONDS = 0.25
 _IsSought = Callable[[], bool]
@@ -46,24 +58,47 @@ def change_response(operations: Sequence[Operation]) -> Response:
         raise ProblemError(404, "Nothing to observe", "nothing here tells of its changes")
     if request.method == "HEAD":
         return Response(content_type=EVENT_STREAM if wants_stream() else JSON)
-    stack = ExitStack()
-    observations = supervisor().observations
-    if wants_stream():
-        subscription = stack.enter_context(observations.subscribed(operations, _last_told()))
-        response = Response(
-            _stream(subscription, observations.is_sought),
-            content_type=EVENT_STREAM,
-            headers=_NO_CACHE,
-        )
-    else:
-        after, leave = _place(operations)
-        known = observations.newest(operations) if after is None else after
-        with _left_on_refusal(leave, known):
-            subscription = stack.enter_context(observations.subscribed(operations, after))
-        body = _poll(subscription, observations.is_sought, known, leave)
-        response = Response(body, content_type=JSON, headers=_NO_CACHE)
+    if not wants_stream():
+        return _polled(operations)
+    stack, observations = ExitStack(), supervisor().observations
+    subscription = stack.enter_context(observations.subscribed(operations, _last_told()))
+    body = _stream(subscription, observations.is_sought)
+    response = Response(body, content_type=EVENT_STREAM, headers=_NO_CACHE)
     response.call_on_close(stack.close)
     return response
+
+
+def _polled(operations: Sequence[Operation]) -> Response:
+    """Answer a long poll when there is something to tell, or it has waited for long enough."""
+    observations = supervisor().observations
+    after, leave = _place(operations)
+    known = observations.newest(operations) if after is None else after
+    with ExitStack() as stack:
+        with _left_on_refusal(leave, known):
+            subscription = stack.enter_context(observations.subscribed(operations, after))
+        has_value = len(operations) == 1 and operations[0].kind == "properties"
+        most = VALUE_SECONDS if has_value else EVENT_SECONDS
+        change = _awaited(subscription, observations.is_sought, most)
+        value = change.data if change else observations.value(operations[0]) if has_value else ""
+        if value and not stopping.is_set():
+            leave(change.number if change else known)
+            return Response(value, content_type=JSON, headers=_NO_CACHE)
+        body = _poll(subscription, observations.is_sought, known, leave)
+        response = Response(body, content_type=JSON, headers=_NO_CACHE)
+        response.call_on_close(stack.pop_all().close)
+    return response
+
+
+def _awaited(subscription: Subscription, is_sought: _IsSought, most: float) -> Change | None:
+    """Return the first change; None after some seconds, or if somebody wants the place."""
+    begin = time.monotonic()
+    while not stopping.is_set() and (waited := time.monotonic() - begin) < most:
+        change = subscription.next(_LOOK_SECONDS)
+        if change is not None:
+            return change
+        if waited > LEAST_SECONDS and is_sought():
+            break
+    return None
 
 
 def _place(operations: Sequence[Operation]) -> tuple[int | None, Callable[[int], None]]:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,14 +57,24 @@ TD = {
 
 
 @pytest.fixture(scope="module")
-def tank(supervisor, tmp_path_factory, binaries):
+def tank(put_as):
     """The address of that Thing."""
+    return put_as("tank")
+
+
+@pytest.fixture(scope="module")
+def put_as(supervisor, binaries):
+    """Return a function that has the Thing served by a name, and returns its address."""
+    return partial(_put, supervisor, binaries)
+
+
+def _put(supervisor, binaries, name):
     digest, binary = binaries(wasmtime.wat2wasm(MODULE))
     module = {"id": "urn:m", "name": "m", "digest": digest, "binary": binary, "stateful": True}
     document = {**TD, "wasmiot:module": [module]}
-    response = requests.put(f"{supervisor}deployments/tank", json=document, timeout=60)
+    response = requests.put(f"{supervisor}deployments/{name}", json=document, timeout=60)
     assert response.status_code == 201, response.text
-    return f"{supervisor}deployments/tank/"
+    return f"{supervisor}deployments/{name}/"
 
 
 def test_node_wot(tank, run_node):
@@ -79,6 +90,12 @@ def test_node_wot(tank, run_node):
         "observed": 12,
         "event": True,
     }
+
+
+def test_node_wot_is_told_each_change_once(put_as, run_node):
+    """It polls again after each change, with one request at a time, and stops when it is asked."""
+    told = json.loads(run_node("observe_supervisor.mjs", f"{put_as('observed')}td"))
+    assert told == [21, 22, 23, 24, 25]
 
 
 def test_curl(tank):

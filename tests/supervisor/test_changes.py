@@ -141,6 +141,29 @@ def test_long_poll(tank):
     assert answers in ([True], [False])
 
 
+def test_a_poll_that_waits_for_long(tank, monkeypatch):
+    """A property's ends with the value that there is; that of an event goes on, with blanks."""
+    monkeypatch.setattr(changes, "VALUE_SECONDS", 0.3)
+    monkeypatch.setattr(changes, "EVENT_SECONDS", 0.3)
+    assert requests.get(f"{tank}properties/level/changes", timeout=20).text == "0"
+    with requests.get(f"{tank}events/high", stream=True, timeout=20) as response:
+        assert response.raw.read(2) == b"  "
+        write(tank, 11)
+        assert json.loads(response.raw.read()) is True
+
+
+def test_a_poll_leaves_its_place_to_another(tank, served_device):
+    """Where all are taken, a poll of a property ends with its value, and may come again."""
+    url = f"{tank}properties/level/changes"
+    with opened(url), ThreadPoolExecutor(1) as polls:
+        poll = polls.submit(requests.get, url, timeout=20)
+        while served_device.app.extensions["supervisor"].observations.listening < 2:
+            time.sleep(0.01)
+        while not _is_open(url):
+            time.sleep(0.05)
+        assert poll.result().json() == 0
+
+
 def seen(device):
     """Return how many changes of the level are known."""
     observations = device.app.extensions["supervisor"].observations
@@ -203,6 +226,19 @@ def test_too_many_streams(tank):
 def _is_open(url):
     with requests.get(url, headers=STREAM, stream=True, timeout=20) as response:
         return response.status_code == 200
+
+
+def test_forms_of_an_older_program(device, make_device):
+    """After a restart its long polls are described as they work now: node-wot tries HEAD first."""
+    device.put("tank", COUNTER, events={"high": HIGH})
+    (file,) = (device.settings.data_dir / "installations").iterdir()
+    older = json.loads(file.read_bytes())
+    older["events"]["high"]["forms"][0]["htv:methodName"] = "GET"
+    file.write_text(json.dumps(older))
+    device.app.extensions["supervisor"].close()
+    again = make_device(data_dir=device.settings.data_dir)
+    forms = again.client.get("/deployments/tank/td").json["events"]["high"]["forms"]
+    assert ["htv:methodName" in form for form in forms] == [False, True]
 
 
 def test_nothing_to_observe(tank):
