@@ -205,5 +205,7 @@ def is_of_fleet(info: ServiceInfo, fleet: str) -> bool:
 
 
 def _text(info: ServiceInfo, key: str, default: str) -> str:
-    value = info.properties.get(key.encode())
+    """Return what a service says under a key, in whichever case (RFC 6763, clause 6.4)."""
+    said = (value for name, value in info.properties.items() if name.lower() == key.encode())
+    value = next(said, None)
     return default if value is None else value.decode("utf-8", "replace")

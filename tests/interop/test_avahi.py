@@ -221,6 +221,14 @@ def test_a_thing_that_avahi_announces_comes_changes_and_goes(networks, avahi, la
     wait_for(lambda: titles() == [])
 
 
+def test_the_case_of_the_keys_does_not_matter(networks, avahi, lamp, titles):
+    """Avahi announces them as they were written; RFC 6763, clause 6.4, has them read in any."""
+    shouted = ("TD=/td", "Type=Thing", "SCHEME=http")
+    with networks[1].running("publish", *PUBLISH, *shouted, **avahi):
+        wait_for(lambda: titles() == ["lamp"])
+    wait_for(lambda: titles() == [])
+
+
 def test_a_thing_that_vanishes_without_a_goodbye_expires(networks, avahi, tmp_path, titles):
     """Its announcement stays, and nobody answers there any more."""
     description = tmp_path / "td.json"

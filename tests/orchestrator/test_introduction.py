@@ -28,6 +28,7 @@ from orchestrator_app.directory.introduction import (
     description_url,
     directory_services,
     introduce_things,
+    is_of_fleet,
     location,
 )
 from orchestrator_app.directory.things import Directory
@@ -255,3 +256,20 @@ def test_closed_multicast_stops_nobody():
 def test_the_url_comes_from_the_announcement(properties, url):
     """What is no Thing over HTTP is left alone."""
     assert description_url(service("x", **properties)) == url
+
+
+@pytest.mark.parametrize("write", [str.upper, str.title])
+def test_the_keys_of_an_announcement_may_be_in_any_case(write):
+    """Case is ignored when a key is read (RFC 6763, clause 6.4), and of two the first counts."""
+    said = {"td": "/upper", "type": "Thing", "scheme": "https", "fleet": "ours"}
+    properties = {write(name): value for name, value in said.items()} | {"td": "/second"}
+    info = ServiceInfo(
+        SERVICE_TYPE,
+        f"x.{SERVICE_TYPE}",
+        addresses=[socket.inet_aton(LOOPBACK)],
+        port=8080,
+        properties=properties,
+    )
+    assert description_url(info) == "https://127.0.0.1:8080/upper"
+    assert is_of_fleet(info, "ours")
+    assert not is_of_fleet(info, "theirs")
