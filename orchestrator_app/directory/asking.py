@@ -16,7 +16,7 @@ from orchestrator_app.directory.turns import RETRY_SECONDS, Lane, Outcome, Turn,
 from wasmiot_td.errors import ThingUnreachable, WasmiotError
 from wasmiot_td.problem import ProblemError
 
-WORKERS = {Lane.ANSWERED: 4, Lane.NEW: 4, Lane.SILENT: 8}
+WORKERS = {Lane.ANSWERED: 8, Lane.NEW: 8, Lane.SILENT: 8}
 SLOW_SECONDS = 2.0
 """A Thing that could not be reached was slow about it from here on."""
 

@@ -37,6 +37,9 @@ _DIRECTORY = frozenset(
         "https://www.w3.org/2022/wot/discovery-ontology#ThingDirectory",
     )
 )
+_HEADERS = {"Accept": DOCUMENT_TYPES, "Connection": "close"}
+"""A device may have few connections; none is kept for what is asked so seldom."""
+
 _LINKED = " by link: "  # after the name of a service, before a URL
 
 _log = logging.getLogger(__name__)
@@ -123,7 +126,7 @@ class IntroducedThings:
         if known is None or (not known.is_fresh and self._is_registered_otherwise(known)):
             return ()
         tag = known.entity_tag if self._is_introduced(known) else ""
-        headers = {"Accept": DOCUMENT_TYPES} | ({"If-None-Match": tag} if tag else {})
+        headers = _HEADERS | ({"If-None-Match": tag} if tag else {})
         response = transport.request("GET", known.url, headers=headers)
         is_same = bool(tag) and response.status == 304
         description = {} if is_same else _description(known, response.checked())

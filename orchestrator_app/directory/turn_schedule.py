@@ -72,6 +72,11 @@ class TurnSchedule:
         """Whether it was stopped."""
         return self._is_over
 
+    @property
+    def asked_count(self) -> int:
+        """How many are being asked."""
+        return len(self._asked)
+
     def sight(self, name: str) -> None:
         """Note that a service was announced, or announced differently."""
         with self._lock:

@@ -299,3 +299,16 @@ def test_a_thing_that_becomes_a_directory_goes(scene):
     scene.lamp.document["@type"] = "ThingDirectory"
     scene.later()
     assert scene.ids() == set()
+
+
+def test_a_registration_is_held_while_nobody_has_time_to_ask(scene):
+    """It does not run out; from its turn on it is the Thing's own business."""
+    for _ in range(4):
+        scene.clock[0] += INTERVAL_SECONDS
+        scene.asker.hold()
+    assert (scene.parts.directory.purge(), scene.title()) == (0, "lamp")
+    scene.lamp.is_on = False
+    for _ in range(4):
+        scene.later()
+        scene.asker.hold()
+    assert (scene.parts.directory.purge(), scene.title()) == (1, None)
