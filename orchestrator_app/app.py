@@ -48,6 +48,7 @@ from orchestrator_app.routes.representations import untyped_if_empty
 from orchestrator_app.services import Services, build_services
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import StoreError
+from orchestrator_app.web_clients import WebClients
 from wasmiot_td.access.secret_files import SecretFileError
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.observed_requests import ObservedRequests
@@ -105,6 +106,7 @@ def create_app(settings: Settings, transport: Transport | None = None) -> Flask:
     observed = ObservedRequests(bounded, measures)
     app.wsgi_app = ChunkedBodies(observed)  # type: ignore[method-assign]
     put_door(app, settings, app.extensions["wasmiot"].guard)
+    app.wsgi_app = WebClients(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

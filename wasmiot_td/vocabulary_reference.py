@@ -97,9 +97,16 @@ def by_part(found: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
 @cache
 def serialized(paths: tuple[Path, ...], media_type: str) -> str:
     """Return some files of Turtle as one graph in another form, such as `application/ld+json`."""
+    return in_form(media_type, *(path.read_text() for path in paths))
+
+
+def in_form(media_type: str, *texts: str) -> str:
+    """Return texts in Turtle as one graph in a form; one alone in Turtle is what it is."""
+    if media_type == "text/turtle" and len(texts) == 1:
+        return texts[0]
     graph = Graph()
-    for path in paths:
-        graph.parse(path, format="turtle")
+    for text in texts:
+        graph.parse(data=text, format="turtle")
     return graph.serialize(format=media_type)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 from werkzeug.datastructures import MIMEAccept
@@ -95,6 +96,18 @@ def body() -> bytes:
     if len(data) > limit:
         raise RequestEntityTooLarge(f"A document may have at most {limit} bytes.")
     return bytes(data)
+
+
+def check_utf_8(escaped: bytes) -> None:
+    """Refuse what is not UTF-8 where its bytes are escaped: it would be read as something else.
+
+    Raises:
+        ProblemError: 400, it is not.
+    """
+    try:
+        unquote_to_bytes(escaped).decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "Not UTF-8", f"What is escaped is no UTF-8: {error}") from None
 
 
 def check_preconditions(current: Callable[[], Any | None]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, request
 
 from orchestrator_app.access import client_name
-from orchestrator_app.routes.representations import JSON, JSON_LD
+from orchestrator_app.routes.representations import JSON, JSON_LD, check_utf_8
 from orchestrator_app.routes.sparql import answer_get, answer_post, only_query
 from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
@@ -33,6 +33,7 @@ def search_by_post() -> Response:
 @blueprint.get("/search/jsonpath")
 def find_by_jsonpath() -> Response:
     """Answer the JSONPath query in the argument `query` with an array of what it selects."""
+    check_utf_8(request.query_string)
     answer = services().queries.find(only_query(request.args.getlist("query")), client_name())
     return Response(answer.body, content_type=answer.media_type)
 

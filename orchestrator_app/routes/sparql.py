@@ -6,9 +6,10 @@ from orchestrator_app.access import client_name
 from orchestrator_app.directory.query_formats import GRAPH_TYPES, RESULT_TYPES
 from orchestrator_app.directory.query_text import refused_update
 from orchestrator_app.directory.sparql import GraphQuery
-from orchestrator_app.routes.representations import body
+from orchestrator_app.routes.representations import accepted, body, check_utf_8, preferred
 from orchestrator_app.services import services
 from wasmiot_td.problem import ProblemError
+from wasmiot_td.vocabulary_reference import in_form
 
 _QUERY = "application/sparql-query"
 _UPDATE = "application/sparql-update"
@@ -33,14 +34,19 @@ def query_by_post() -> Response:
 
 def answer_get(result_type: str, graph_type: str) -> Response:
     """Answer a query by GET; the types are for clients that name none."""
+    check_utf_8(request.query_string)
     _refuse_updates()
     return _answer(only_query(request.args.getlist("query")), result_type, graph_type)
 
 
 def answer_post(result_type: str, graph_type: str) -> Response:
     """Answer a query by POST; the types are for clients that name none."""
-    _refuse_updates()
     _refuse_other_charsets()
+    check_utf_8(request.query_string)
+    if request.mimetype == _FORM:
+        request.max_content_length = services().settings.max_document_bytes
+        check_utf_8(request.get_data())
+    _refuse_updates()
     if request.mimetype == _QUERY:
         return _answer(_decoded(body()), result_type, graph_type)
     if request.mimetype == _FORM:
@@ -63,14 +69,13 @@ def _answer(text: str, result_type: str, graph_type: str) -> Response:
     )
     response = Response(answer.body, content_type=answer.media_type)
     response.headers["Vary"] = "Accept"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     return response
 
 
 def _accepted(media_types: tuple[str, ...], default: str) -> str | None:
     """Return the media type that the client likes best, None if it accepts none of them."""
-    preferred = (default, *(m for m in media_types if m != default))
-    return request.accept_mimetypes.best_match(preferred) if request.accept_mimetypes else default
+    offered = (default, *(m for m in media_types if m != default))
+    return accepted().best_match(offered) if request.accept_mimetypes else default
 
 
 def _refuse_updates() -> None:
@@ -106,5 +111,8 @@ def _decoded(text: bytes) -> str:
 
 def _service_description() -> Response:
     url = f"{services().settings.base_url}sparql"
-    text = render_template("service_description.ttl", url=url)
-    return Response(text, content_type="text/turtle; charset=utf-8")
+    media_type = preferred(*GRAPH_TYPES)
+    text = in_form(media_type, render_template("service_description.ttl", url=url))
+    response = Response(text, content_type=f"{media_type}; charset=utf-8")
+    response.headers["Vary"] = "Accept"
+    return response

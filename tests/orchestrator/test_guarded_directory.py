@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
+from wasmiot_td.access.login import COOKIE
 from wasmiot_td.access.tokens import make_token
 
 LAMP = "/things/urn:ex:lamp"
@@ -54,3 +55,21 @@ def test_a_reader_lists_and_changes_nothing(guarded, thing):
         (403, "application/problem+json")
     }
     assert [each["title"] for each in client.get("/things", **reader).json] == [lamp["title"]]
+
+
+def test_a_page_of_another_site_learns_that_it_is_a_stranger(guarded):
+    """It can read the refusal, may not send a token, and gets nothing by a cookie of the user."""
+    client, headers = guarded
+    token = headers["read"]["Authorization"].removeprefix("Bearer ")
+    asked = {"query_string": {"query": "ASK {}"}, "headers": {"Origin": "http://yasgui.example"}}
+    refused = client.get("/sparql", **asked)
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
+    preflight = client.options(
+        "/sparql", headers={"Access-Control-Request-Headers": "authorization"}
+    )
+    assert "authorization" not in preflight.headers["Access-Control-Allow-Headers"].lower()
+    client.set_cookie(COOKIE, token)
+    told = client.get("/sparql", **asked)
+    assert told.status_code == 200
+    assert told.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in told.headers

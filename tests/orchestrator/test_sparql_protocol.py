@@ -5,6 +5,7 @@ Source: SPARQL 1.1 Protocol, clauses 2.1 (query operation) and 2.2 (update opera
 
 import pytest
 from rdflib import RDF, Graph, Namespace, URIRef
+from rdflib.compare import isomorphic
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
@@ -19,6 +20,7 @@ IN_GRAPH = f"SELECT ?n {{ GRAPH ?g {{ ?s {NAME} ?n }} }}"
 BOTH = f"SELECT ?n {{ {{ ?s {NAME} ?n }} UNION {{ GRAPH ?g {{ ?s {NAME} ?n }} }} }}"
 A, B = "urn:ex:a", "urn:ex:b"
 QUERY_TYPE, FORM = "application/sparql-query", "application/x-www-form-urlencoded"
+IS_FORM = {"content_type": FORM}
 JSON, XML = "application/sparql-results+json", "application/sparql-results+xml"
 
 
@@ -108,6 +110,9 @@ def test_the_dataset(endpoint, shape, query, arguments, names):
         (SELECT, f"text/html, {XML};q=0.5, text/csv;q=0.9", "text/csv"),
         (SELECT, "text/tab-separated-values", "text/tab-separated-values"),
         (SELECT, "application/*", JSON),
+        (SELECT, f"{XML}; charset=utf-8", XML),
+        (SELECT, f"{JSON}; charset=utf-8;q=0.2, text/csv;header=present", "text/csv"),
+        (CONSTRUCT, "application/n-triples;charset=utf-8", "application/n-triples"),
         (ASK, None, JSON),
         (ASK, XML, XML),
         (CONSTRUCT, None, "text/turtle"),
@@ -137,6 +142,14 @@ def test_the_result_format(endpoint, shape, query, accept, media_type):
         (direct("\ufeff?"), 400),
         (direct(SELECT.encode("utf-16")), 400),
         (direct(b"ASK { ?s ?p '\xff' }"), 400),
+        ({"method": "GET", "query_string": "query=ASK%7B%3Fs+%3Fp+%22%FF%22%7D"}, 400),
+        ({"method": "POST", "data": b"query=ASK%7B%3Fs+%3Fp+%22%FF%22%7D", **IS_FORM}, 400),
+        ({"method": "POST", "data": b"query=ASK{?s ?p '\xff'}", **IS_FORM}, 400),
+        (
+            {"method": "POST", "data": b"query=ASK%7B%7D&default-graph-uri=%ED%A0%80", **IS_FORM},
+            400,
+        ),
+        ({**direct(ASK), "query_string": "default-graph-uri=urn:%C3"}, 400),
         (get(SELECT, default_graph_uri="not an iri"), 400),
         (get(SELECT, named_graph_uri="<>"), 400),
         (direct(SELECT, "text/plain"), 415),
@@ -189,6 +202,64 @@ def test_head_answers_like_get(endpoint):
     )
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["Content-Type"] == answer.headers["Content-Type"]
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph")  # by rdflib's own reader of JSON-LD
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        (None, "text/turtle"),
+        ("text/html, */*;q=0.8", "text/turtle"),
+        ("application/rdf+xml", "application/rdf+xml"),
+        ("text/turtle;q=0.2, application/ld+json; charset=utf-8", "application/ld+json"),
+        ("application/n-triples", "application/n-triples"),
+    ],
+)
+def test_the_service_describes_itself_in_each_form(endpoint, accept, media_type):
+    """The same graph in whichever form a client likes, and caches are told that it depends."""
+    response = endpoint.get("/sparql", headers={"Accept": accept} if accept else {})
+    assert (response.status_code, response.mimetype) == (200, media_type)
+    assert response.headers["Vary"] == "Accept"
+    known = Graph().parse(data=endpoint.get("/sparql").data, format="turtle")
+    assert isomorphic(Graph().parse(data=response.data, format=media_type), known)
+
+
+@pytest.mark.parametrize("path", ["/sparql", "/search/sparql"])
+def test_pages_of_other_sites_may_ask(endpoint, path):
+    """A browser is let send each kind of query, and read each answer, errors too."""
+    preflight = endpoint.options(
+        path,
+        headers={
+            "Origin": "http://yasgui.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type",
+        },
+    )
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
+    assert preflight.headers["Access-Control-Allow-Headers"] == "Accept, Content-Type"
+    requests = [
+        get(ASK),
+        form(ASK),
+        direct(ASK),
+        get("ASK {"),
+        direct("CLEAR ALL"),
+        direct("", "x/y"),
+    ]
+    answers = [endpoint.open(path, **request) for request in (*requests, {"method": "DELETE"})]
+    statuses = [200, 200, 200, 400, 400 if path != "/sparql" else 403, 415, 405]
+    assert [answer.status_code for answer in answers] == statuses
+    for answer in (preflight, *answers):
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_pages_of_other_sites_read_nothing_else(endpoint):
+    """The rest of the orchestrator is closed to them, as it was."""
+    for path in ("/things", "/search/jsonpath?query=$", "/modules", "/sparql/", "/"):
+        for answer in (endpoint.get(path), endpoint.options(path)):
+            assert "Access-Control-Allow-Origin" not in answer.headers
 
 
 def test_the_service_description_is_what_the_service_does(endpoint):
