@@ -126,11 +126,23 @@ def _variables(operation: Operation, query: Mapping[str, str]) -> dict[str, Any]
     findings: list[Finding] = []
     for name, schema in operation.uri_variables.items():
         if name in query:
-            values[name] = from_text(query[name], schema)
+            values[name] = _from_query(query[name], schema)
             findings += _below(name, check_value(values[name], schema))
     if findings:
         raise _invalid(findings)
     return values
+
+
+def _from_query(text: str, schema: Mapping[str, Any]) -> Any:
+    """Return what a variable of a URL means: an array is JSON, or its items between commas.
+
+    The second is what clients make of the template in a form (RFC 6570, clause 3.2.8).
+    """
+    if schema.get("type") != "array" or text.startswith("["):
+        return from_text(text, schema)
+    items = schema.get("items")
+    of_item = items if isinstance(items, Mapping) else None
+    return [from_text(item, of_item) for item in text.split(",")] if text else []
 
 
 def from_text(text: str, schema: Mapping[str, Any] | None) -> Any:

@@ -221,3 +221,27 @@ def test_an_input_that_has_a_default(device, schema):
     assert device.client.post(url).json == 9
     assert device.client.post(url, json=None, content_type="application/json").json == 9
     assert device.client.post(url, data="null", content_type="application/json").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "answer"),
+    [
+        ("t=[1,20]", 200, 7),
+        ("t=1,20", 200, 7),
+        ("t=1%2C20", 200, 7),
+        ("t=", 200, 2),
+        ("t=1,x", 400, "/uriVariables/t/1"),
+    ],
+)
+def test_an_array_in_the_url(device, query, code, answer):
+    """It is taken as JSON, and as clients write it that fill in the form's template."""
+    wat = """(module (memory (export "memory") 1)
+      (func (export "alloc") (param i32) (result i32) i32.const 64)
+      (func (export "f") (param i32 i32) (result i32) local.get 1))"""
+    variables = {"t": {"type": "array", "items": {"type": "integer"}}}
+    action = {"wasmiot:entrypoint": "f", "synchronous": True, "uriVariables": variables}
+    device.put("a", wat, actions={"f": {**action, "output": {"type": "integer"}}})
+    response = device.client.post(f"/deployments/a/actions/f?{query}")
+    assert response.status_code == code, response.text
+    found = response.json if code == 200 else response.json["validationErrors"][0]["field"]
+    assert found == answer
