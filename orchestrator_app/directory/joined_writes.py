@@ -70,10 +70,11 @@ class JoinedWrites(Generic[Item, Outcome]):
         while self._waiting and len(writes) < MOST and self._waiting[0].key not in writes:
             write = self._waiting.popleft()
             writes[write.key] = write
-        outcomes: Sequence[Outcome | Exception]
+        outcomes: Sequence[Outcome | Exception] = [RuntimeError("it was broken off")] * len(writes)
         try:
             outcomes = self._work([write.item for write in writes.values()])
         except Exception as error:  # noqa: BLE001 - it is raised for each who waits
             outcomes = [error] * len(writes)
-        for write, outcome in zip(writes.values(), outcomes, strict=True):
-            write.outcomes = (outcome,)
+        finally:  # whoever ends this thread, the others must not wait for ever
+            for write, outcome in zip(writes.values(), outcomes, strict=True):
+                write.outcomes = (outcome,)

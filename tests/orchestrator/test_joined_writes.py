@@ -90,6 +90,22 @@ def test_work_that_fails_is_raised_for_all():
     assert joined.done("c", 3) == 3
 
 
+def test_nobody_waits_for_ever_for_work_that_was_broken_off():
+    """Whoever did it is ended, and the others are told."""
+    turn = threading.Lock()
+
+    def work(_items):
+        raise SystemExit
+
+    joined = JoinedWrites(work, turn)
+    found = all_waiting(joined, turn, [("a", 1), ("b", 2), ("c", 3)])
+    assert sorted(type(each).__name__ for each in found) == [
+        "RuntimeError",
+        "RuntimeError",
+        "SystemExit",
+    ]
+
+
 @pytest.mark.parametrize("n_rounds", [3])
 def test_each_client_gets_its_own_answer(app, thing, n_rounds):
     """Whoever does the write: what is asked of a Thing is what its own client knows of it."""
