@@ -29,7 +29,8 @@ def json_text(document: Any) -> bytes:
 
 def untyped_if_empty(response: Response) -> Response:
     """Take from an answer without a body the media type that Flask gives to all (RFC 9110, 8.3)."""
-    if response.mimetype == "text/html" and response.calculate_content_length() == 0:
+    is_empty = response.is_sequence and not any(response.response)  # a stream is left unread
+    if response.mimetype == "text/html" and is_empty:
         del response.headers["Content-Type"]
     return response
 
