@@ -25,7 +25,7 @@ from orchestrator_app.directory.registration import (
     registered,
 )
 from orchestrator_app.directory.seen_texts import SeenTexts
-from orchestrator_app.store import Put, Store, StoredDocument, StoreError
+from orchestrator_app.store import THING, Page, Put, Store, StoredDocument, StoreError
 from wasmiot_td.errors import DocumentError, ValidationError
 from wasmiot_td.namespaces import DISCOVERY_CONTEXT
 from wasmiot_td.problem import ProblemError
@@ -210,6 +210,10 @@ class Directory:
     def page(self, limit: int | None = None, offset: int = 0) -> list[StoredDocument]:
         """Return Things, ascending by id."""
         return self._store.list("thing", limit=limit, offset=offset)
+
+    def listing(self, limit: int | None = None, offset: int = 0) -> Page:
+        """Return Things, ascending by id, with what all of them are in the same moment."""
+        return self._store.page(THING, limit=limit, offset=offset)
 
     def count(self) -> int:
         """Return how many Things there are."""

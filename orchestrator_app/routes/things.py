@@ -1,6 +1,5 @@
 """`/things`: the directory service (W3C WoT Discovery, clause 7.3.2)."""
 
-import secrets
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +19,7 @@ from orchestrator_app.routes.representations import (
     represent,
 )
 from orchestrator_app.services import services
-from orchestrator_app.store import StoredDocument
+from orchestrator_app.store import Page, StoredDocument
 from wasmiot_td import json_text
 from wasmiot_td.errors import DocumentError
 from wasmiot_td.own_process import PROCESS_HEADER
@@ -30,7 +29,6 @@ MERGE_PATCH = "application/merge-patch+json"
 _JSON_TYPES = {"application/json", "application/ld+json", "application/td+json", ""}
 
 blueprint = Blueprint("things", __name__)
-_collection_nonce = secrets.token_hex(4)
 
 
 @blueprint.errorhandler(DocumentError)
@@ -55,12 +53,14 @@ def list_things() -> Response:
     limit, offset = non_negative("limit"), non_negative("offset", 0) or 0
     if limit == 0:
         raise ProblemError(400, "Bad query argument", "limit is a whole number above 0")
-    found = [enriched(thing) for thing in directory.page(limit, offset)]
-    total, next_url = directory.count(), None
-    if limit is not None and offset + limit < total:
+    page = directory.listing(limit, offset)
+    found, next_url = [enriched(thing) for thing in page.documents], None
+    if limit is not None and offset + limit < page.total:
         next_url = _page_url(offset + limit, limit)
-    document: Any = found if not _is_collection() else _collection(found, total, next_url)
-    return represent(document, JSON_LD, headers=_link(next_url) if limit is not None else None)
+    document: Any = found if not _is_collection() else _collection(found, page.total, next_url)
+    return represent(
+        document, JSON_LD, headers=_link(page, next_url) if limit is not None else None
+    )
 
 
 @blueprint.post("/things")
@@ -169,9 +169,13 @@ def _page_url(offset: int, limit: int) -> str:
     return f"{_things_url()}?{urlencode(arguments)}"
 
 
-def _link(next_url: str | None) -> dict[str, str]:
-    """Return the `Link` header of a page; the tag changes with anything in the store."""
-    tag = f"{_collection_nonce}-{services().store.version()}"
+def _link(page: Page, next_url: str | None) -> dict[str, str]:
+    """Return the `Link` header of a page.
+
+    Pages with the same tag are of the same Things: it changes when one comes, goes or is described
+    otherwise, and not when one is only registered again, or anything else is written.
+    """
+    tag = f"{page.total}-{page.state}"
     links = [f'<{_things_url()}>; rel="canonical"; etag="{tag}"']
     if next_url is not None:
         links.insert(0, f'<{next_url}>; rel="next"')

@@ -17,6 +17,7 @@ from orchestrator_app.store.errors import (
 from orchestrator_app.store.interface import (
     Documents,
     Outcomes,
+    Page,
     Put,
     Rows,
     Storable,
@@ -24,14 +25,17 @@ from orchestrator_app.store.interface import (
     StoredDocument,
     TextRows,
 )
+from orchestrator_app.store.layout import THING
 from orchestrator_app.store.oxigraph_store import OxigraphStore
 from orchestrator_app.store.sparql_store import SparqlStore
 
 __all__ = [
+    "THING",
     "Documents",
     "KindConflictError",
     "Outcomes",
     "OxigraphStore",
+    "Page",
     "Put",
     "Rows",
     "SparqlStore",

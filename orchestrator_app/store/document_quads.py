@@ -34,6 +34,10 @@ class State:
     noted: dict[str, str] = field(default_factory=dict)
     quads: frozenset[Quad] = frozenset()
 
+    def says_the_same(self, other: "State") -> bool:
+        """Return whether only what is noted about the document differs, if anything does."""
+        return self.noted.get(JSON) == other.noted.get(JSON) and self.quads == other.quads
+
 
 def wanted_of(put: Put) -> tuple[State, set[Quad]]:
     """Return what is to be there of a document, and of the graphs that it shares."""

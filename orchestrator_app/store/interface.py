@@ -37,6 +37,22 @@ class StoredDocument:
 
 
 @dataclass(frozen=True)
+class Page:
+    """Some of the documents of a kind, as they were in one moment.
+
+    Attributes:
+        total: how many there were in all.
+        state: names what there was of the kind: another one after each document that comes, goes
+            or says anything else, not after what is only noted about it. For the kind `thing`; of
+            any other, after each change of the store.
+    """
+
+    documents: list[StoredDocument]
+    total: int
+    state: str
+
+
+@dataclass(frozen=True)
 class Put:
     """A document that is to be written, as `Store.put` takes it.
 
@@ -122,6 +138,9 @@ class Store(Protocol):
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """Return the documents of a kind, ascending by id in code point order."""
 
+    def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
+        """Return the same documents as `list`, with what they are a part of."""
+
     def count(self, kind: str) -> int:
         """Return how many documents of a kind there are."""
 
@@ -145,7 +164,7 @@ class Store(Protocol):
         """Answer a trusted ASK over the union of all graphs; bindings replace variables."""
 
     def version(self) -> int:
-        """Return a number that grows with every change."""
+        """Return a number that grows with every change; each store that is opened has its own."""
 
     def graph_version(self) -> int:
         """Return a number that grows with every change of a graph, and only then if it can tell."""

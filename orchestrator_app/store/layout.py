@@ -17,6 +17,9 @@ from wasmiot_td.iri import well_formed
 
 LAYOUT_VERSION = 1
 
+THING = "thing"
+"""The kind of documents whose changes are counted by themselves."""
+
 BOOKKEEPING = "urn:wasmiot:store"
 KIND = f"{BOOKKEEPING}#kind"
 JSON = f"{BOOKKEEPING}#json"

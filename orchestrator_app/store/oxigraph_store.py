@@ -2,9 +2,10 @@
 
 import bisect
 import hashlib
+import secrets
 import sys
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.interface import (
     Documents,
     Outcomes,
+    Page,
     Put,
     Rows,
     Storable,
@@ -54,11 +56,13 @@ class _Batch:
         rows: by id.
         texts: graphs, in the order of the journal.
         shared: names and digests of the shared graphs among them.
+        kinds: of the documents that are new or say anything else.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     texts: list[GraphText] = field(default_factory=list)
     shared: set[tuple[str, bytes]] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
 
 
 class OxigraphStore:
@@ -92,6 +96,7 @@ class OxigraphStore:
         self._has_failed = False
         self._unflushed_quads = self._unflushed_graphs = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
+        self._states, self._opening = Counter[str](), secrets.token_hex(4)
         self._engine = Engine(directory)
         self._documents = DocumentFile(directory, is_synced=is_synced)
         with self._engine.in_use():
@@ -127,6 +132,7 @@ class OxigraphStore:
             outcomes = [self._outcome(put, batch) for put in puts]
             if batch.rows:
                 self._keep(batch.rows.values(), batch.texts)
+            self._states.update(batch.kinds)
             self._shared_graphs |= batch.shared
             for document_id, row in batch.rows.items():
                 self._note_id(document_id, row.noted[layout.KIND])
@@ -153,11 +159,19 @@ class OxigraphStore:
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
+        return _documents(self._listed(kind, limit, offset))
+
+    def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
+        """See `Store.page`."""
+        with self._write_lock:
+            rows, total = self._listed(kind, limit, offset), len(self._ids[kind])
+            state = f"{self._opening}-{self._states[kind]}"
+        return Page(_documents(rows), total, state)
+
+    def _listed(self, kind: str, limit: int | None, offset: int) -> Sequence[Row]:
         self._require_open()
         ids = self._ids[kind][offset : None if limit is None else offset + limit]
-        rows = self._documents.read_between(kind, ids[0], ids[-1]) if ids else []
-        found = (layout.stored_document(row.id, row.noted) for row in rows[:limit])
-        return [document for document in found if document is not None]
+        return self._documents.read_between(kind, ids[0], ids[-1])[:limit] if ids else []
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
@@ -172,6 +186,7 @@ class OxigraphStore:
             number = self._documents.delete(document_id, [GraphText(document_id, b"")])
             self._take(number)
             ids = self._ids[known.noted[layout.KIND]]
+            self._states[known.noted[layout.KIND]] += 1
             del ids[bisect.bisect_left(ids, document_id)], self._kinds[document_id]
         return True
 
@@ -292,6 +307,8 @@ class OxigraphStore:
         texts = [GraphText(g.value, ground_text(text, g.value), is_sh) for g, text, is_sh in graphs]
         if row != known or texts:
             batch.rows[document_id] = row
+            if known is None or _said(known) != _said(row):
+                batch.kinds.add(put.kind)
             batch.texts += texts
             batch.shared.update(shared)
         return known is None
@@ -393,6 +410,15 @@ class OxigraphStore:
         self._settle()
         with self._engine.in_use():
             yield self._engine.store.query(query, substitutions=substitutions or None)
+
+
+def _said(row: Row) -> tuple[str, bytes]:
+    return row.noted[layout.JSON], row.digest
+
+
+def _documents(rows: Iterable[Row]) -> Documents:
+    found = (layout.stored_document(row.id, row.noted) for row in rows)
+    return [document for document in found if document is not None]
 
 
 def _named(document_id: str) -> ox.NamedNode:

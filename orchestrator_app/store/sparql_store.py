@@ -34,11 +34,10 @@ from orchestrator_app.store.document_quads import (
     noted_of,
     wanted_of,
 )
-from orchestrator_app.store.endpoint import Endpoint, advice
+from orchestrator_app.store.endpoint import Endpoint
 from orchestrator_app.store.errors import (
     KindConflictError,
     StoreError,
-    StoreLayoutError,
     StoreUnavailableError,
     UnstorableDocumentError,
 )
@@ -50,6 +49,7 @@ from orchestrator_app.store.ground_triples import (
 from orchestrator_app.store.interface import (
     Documents,
     Outcomes,
+    Page,
     Put,
     Rows,
     Storable,
@@ -57,15 +57,16 @@ from orchestrator_app.store.interface import (
     TextRows,
 )
 from orchestrator_app.store.remote_copy import RemoteCopy
+from orchestrator_app.store.server_marks import ServerMarks, operation, state_pattern
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 
-_LAYOUT = f"<{layout.LAYOUT}>"
-_VERSION = f"<{layout.BOOKKEEPING}#version>"
 _REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ ?g {REVISION} ?revision }} }}"
 _SHARED_TRIPLES = (
     f"SELECT ?g ?s ?p ?o {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }}"
     " GRAPH ?g { ?s ?p ?o } }"
 )
+_THING = string_term(layout.THING)
+_OF_ALL = ("total", "state")
 _MAX_ATTEMPTS = 20
 _AT_ONCE = 20
 _FEWEST_TOGETHER = 2
@@ -95,10 +96,10 @@ class SparqlStore:
             StoreUnavailableError: the server does not answer.
         """
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
+        self._marks = ServerMarks(self._endpoint, query_url)
         self._write_lock = threading.Lock()
         self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
-        self._lay_out(query_url)
 
     def put(
         self,
@@ -170,7 +171,8 @@ class SparqlStore:
         added, where = inserted_text(puts, revision), "".join(guard(name, None) for name in names)
         written = f"GRAPH {STORE} {{ {next(iter(names))} {REVISION} {revision} }}"
         with self._write_lock:
-            self._changed(removed="", added=added, where=where)
+            are_things = any(put.kind == layout.THING for put in puts)
+            self._changed(removed="", added=added, where=where, are_things=are_things)
             return self._endpoint.truth(f"ASK {{ {written} }}")
 
     def _is_any(self, names: Iterable[str]) -> bool:
@@ -188,6 +190,7 @@ class SparqlStore:
                 wanted = replace(known, noted=known.noted | noted)
                 if known == wanted or self._try(document_id, known, wanted, set()):
                     return True
+                self._marks.mend()
         raise _written_by_too_many(document_id)
 
     def get(self, document_id: str) -> StoredDocument | None:
@@ -211,11 +214,16 @@ class SparqlStore:
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
+        return self.page(kind, limit=limit, offset=offset).documents
+
+    def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
+        """See `Store.page`; one question, which a server answers as of one moment."""
         cut = "" if limit is None else f"LIMIT {limit:d}"
         rows = self._endpoint.bindings(
-            f"SELECT ?id ?json ?registration {{ {{ SELECT ?id {{ GRAPH {STORE} {{"
+            f"SELECT ?id ?json ?registration ?total ?state {{ {state_pattern(kind)} UNION"
+            f" {{ {{ SELECT ?id {{ GRAPH {STORE} {{"
             f" ?id {KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
-            f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }} }}"
+            f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }} }} }}"
         )
         noted = {
             row["id"]["value"]: {
@@ -224,9 +232,12 @@ class SparqlStore:
                 layout.REGISTRATION: row["registration"]["value"],
             }
             for row in rows
+            if "id" in row
         }
         found = (layout.stored_document(name, noted[name]) for name in sorted(noted))
-        return [document for document in found if document is not None]
+        said = {name: row[name]["value"] for row in rows for name in _OF_ALL if name in row}
+        documents = [document for document in found if document is not None]
+        return Page(documents, int(said["total"]), said.get("state", ""))
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
@@ -237,16 +248,26 @@ class SparqlStore:
         """See `Store.delete`."""
         if not layout.is_graph_name(document_id):
             return False
-        name = iri_term(document_id)
         with self._write_lock:
-            if self.get(document_id) is None:
-                return False
-            self._changed(
-                removed=f"GRAPH {name} {{ ?s ?p ?o }} GRAPH {STORE} {{ {name} ?noted ?value }}",
-                where=f"GRAPH {STORE} {{ {name} ?noted ?value }}"
-                f" OPTIONAL {{ GRAPH {name} {{ ?s ?p ?o }} }}",
-            )
-        return True
+            for attempt in range(_MAX_ATTEMPTS):
+                known = self._state(document_id, is_graph_read=False)
+                if KIND not in known.noted:
+                    return attempt > 0
+                if attempt:
+                    self._marks.mend()
+                self._remove(iri_term(document_id), known)
+        raise _written_by_too_many(document_id)
+
+    def _remove(self, name: str, known: State) -> None:
+        """Remove a document and its graph, if it is still what is known."""
+        noted, graph = f"GRAPH {STORE} {{ {name} ?noted ?value }}", f"GRAPH {name} {{ ?s ?p ?o }}"
+        if not self.ask(f"ASK {{ {graph} }}"):  # what is OPTIONAL keeps Virtuoso from the rest
+            graph = ""
+        self._changed(
+            removed=f"{noted} {graph}",
+            where=f"{guard(name, known.noted.get(REVISION))} {noted} {graph}",
+            are_things=known.noted[KIND] == _THING,
+        )
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """See `Store.select`."""
@@ -270,8 +291,7 @@ class SparqlStore:
 
     def version(self) -> int:
         """See `Store.version`."""
-        rows = self._rows(f"SELECT ?n {{ GRAPH {STORE} {{ {STORE} {_VERSION} ?n }} }}")
-        return max((int(row["n"]) for row in rows), default=0)
+        return self._marks.version()
 
     def graph_version(self) -> int:
         """See `Store.graph_version`; a change is not told from one of a registration."""
@@ -296,26 +316,6 @@ class SparqlStore:
         rows = self._endpoint.query(query).bindings
         return [{str(name): term for name, term in row.items()} for row in rows]
 
-    def _lay_out(self, place: str) -> None:
-        """Note the layout in a new store, and refuse one that cannot be used."""
-        marker = f"{STORE} {_LAYOUT}"
-        version = f"{STORE} {_VERSION}"
-        self._endpoint.update(
-            f"INSERT {{ GRAPH {STORE} {{ {marker} {string_term(str(layout.LAYOUT_VERSION))} }} }}"
-            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {STORE} {{ {marker} ?any }} }} }};"
-            f" INSERT {{ GRAPH {STORE} {{ {version} 0 }} }}"
-            f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {STORE} {{ {version} ?any }} }} }}"
-        )
-        if found := advice(self._endpoint.server):
-            _log.warning("graph_server url=%s advice=%s", place, found)
-        for row in self._rows(f"SELECT ?layout {{ GRAPH {STORE} {{ {marker} ?layout }} }}"):
-            layout.check_layout(str(row["layout"]), place)
-        if not self.ask(f"ASK {{ {marker} ?layout }}"):
-            raise StoreLayoutError(
-                f"the default graph of {place} is not the union of its graphs; the server has a "
-                "setting for it, such as --union-default-graph of oxigraph"
-            )
-
     def _replace(self, put: Put, wanted: State, shared: set[Quad]) -> bool:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
         document_id = put.document.id
@@ -328,6 +328,7 @@ class SparqlStore:
                 document_id, known, wanted, shared
             ):
                 return known_kind is None
+            self._marks.mend()
         raise _written_by_too_many(document_id)
 
     def _is_there(self, known: State, wanted: State, shared: set[Quad]) -> bool:
@@ -365,18 +366,15 @@ class SparqlStore:
             removed=blocks(removed | (known.quads - wanted.quads)),
             added=blocks(added | (wanted.quads - known.quads) | shared),
             where=blocks(removed) + guard(name, known.noted.get(REVISION)),
+            are_things=wanted.noted[KIND] == _THING and not known.says_the_same(wanted),
         )
         written = f"GRAPH {STORE} {{ {name} {REVISION} {noted[REVISION]} }}"
         return self.ask(f"ASK {{ {written} }}")
 
-    def _changed(self, *, removed: str, where: str, added: str = "") -> None:
+    def _changed(self, *, removed: str, where: str, added: str = "", are_things: bool) -> None:
         """Send one operation that also counts the store's version on."""
-        version = f"{STORE} {_VERSION}"
         self._endpoint.update(
-            f"DELETE {{ {removed} GRAPH {STORE} {{ {version} ?version }} }}"
-            f" INSERT {{ {added} GRAPH {STORE} {{ {version} ?next }} }}"
-            f" WHERE {{ GRAPH {STORE} {{ {version} ?version }}"
-            f" BIND (?version + 1 AS ?next) {where} }}"
+            operation(removed=removed, where=where, added=added, are_things=are_things)
         )
 
 

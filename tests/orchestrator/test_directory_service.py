@@ -97,6 +97,29 @@ def test_the_canonical_link_tells_of_every_change(known, thing):
     assert '/things>; rel="canonical"' in later
 
 
+def canonical_tag(client, page="limit=1"):
+    """Return the state of the collection that a page tells."""
+    return client.get(f"/things?{page}").headers["Link"].rpartition("etag=")[2]
+
+
+def test_the_canonical_link_tells_of_things_alone(known, thing):
+    """Neither another document nor the same description sent again is another state."""
+    before = canonical_tag(known)
+    known.put("/ontologies/other", data="<urn:a> <urn:b> <urn:c> .", content_type="text/turtle")
+    assert known.put(LAMP, json=known.get(LAMP).json).status_code == 204
+    assert canonical_tag(known) == before
+    tags = {before}
+    for request in (
+        lambda: known.put("/things/urn:ex:b", json=thing(id="urn:ex:b")),
+        lambda: known.put("/things/urn:ex:b", json=thing("another", id="urn:ex:b")),
+        lambda: known.delete("/things/urn:ex:b"),
+    ):
+        assert request().status_code in (201, 204)
+        tags.add(canonical_tag(known))
+    assert len(tags) == 4
+    assert canonical_tag(known, "limit=5&offset=9") in tags
+
+
 def test_a_list_that_has_not_changed_is_not_sent_again(known, thing):
     """A 304 for who names the list's ETag."""
     tag = {"If-None-Match": known.get("/things").headers["ETag"]}

@@ -4,7 +4,8 @@ import resource
 import sqlite3
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -283,6 +284,51 @@ def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path):
     assert seen(store) == ({"1"}, 1)
     assert not store.ask("ASK { GRAPH <urn:wasmiot:store> { ?s ?p ?o } }")
     store.close()
+
+
+def test_pages_of_one_state_are_of_one_moment(store, make_document):
+    """While another writes, pages that name the same state show parts of the same whole."""
+    is_over = threading.Event()
+
+    def come_and_go() -> None:
+        while not is_over.is_set():
+            for number in range(4):
+                store.put(make_document(f"urn:ex:{number}", b""), kind="thing")
+            for number in range(4):
+                store.delete(f"urn:ex:{number}")
+
+    writer = threading.Thread(target=come_and_go)
+    writer.start()
+    wholes: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for _ in range(60):
+        page = store.page("thing")
+        assert page.total == len(page.documents)
+        wholes[page.state].add(tuple(document.id for document in page.documents))
+    is_over.set()
+    writer.join()
+    assert all(len(seen_in) == 1 for seen_in in wholes.values())
+
+
+def test_the_state_of_things_changes_with_what_they_say(store, make_document):
+    """Not with what is noted about them, nor with documents of another kind."""
+    lamp = make_document("urn:ex:lamp", b"<urn:ex:lamp> <urn:ex:p> <urn:ex:o> .", {"a": 1})
+    states = [store.page("thing").state]
+
+    def note(change: Callable[[], object]) -> None:
+        change()
+        states.append(store.page("thing").state)
+
+    note(lambda: store.put(lamp, kind="thing"))
+    note(lambda: store.put(make_document("urn:ex:lamp", b"", {"a": 1}), kind="thing"))
+    note(lambda: store.put_many([Put(make_document(f"urn:ex:{n}", b""), "thing") for n in "ab"]))
+    note(lambda: store.delete("urn:ex:lamp"))
+    assert len(set(states)) == 5
+    store.put(make_document("urn:ex:a", b""), kind="thing", registration={"x": 1})
+    store.renew("urn:ex:a", {"x": 2})
+    store.put_many([Put(make_document(f"urn:ex:{n}", b""), "module") for n in "cd"])
+    store.put(make_document("urn:ex:e", b""), kind="module")
+    store.delete("urn:ex:e")
+    assert store.page("thing").state == states[-1]
 
 
 def test_two_orchestrators_write_to_one_server(oxigraph_server, numbered):
