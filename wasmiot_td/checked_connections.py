@@ -4,16 +4,33 @@ A name is resolved once; what was decided on is what is connected to, so that a 
 say one thing to who asks and another to who connects. Redirects make connections of their own.
 """
 
+import contextlib
 import socket
+import threading
 from functools import lru_cache
 from typing import Any, ClassVar
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NameResolutionError
+from urllib3.response import HTTPResponse
 
 from wasmiot_td.errors import AddressRefused
 from wasmiot_td.reach import Reach
+
+_awaited: dict[int, HTTPConnection] = {}  # by the thread that waits for an answer to begin
+
+
+def cut_off(thread: threading.Thread) -> None:
+    """End what a thread waits for, if that is the beginning of an answer.
+
+    A time-out bounds each piece of an answer; who sends its headers a letter at a time keeps it.
+    """
+    connection = _awaited.get(thread.ident or 0)
+    waiting = connection.sock if connection is not None else None
+    if waiting is not None:
+        with contextlib.suppress(OSError):  # it has ended by itself
+            socket.socket.shutdown(waiting, socket.SHUT_RDWR)
 
 
 class _CheckedConnection(HTTPConnection):
@@ -36,6 +53,15 @@ class _CheckedConnection(HTTPConnection):
             return super()._new_conn()
         finally:
             self._dns_host = name
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        """Wait for an answer to begin; see `HTTPConnection.getresponse`."""
+        ident = threading.get_ident()
+        _awaited[ident] = self
+        try:
+            return super().getresponse()
+        finally:
+            del _awaited[ident]
 
     def _addresses(self, name: str) -> list[str]:
         """Return the addresses of a host that may be connected to.

@@ -4,15 +4,17 @@ A few workers for each lane, and one thread that heeds goodbyes and fetches noth
 """
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from orchestrator_app.directory.refresh import IntroducedThings, Introducing
 from orchestrator_app.directory.turn_schedule import Asking, TurnSchedule
 from orchestrator_app.directory.turns import RETRY_SECONDS, Lane, Outcome, Turn, next_turn
+from wasmiot_td.checked_connections import cut_off
 from wasmiot_td.errors import ThingUnreachable, WasmiotError
 from wasmiot_td.problem import ProblemError
 
@@ -20,8 +22,11 @@ WORKERS = {Lane.ANSWERED: 8, Lane.NEW: 8, Lane.SILENT: 8}
 SLOW_SECONDS = 2.0
 """A Thing that could not be reached was slow about it from here on."""
 
+LONGEST_SECONDS = {Lane.ANSWERED: 10.0, Lane.NEW: 10.0, Lane.SILENT: 300.0}
+"""How long a turn may take; each piece of an answer has its own, shorter time."""
+
 LOOK_SECONDS = 0.5
-JOIN_SECONDS = 3.0
+JOIN_SECONDS, CUT_SECONDS = 3.0, 0.05
 SERVER_ERROR = 500
 
 Locate = Callable[[str, Lane], str | None]
@@ -116,19 +121,23 @@ def asking(
     asker: Asker,
     workers: Mapping[Lane, int] = WORKERS,
     look_seconds: float = LOOK_SECONDS,
+    longest_seconds: Mapping[Lane, float] = LONGEST_SECONDS,
 ) -> Iterator[None]:
     """Ask, and heed goodbyes, as long as the context is entered.
 
-    Who waits for a Thing in the end is not waited for long; what it brings is not registered.
+    Who waits for a Thing in the end is cut short; what comes then is not registered.
 
     Args:
         asker: who does.
         workers: how many at once, for each lane.
-        look_seconds: how often it is looked whose registration must be held.
+        look_seconds: how often it is looked whose registration must be held, and who is overdue.
+        longest_seconds: how long a turn may take, for each lane.
     """
-    loops = [partial(_work, asker, lane) for lane in Lane for _ in range(workers[lane])]
-    loops.append(partial(_watch, asker, look_seconds))
-    threads = [threading.Thread(target=loop, name="introduction", daemon=True) for loop in loops]
+    crew = [
+        Worker(asker, lane, longest_seconds[lane]) for lane in Lane for _ in range(workers[lane])
+    ]
+    watch = partial(_watch, asker, crew, look_seconds)
+    threads = [*crew, threading.Thread(target=watch, name="introduction", daemon=True)]
     for thread in threads:
         thread.start()
     try:
@@ -137,17 +146,36 @@ def asking(
         asker.schedule.stop()
         deadline = time.monotonic() + JOIN_SECONDS
         for thread in threads:
-            thread.join(max(deadline - time.monotonic(), 0))
+            while thread.is_alive() and time.monotonic() < deadline:
+                cut_off(thread)
+                thread.join(CUT_SECONDS)
 
 
-def _work(asker: Asker, lane: Lane) -> None:
-    """Take the turns of a lane."""
-    while (turn := asker.schedule.take(lane)) is not None:
-        asker.ask(turn)
+class Worker(threading.Thread):
+    """Takes the turns of a lane, one after the other."""
+
+    def __init__(self, asker: Asker, lane: Lane, longest_seconds: float) -> None:
+        super().__init__(name="introduction", daemon=True)
+        self._asker = asker
+        self._lane = lane
+        self._longest_seconds = longest_seconds
+        self._overdue = math.inf
+
+    def run(self) -> None:
+        """Work until the schedule is stopped."""
+        while (turn := self._asker.schedule.take(self._lane)) is not None:
+            self._overdue = time.monotonic() + self._longest_seconds
+            self._asker.ask(turn)
+            self._overdue = math.inf
+
+    def cut_if_overdue(self) -> None:
+        """End a turn that takes too long."""
+        if time.monotonic() >= self._overdue:
+            cut_off(self)
 
 
-def _watch(asker: Asker, look_seconds: float) -> None:
-    """Heed goodbyes, and hold registrations now and then."""
+def _watch(asker: Asker, crew: Sequence[Worker], look_seconds: float) -> None:
+    """Heed goodbyes; hold registrations and end what takes too long now and then."""
     next_look = time.monotonic() + look_seconds
     while not asker.schedule.is_over:
         try:
@@ -155,6 +183,8 @@ def _watch(asker: Asker, look_seconds: float) -> None:
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + look_seconds
                 asker.hold()
+                for worker in crew:
+                    worker.cut_if_overdue()
         except Exception as error:  # noqa: BLE001 - the store may be there again next time
             _log.error("introduction_failed", exc_info=error)
 

@@ -240,6 +240,35 @@ def test_a_thing_that_vanishes_without_a_goodbye_expires(networks, avahi, tmp_pa
         wait_for(lambda: titles() == [])
 
 
+@pytest.fixture
+def silent(networks: tuple[Namespace, Namespace], tmp_path: Path) -> Iterator[None]:
+    """A server in their network, at port 8081, that takes connections and says nothing."""
+    script = "import socket, sys, time; s = socket.create_server((sys.argv[1], 8081), backlog=512)"
+    command = (sys.executable, "-c", f"{script}; print('ready'); time.sleep(600)", THEIRS)
+    with networks[1].running("silent", *command) as process:
+        wait_until_it_says("ready", tmp_path / "silent.log", process)
+        yield
+
+
+def test_things_that_never_answer_hold_up_nobody(networks, avahi, lamp, silent, tmp_path, titles):
+    """More than are asked at once: beside them one comes, changes, does not expire, and goes."""
+    names = [f"silent{number}" for number in range(12)]
+    log = tmp_path / "orchestrator.log"
+    with ExitStack() as stack:
+        for name in names:
+            publish = ("avahi-publish", "-s", name, "_wot._tcp", "8081", *TXT)
+            stack.enter_context(networks[1].running(name, *publish, **avahi))
+        for name in names:
+            wait_for((tmp_path / f"{name}.log").read_text)
+        with networks[1].running("publish", *PUBLISH, *TXT, **avahi):
+            wait_for(lambda: titles() == ["lamp"])
+            wait_for(lambda: "introduction_put_off name=silent" in log.read_text())
+            lamp.write_text(TD % "light")
+            wait_for(lambda: titles() == ["light"])
+        wait_for(lambda: titles() == [])
+    assert "purged" not in log.read_text()
+
+
 def test_avahi_finds_the_directory(networks, avahi, orchestrator):
     """Whoever browses for directories of Things gets the way to its description."""
     browse = ("env", *(f"{name}={value}" for name, value in avahi.items()), "avahi-browse")

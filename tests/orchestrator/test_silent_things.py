@@ -6,7 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +21,7 @@ from orchestrator_app.directory.turns import Lane
 from orchestrator_app.store import OxigraphStore
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.http_transport import HttpTransport
+from wasmiot_td.reach import LOCAL
 
 PATIENCE_SECONDS = 60.0
 INTERVAL_SECONDS = 1.0
@@ -40,8 +41,8 @@ class Parts:
     """What introduction needs: short of time, but not too short for a busy machine."""
 
     directory: Directory
-    transport: Transport = field(default_factory=lambda: HttpTransport(1.0))
-    brief_transport: Transport = field(default_factory=lambda: HttpTransport(0.5))
+    transport: Transport = field(default_factory=lambda: HttpTransport(1.0, reach=LOCAL))
+    brief_transport: Transport = field(default_factory=lambda: HttpTransport(0.5, reach=LOCAL))
 
 
 @dataclass
@@ -240,14 +241,42 @@ def test_a_service_is_asked_by_one_worker_at_a_time(scene):
 
 
 def test_no_thread_is_left_of_those_that_wait_for_silent_things(silent_urls):
-    """They end when their time is over, and nothing is registered any more."""
+    """However long they might have waited."""
     store, schedule = OxigraphStore(), TurnSchedule()
     before = set(threading.enumerate())
-    parts = Parts(Directory(store))
+    patient = HttpTransport(PATIENCE_SECONDS, reach=LOCAL)
+    parts = Parts(Directory(store), patient, patient)
     locate = lambda name, _lane: silent_urls[int(name) % 3]  # noqa: E731
     with asking(Asker(parts, schedule, locate, INTERVAL_SECONDS), WORKERS):
         for number in range(12):
             schedule.sight(str(number))
         wait_until(lambda: schedule.asked_count >= 2)
-    wait_until(lambda: not set(threading.enumerate()) - before)
+    assert not set(threading.enumerate()) - before
+    store.close()
+
+
+def test_who_sends_its_headers_a_letter_at_a_time_is_cut_off():
+    """No piece is late, and the answer would never begin."""
+    store, schedule = OxigraphStore(), TurnSchedule()
+    parts = Parts(Directory(store))
+    ended = threading.Event()
+
+    def trickle(server):
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            while not ended.wait(0.05):
+                connection.sendall(b"a")
+        ended.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/td"
+        asker = Asker(parts, schedule, lambda *_: url, INTERVAL_SECONDS)
+        longest_seconds = dict.fromkeys(Lane, 1.0)
+        with asking(asker, WORKERS, look_seconds=0.1, longest_seconds=longest_seconds):
+            schedule.sight("lamp")
+            assert ended.wait(PATIENCE_SECONDS)
+        thread.join()
     store.close()
