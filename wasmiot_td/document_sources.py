@@ -86,8 +86,12 @@ def is_remote(url: str) -> bool:
     return urlsplit(url).scheme in ("http", "https")
 
 
-def expand_sources(names: Iterable[str]) -> Iterator[Source]:
+def expand_sources(names: Iterable[str], suffixes: tuple[str, ...] = SUFFIXES) -> Iterator[Source]:
     """Yield the documents of some names; a directory is searched for JSON files, in order.
+
+    Args:
+        names: as they were given.
+        suffixes: of the files that are meant by the name of a directory.
 
     Raises:
         SourceError: a name is neither a file nor a directory.
@@ -99,7 +103,7 @@ def expand_sources(names: Iterable[str]) -> Iterator[Source]:
         elif is_remote(name):
             yield Source(name, name)
         elif path.is_dir():
-            found = (p for p in path.rglob("*") if p.suffix in SUFFIXES and p.is_file())
+            found = (p for p in path.rglob("*") if p.suffix in suffixes and p.is_file())
             yield from (_of_file(str(p), p) for p in sorted(found))
         elif path.exists():
             yield _of_file(name, path)

@@ -135,9 +135,11 @@ def add(orchestrator: "Orchestrator", is_json: bool, sources: Sequence[str]) -> 
     Many are sent in one request, and no more is read than is sent next.
     All are tried; the exit code is 1 if the directory refused some.
     """
-    from wasmiot_td.document_sources import expand_sources
+    from orchestrator_app.commands.registering import LINE_SUFFIXES
+    from wasmiot_td.document_sources import SUFFIXES, expand_sources
 
-    found = list(expand_sources(map(_own_description, sources)))
+    suffixes = (*SUFFIXES, *LINE_SUFFIXES)
+    found = list(expand_sources(map(_own_description, sources), suffixes))
     if not found:
         raise CommandFailed("there is no JSON file in there", MISUNDERSTOOD)
     results, failure = registered_so_far(orchestrator, found)

@@ -216,6 +216,15 @@ def test_a_document_that_is_too_long_is_not_sent_cut(
     assert result["error"]["title"] == f"the description is longer than {8 * MEBIBYTE} bytes"
 
 
+def test_a_folder_may_hold_files_of_lines(wasmiot: Any, tmp_path: Path) -> None:
+    """They are meant by its name like files of one description."""
+    (tmp_path / "a.json").write_text(padded(0, 500))
+    (tmp_path / "b.ndjson").write_text(f"{padded(1, 500)}\n{padded(2, 500)}\n")
+    results = wasmiot.json("things", "add", tmp_path)
+    assert [each["id"] for each in results] == [f"urn:x:cli:padded{i}" for i in range(3)]
+    wasmiot("things", "remove", *(each["id"] for each in results))
+
+
 def test_a_file_without_a_line_is_told(wasmiot: Any, tmp_path: Path) -> None:
     """Nothing registered is not what was asked for."""
     (tmp_path / "none.jsonl").write_text("\n\n")

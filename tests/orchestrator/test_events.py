@@ -239,6 +239,7 @@ def test_head_takes_no_place_among_the_listeners(client, listen):
         listen("/events")
     head = client.head("/events")
     assert (head.status_code, head.mimetype, head.data) == (200, "text/event-stream", b"")
+    assert "Content-Length" not in head.headers  # nor has a stream any (RFC 9110, clause 8.6)
 
 
 def test_an_unknown_type_is_a_problem(client):
