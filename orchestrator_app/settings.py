@@ -31,7 +31,7 @@ class Settings(ServerSettings):
             where empty.
         fleet: whose Things are introduced by DNS-SD, where they say one; all where empty.
         refresh_interval_seconds: how often an introduced Thing is asked whether its description
-            has changed; one that does not answer three times in a row expires.
+            has changed; one that does not answer for three times as long expires.
         max_document_bytes: the largest JSON document that is read.
         max_binary_bytes: the largest wasm binary that is taken in.
         max_upload_bytes: the largest request body.

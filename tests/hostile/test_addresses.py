@@ -136,8 +136,10 @@ def test_an_announcement_leads_nowhere_else(tmp_path: Path, packages: Any) -> No
         f"http://127.0.0.2:{port}/td",
         f"http://127.0.0.1:{port}/x?to=http://127.0.0.4:9/",
     ):
+        things = IntroducedThings(parts.directory, 30)
+        things.note("a", target)
         with pytest.raises(Exception, match="loopback address"):
-            IntroducedThings(parts, 30).note("a", target)
+            things.ask("a", parts.brief_transport)
     assert [path.partition("?")[0] for path in packages.visits] == ["/x"]
     assert parts.directory.count() == 0
     parts.close()
