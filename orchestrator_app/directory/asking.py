@@ -65,7 +65,7 @@ class Asker:
             if not self.schedule.is_over:
                 _log.error("introduction_failed name=%s", asking.name, exc_info=error)
         following = outcome and next_turn(asking.turn, outcome, self._now(), self._interval_seconds)
-        if following is not None and outcome is not Outcome.ANSWERED:
+        if following is not None:
             _tell(asking.name, following)
         self.schedule.settle(asking, following)
 
@@ -88,23 +88,24 @@ class Asker:
 
     def _outcome(self, asking: Asking) -> Outcome | None:
         """Ask, and return how it went; None if there is nothing to ask."""
-        name, is_wanted = asking.name, partial(self.schedule.is_current, asking)
+        name, lane = asking.name, asking.turn.lane
+        is_wanted = partial(self.schedule.is_current, asking)
         if asking.turn.is_news:
             try:
-                url = self._locate(name, asking.turn.lane)
+                url = self._locate(name, lane)
             except LookupError as error:
                 _log.info("introduction_delayed name=%s error=%s", name, error)
-                return Outcome.UNRESOLVED
+                is_there = self.things.knows(name)
+                is_there = is_there and self._fetch(name, lane, is_wanted) is Outcome.ANSWERED
+                return Outcome.STAYED if is_there else Outcome.UNRESOLVED
             if url is None:
                 self.things.forget(name)
                 return None
             self.things.note(name, url, is_wanted)
-        if not self.things.knows(name):
-            return None
-        is_silent = asking.turn.lane is Lane.SILENT
-        return self._fetch(name, is_silent, is_wanted)
+        return self._fetch(name, lane, is_wanted) if self.things.knows(name) else None
 
-    def _fetch(self, name: str, has_time: bool, is_wanted: Callable[[], bool]) -> Outcome:
+    def _fetch(self, name: str, lane: Lane, is_wanted: Callable[[], bool]) -> Outcome:
+        has_time = lane is Lane.SILENT
         transport = self._parts.transport if has_time else self._parts.brief_transport
         started = self._now()
         try:

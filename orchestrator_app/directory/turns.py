@@ -28,6 +28,7 @@ class Outcome(Enum):
     """How a turn ended."""
 
     ANSWERED = "answered"
+    STAYED = "stayed"  # it answered where it was before; its name leads nowhere
     REFUSED = "refused"  # it is there, or its machine is, and gives no valid description
     UNRESOLVED = "unresolved"  # its name leads nowhere
     SILENT = "silent"  # the time was over
@@ -73,8 +74,9 @@ def next_turn(turn: Turn, outcome: Outcome, now: float, interval_seconds: float)
         now: when.
         interval_seconds: how often one that answers is asked.
     """
-    if outcome is Outcome.ANSWERED:
-        return Turn(now + interval_seconds, Lane.ANSWERED, renewed=now)
+    if outcome in (Outcome.ANSWERED, Outcome.STAYED):
+        is_news = outcome is Outcome.STAYED
+        return Turn(now + interval_seconds, Lane.ANSWERED, renewed=now, is_news=is_news)
     if outcome is Outcome.PREVENTED:
         return replace(turn, due=now + interval_seconds)
     if outcome is Outcome.SILENT and turn.lane is not Lane.SILENT:

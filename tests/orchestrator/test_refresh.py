@@ -312,3 +312,27 @@ def test_a_registration_is_held_while_nobody_has_time_to_ask(scene):
         scene.later()
         scene.asker.hold()
     assert (scene.parts.directory.purge(), scene.title()) == (1, None)
+
+
+def test_who_answers_where_it_was_stays_though_its_name_leads_nowhere(scene):
+    """It announced something, and who asks what hears nothing; later it is found elsewhere."""
+    scene.apps["http://other.example"] = scene.lamp.app()
+    del scene.urls["lamp"]
+    scene.asker.schedule.sight("lamp")
+    for _ in range(5):
+        scene.later()
+    assert (scene.parts.directory.purge(), scene.title()) == (0, "lamp")
+    scene.urls["lamp"] = "http://other.example/td"
+    scene.later()
+    del scene.apps["http://lamp.example"]
+    for _ in range(5):
+        scene.later()
+    assert (scene.parts.directory.purge(), scene.title()) == (0, "lamp")
+
+
+def test_a_service_that_is_no_longer_for_us_goes(scene):
+    """It announced another fleet, say; and comes back as any other."""
+    scene.sight("lamp", None)
+    assert scene.ids() == set()
+    scene.sight("lamp", URL)
+    assert scene.ids() == {"urn:ex:lamp"}
