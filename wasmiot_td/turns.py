@@ -12,6 +12,9 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any
 
+LONG_SECONDS = 0.5
+"""Who has waited for a lock for so long lends its turn."""
+
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 _mine = threading.local()
 
@@ -53,3 +56,20 @@ def resting() -> Iterator[None]:
         yield
     finally:
         free.get()
+
+
+class PatientLock:
+    """A reentrant lock; who waits long for it lends this thread's turn to others meanwhile."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> None:
+        """Take it."""
+        if not self._lock.acquire(timeout=LONG_SECONDS):
+            with resting():
+                self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self._lock.release()

@@ -4,11 +4,11 @@ A write of several Things costs little more than one of a single Thing: one comm
 graph server. So nobody waits for who comes first; they wait together.
 """
 
-import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -37,7 +37,7 @@ class JoinedWrites(Generic[Item, Outcome]):
     def __init__(
         self,
         work: Callable[[Sequence[Item]], Sequence[Outcome | Exception]],
-        turn: threading.RLock,
+        turn: AbstractContextManager[Any],
     ) -> None:
         """Do nothing yet.
 

@@ -3,7 +3,6 @@
 Source: W3C WoT Discovery, clause 7.2 (directory).
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from wasmiot_td.namespaces import DISCOVERY_CONTEXT
 from wasmiot_td.problem import ProblemError
 from wasmiot_td.reach import LOCAL, Reach
 from wasmiot_td.report import Report
+from wasmiot_td.turns import PatientLock
 
 Listener = Callable[[DirectoryChange], None]
 Kept = tuple[StoredDocument, bool] | Exception
@@ -86,7 +86,7 @@ class Directory:
         self._store = store
         self._now = now
         self.reach = reach
-        self._lock = threading.RLock()
+        self._lock = PatientLock()
         self._joined = JoinedWrites[_Wanted, tuple[StoredDocument, bool]](self._keep, self._lock)
         self._listeners: list[Listener] = []
         self._registered_listeners: list[Callable[[str], None]] = []

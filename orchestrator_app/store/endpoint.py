@@ -16,6 +16,7 @@ from rdflib.plugins.stores.sparqlstore import SPARQLUpdateStore
 from rdflib.query import Result
 
 from orchestrator_app.store.errors import StoreUnavailableError, UnstorableDocumentError
+from orchestrator_app.store.pulse import PROBE_SECONDS, Pulse
 from wasmiot_td.connections import RenewedPool
 
 _FORM = "application/x-www-form-urlencoded"
@@ -25,6 +26,7 @@ _SERIALIZATION_FAILURE = "40001"  # the SQL standard's code; Virtuoso gives it i
 _MAX_ATTEMPTS = 20
 _LONGEST_PAUSE_SECONDS = 0.2
 _MAX_CONNECTIONS = 16
+LONGEST_SECONDS = 30.0
 
 Bindings = list[dict[str, dict[str, str]]]
 """Rows of a SELECT: each variable with its term."""
@@ -52,9 +54,15 @@ class Endpoint(SPARQLUpdateStore):
         super().__init__(query_url, update_url, returnFormat="json", context_aware=False)
         self.server = ""
         self._is_closed = False
+        connecting = min(timeout_seconds, PROBE_SECONDS)
         self._pool = RenewedPool(
-            tls_context, maxsize=_MAX_CONNECTIONS, timeout=timeout_seconds, retries=False
+            tls_context,
+            maxsize=_MAX_CONNECTIONS,
+            timeout=urllib3.Timeout(connect=connecting, read=timeout_seconds),
+            retries=False,
         )
+        self._pulse = Pulse(query_url, self._is_alive)
+        self._pool.pool_classes_by_scheme = watched_pools(self._pulse.wait)
 
     def download(self, query: str, path: Path) -> None:
         """Write the results of a SELECT to a file, as SPARQL results in JSON."""
@@ -124,22 +132,62 @@ class Endpoint(SPARQLUpdateStore):
                 time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS * attempt / _MAX_ATTEMPTS))
         raise StoreUnavailableError(f"{url} is used by too many at once; try again")
 
+    def _is_alive(self) -> bool:
+        """Ask something easy; return whether there is any answer."""
+        url, body, content_type = self._request_of("ASK { }")
+        headers = {"Content-Type": content_type, "Accept": _RESULTS}
+        try:
+            self._pool.request("POST", url, body=body, headers=headers, timeout=PROBE_SECONDS)
+        except urllib3.exceptions.HTTPError:
+            return False
+        return True
+
     def _sent(
         self, url: str, body: bytes, content_type: str, *, preload_content: bool = True
     ) -> urllib3.BaseHTTPResponse:
         if self._is_closed:
             raise StoreUnavailableError("the store is closed")
+        self._pulse.check()
         headers = {"Content-Type": content_type, "Accept": _RESULTS}
         try:
             response = self._pool.request(
                 "POST", url, body=body, headers=headers, preload_content=preload_content
             )
         except urllib3.exceptions.HTTPError as error:
+            if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+                self._pulse.lose()
             raise StoreUnavailableError(f"{url} does not answer: {error}") from error
+        self._pulse.beat()
         self.server = response.headers.get("Server", "")
         if response.status >= 300:
             raise _refusal(url, response)
         return response
+
+
+def watched_pools(wait: Callable[[Any, float], None]) -> dict[str, Any]:
+    """Return pools, by scheme, of connections that have a function wait for each answer."""
+
+    class Plain(urllib3.connection.HTTPConnection):
+        def getresponse(self) -> Any:
+            wait(self.sock, _seconds(self.timeout))
+            return super().getresponse()
+
+    class Secure(urllib3.connection.HTTPSConnection):
+        def getresponse(self) -> Any:
+            wait(self.sock, _seconds(self.timeout))
+            return super().getresponse()
+
+    class PlainPool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(urllib3.HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def _seconds(timeout: Any) -> float:
+    return float(timeout) if isinstance(timeout, int | float) else LONGEST_SECONDS
 
 
 def advice(server: str) -> str:

@@ -59,6 +59,7 @@ from orchestrator_app.store.interface import (
 from orchestrator_app.store.remote_copy import RemoteCopy
 from orchestrator_app.store.server_marks import ServerMarks, operation, state_pattern
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
+from wasmiot_td.turns import PatientLock
 
 _REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ ?g {REVISION} ?revision }} }}"
 _SHARED_TRIPLES = (
@@ -97,7 +98,7 @@ class SparqlStore:
         """
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._marks = ServerMarks(self._endpoint, query_url)
-        self._write_lock = threading.Lock()
+        self._write_lock = PatientLock()
         self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
 
