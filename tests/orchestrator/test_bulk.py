@@ -150,6 +150,12 @@ def test_an_array_has_its_own_limit(client, monkeypatch):
     assert LINES in response.json["detail"]
 
 
+def test_what_is_done_is_not_refused_by_a_condition(client, thing):
+    """`If-Match` is about what a request is for, which has no tag here, not about its answer."""
+    response = _sent(client, _lines(thing(id="urn:ex:a")), **{"If-Match": '"x"'})
+    assert [result["status"] for result in response.json] == [201]
+
+
 def test_another_media_type_is_refused(client):
     """One Thing alone goes to `/things`."""
     response = _sent(client, b"{}", "application/td+json")
