@@ -55,10 +55,7 @@ def represent(
         tag = entity_tag(text)
         response.set_etag(tag)
         response.headers["Cache-Control"] = "no-cache"
-        if request.method in (
-            "GET",
-            "HEAD",
-        ):  # of another method it is not the answer that is meant
+        if request.method in ("GET", "HEAD"):  # of others it is not the answer that is meant
             check_if_match(tag)
         rest = {k: v for k, v in request.environ.items() if k != "HTTP_IF_MATCH"}
         response.make_conditional(rest)  # it knows no `*`, and says 412 of what it should not
