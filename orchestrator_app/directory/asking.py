@@ -66,7 +66,7 @@ class Asker:
                 _log.error("introduction_failed name=%s", asking.name, exc_info=error)
         following = outcome and next_turn(asking.turn, outcome, self._now(), self._interval_seconds)
         if following is not None:
-            _tell(asking.name, following)
+            _tell(asking.name, asking.turn, following)
         self.schedule.settle(asking, following)
 
     def heed(self, timeout_seconds: float = 0.0) -> bool:
@@ -207,8 +207,9 @@ def _has_timed_out(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _tell(name: str, following: Turn) -> None:
+def _tell(name: str, turn: Turn, following: Turn) -> None:
     """Write that a Thing is no longer asked again at once, the first time."""
-    is_first_pause = following.pause_seconds > 0 and following.failures == 0
-    if is_first_pause or following.failures == len(RETRY_SECONDS):
+    is_first_pause = following.pause_seconds > 0 and turn.pause_seconds == 0
+    has_tried_enough = turn.failures < following.failures == len(RETRY_SECONDS)
+    if is_first_pause or has_tried_enough:
         _log.warning("introduction_put_off name=%s", name)

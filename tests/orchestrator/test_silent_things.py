@@ -183,7 +183,7 @@ def test_silent_things_hold_up_nobody(scene, silent_urls):
     assert (scene.ids(), scene.deleted) == ({*good, "late"}, ["urn:ex:leaving"])
 
 
-def test_many_that_go_silent_at_once_take_nobody_with_them(scene):
+def test_many_that_go_silent_at_once_take_nobody_with_them(scene, caplog):
     """They expire; those that answer do not, and their leases are held while they wait."""
     good, many = ["a", "b"], [f"many{number}" for number in range(10)]
     for name in (*many, *good):
@@ -194,6 +194,8 @@ def test_many_that_go_silent_at_once_take_nobody_with_them(scene):
     scene.announce("late")
     wait_until(lambda: "late" in scene.ids())
     assert len(scene.deleted) == len(many)
+    told = [r.message for r in caplog.records if "introduction_put_off" in r.message]
+    assert len(told) == len(set(told)) > 0
 
 
 def test_who_was_silent_is_asked_at_once_when_it_announces_itself_anew(scene, silent_urls):
