@@ -8,7 +8,7 @@ Source: W3C WoT Discovery, clause 7.2.
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -64,18 +64,8 @@ class Directory:
         return [key for key in found if isinstance(key, str)] if isinstance(found, list) else []
 
     def find(self, reference: Reference) -> tuple[Mapping[str, Any], str] | None:
-        """Return a TD and the name of its property that serve a reference; None without any.
-
-        The very Thing or property that is named goes before one that has the right type.
-        """
-        of_type = None
-        for document in self._listing():
-            name = _property_by_id(document, reference)
-            if name:
-                return document, name
-            if of_type is None and (name := _property_by_type(document, reference)):
-                of_type = document, name
-        return of_type
+        """Return a TD and the name of its property that serve a reference; None without any."""
+        return find_in(self._listing(), reference)
 
     def _url_of(self, thing_id: str) -> str:
         return f"{self._things}/{quote(thing_id, safe=':')}"
@@ -90,6 +80,23 @@ class Directory:
             if link is None:
                 return
             url = urljoin(url, link[1])
+
+
+def find_in(
+    documents: Iterable[Mapping[str, Any]], reference: Reference
+) -> tuple[Mapping[str, Any], str] | None:
+    """Return a TD of several, and the name of its property, that serve a reference.
+
+    The very Thing or property that is named goes before one that has the right type.
+    """
+    of_type = None
+    for document in documents:
+        name = _property_by_id(document, reference)
+        if name:
+            return document, name
+        if of_type is None and (name := _property_by_type(document, reference)):
+            of_type = document, name
+    return of_type
 
 
 def _property_by_id(document: Mapping[str, Any], reference: Reference) -> str:

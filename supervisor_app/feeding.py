@@ -1,12 +1,12 @@
 """Use other Things: read what a call depends on, send an output to where it feeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from supervisor_app.descriptions import Descriptions, is_silent
-from supervisor_app.directory import Directory
+from supervisor_app.directory import Directory, find_in
 from supervisor_app.execution import Outcome
 from supervisor_app.installation import Operation
 from supervisor_app.problems import problem_of
@@ -23,7 +23,12 @@ MOST_BRANCHES = 8
 
 
 class Neighbours:
-    """Other Things, as this device's operations use them."""
+    """Other Things, as this device's operations use them.
+
+    Attributes:
+        own: the TDs of the Things on this device, which are looked through where no directory
+            knows what is meant.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class Neighbours:
         self._transport = transport
         self._descriptions = descriptions
         self._directory = directory
+        self.own: Callable[[], Iterable[Mapping[str, Any]]] = tuple
         self.targets = Targets(transport, descriptions)
         self._branches = ThreadPoolExecutor(MOST_BRANCHES, thread_name_prefix="feeds")
 
@@ -102,19 +108,31 @@ class Neighbours:
         return ConsumedThing(description, self._transport).read_property(name)
 
     def _found(self, reference: Reference) -> tuple[Mapping[str, Any], str]:
-        """Return what the directory finds for a reference; while it is silent, what it found."""
-        if self._directory is None:
-            raise AffordanceNotFound("it has no address, and there is no directory to ask")
+        """Return what the directory finds for a reference, or what is on this device."""
+        asked = "there is no directory to ask"
+        if self._directory is not None:
+            found = self._listed(self._directory, reference)
+            if found is not None:
+                return found
+            asked = "the directory has no such Thing, nor one of its type"
+        here = find_in(self.own(), reference)
+        if here is None:
+            raise AffordanceNotFound(f"it has no address, is not on this device, and {asked}")
+        return here
+
+    def _listed(
+        self, directory: Directory, reference: Reference
+    ) -> tuple[Mapping[str, Any], str] | None:
+        """Return what a directory finds for a reference; while it is silent, what it found."""
         try:
-            found = self._directory.find(reference)
+            found = directory.find(reference)
         except InteractionError as error:
             kept = self._descriptions.kept(reference.key) if is_silent(error) else None
             if kept is None:
                 raise
             return kept["td"], kept["affordance"]
-        if found is None:
-            raise AffordanceNotFound("the directory has no such Thing, nor one of its type")
-        self._descriptions.keep(reference.key, {"td": found[0], "affordance": found[1]})
+        if found is not None:
+            self._descriptions.keep(reference.key, {"td": found[0], "affordance": found[1]})
         return found
 
 

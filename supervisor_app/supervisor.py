@@ -250,6 +250,8 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
         reach=reach,
         trust=_trust(settings),
     )
+    if guard.is_open:  # else nobody but who was granted it uses what is here
+        neighbours.own = lambda: [i.document for i in installations.all()]
     limits = _limits(settings)
     execution = Execution(
         runtime, packages, limits, settings.data_dir / "calls", neighbours.resolve

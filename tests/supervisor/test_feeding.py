@@ -215,3 +215,28 @@ def test_remote_call_from_a_module(fleet):
     assert wasmtime.wat2wasm(wat)
     device.put("chain", wat, actions={"f": {"wasmiot:entrypoint": "f"}})
     assert "missing" in device.invoke("chain", "f")["error"]["detail"]
+
+
+@pytest.mark.parametrize(
+    "reference", [{"id": "urn:ex:sensor"}, {"type": "saref:TemperatureSensor"}], ids=["id", "type"]
+)
+def test_a_thing_of_the_same_device_is_found(served_device, reference):
+    """A device that works alone has no directory: what it serves itself is looked through."""
+    context = [*CONTEXT, {"saref": "https://w3id.org/saref#"}]
+    number = {"type": "integer", "wasmiot:entrypoint": "f"}
+    source = '(module (func (export "f") (result i32) i32.const 21))'
+    types = {
+        "@context": context,
+        "id": "urn:ex:sensor",
+        "@type": ["Thing", "saref:TemperatureSensor"],
+    }
+    served_device.put("sensor", source, properties={"value": number}, **types)
+    double = """(module (func (export "f") (param i32) (result i32)
+      (i32.mul (local.get 0) (i32.const 2))))"""
+    doubled = {**number, "wasmiot:dependsOn": [reference]}
+    served_device.put("double", double, properties={"value": doubled}, **{"@context": context})
+    url = "/deployments/double/properties/value"
+    assert served_device.client.get(url).json == 42
+    served_device.client.delete("/deployments/sensor")
+    gone = served_device.client.get(url)
+    assert (gone.status_code, "is not on this device" in gone.json["detail"]) == (502, True)
