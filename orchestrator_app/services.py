@@ -31,7 +31,7 @@ from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.signed_things import refuse_forged, refuse_unsigned
-from orchestrator_app.store import Store, StoreError, open_store
+from orchestrator_app.store import SparqlStore, Store, StoreError, open_store
 from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
@@ -137,6 +137,8 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
     )
     modules.rebase()
     Ontologies(store).put_own()
+    if isinstance(store, SparqlStore):
+        store.on_emptied(Ontologies(store).put_own)
     reach = reach_of(settings)
     directory, events = Directory(store, reach=reach), EventLog(weigh=bytes_of)
     directory.on_change(events.note)

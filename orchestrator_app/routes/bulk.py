@@ -27,6 +27,7 @@ MOST_ARRAY_BYTES = 32 * 1024 * 1024
 
 _WAIT_SECONDS = 30.0
 _TOLD_ERRORS = 10
+_AGAIN = "Send again what has the status 503 in `results`, and what `results` does not tell of."
 
 blueprint = Blueprint("bulk", __name__)
 _turn = threading.Lock()
@@ -81,7 +82,7 @@ def _answer(sources: Iterator[bytes]) -> Response:
         for each in kept:
             results.append(_result(each))
     except ProblemError as error:
-        detail = f"{error.problem.detail} Send again what `results` does not tell of."
+        detail = f"{error.problem.detail} {_AGAIN}"
         title, status = error.problem.title, error.problem.status
         raise ProblemError(status, title, detail, results=results) from error
     if bounded.has_more:

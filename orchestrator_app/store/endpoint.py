@@ -133,13 +133,13 @@ class Endpoint(SPARQLUpdateStore):
         raise StoreUnavailableError(f"{url} is used by too many at once; try again")
 
     def _is_alive(self) -> bool:
-        """Ask something easy; return whether there is any answer."""
+        """Ask something easy; return whether there is any answer, or a refusal at once."""
         url, body, content_type = self._request_of("ASK { }")
         headers = {"Content-Type": content_type, "Accept": _RESULTS}
         try:
             self._pool.request("POST", url, body=body, headers=headers, timeout=PROBE_SECONDS)
-        except urllib3.exceptions.HTTPError:
-            return False
+        except urllib3.exceptions.HTTPError as error:
+            return not _is_silence(error)
         return True
 
     def _sent(
@@ -154,7 +154,7 @@ class Endpoint(SPARQLUpdateStore):
                 "POST", url, body=body, headers=headers, preload_content=preload_content
             )
         except urllib3.exceptions.HTTPError as error:
-            if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+            if _is_silence(error) and isinstance(error, urllib3.exceptions.ConnectTimeoutError):
                 self._pulse.lose()
             raise StoreUnavailableError(f"{url} does not answer: {error}") from error
         self._pulse.beat()
@@ -184,6 +184,12 @@ def watched_pools(wait: Callable[[Any, float], None]) -> dict[str, Any]:
         ConnectionCls = Secure
 
     return {"http": PlainPool, "https": SecurePool}
+
+
+def _is_silence(error: Exception) -> bool:
+    """Return whether nobody answered; a connection that is refused is an answer of its kind."""
+    is_late = isinstance(error, urllib3.exceptions.TimeoutError)
+    return is_late and not isinstance(error, urllib3.exceptions.NewConnectionError)
 
 
 def _seconds(timeout: Any) -> float:

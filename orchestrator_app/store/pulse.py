@@ -62,14 +62,14 @@ class Pulse:
         self._answered = time.monotonic()
         if self._is_silent:
             self._is_silent = False
-            _log.info("graph_server_answers_again url=%s", self._place)
+            _log.info("graph_server_hangs_no_longer url=%s", self._place)
 
     def lose(self) -> None:
         """Note that the server does not answer."""
         self._next_probe = time.monotonic() + PAUSE_SECONDS
         if not self._is_silent:
             self._is_silent = True
-            _log.warning("graph_server_does_not_answer url=%s", self._place)
+            _log.warning("graph_server_hangs url=%s", self._place)
 
     def wait(self, sock: Any, timeout_seconds: float) -> None:
         """Wait until an answer begins; who waits for long lends its turn to others.

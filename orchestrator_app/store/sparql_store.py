@@ -9,7 +9,7 @@ import logging
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
@@ -101,6 +101,7 @@ class SparqlStore:
         self._write_lock = PatientLock()
         self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
+        self._emptied_listeners: list[Callable[[], None]] = []
 
     def put(
         self,
@@ -191,7 +192,7 @@ class SparqlStore:
                 wanted = replace(known, noted=known.noted | noted)
                 if known == wanted or self._try(document_id, known, wanted, set()):
                     return True
-                self._marks.mend()
+                self._mend()
         raise _written_by_too_many(document_id)
 
     def get(self, document_id: str) -> StoredDocument | None:
@@ -255,7 +256,7 @@ class SparqlStore:
                 if KIND not in known.noted:
                     return attempt > 0
                 if attempt:
-                    self._marks.mend()
+                    self._mend()
                 self._remove(iri_term(document_id), known)
         raise _written_by_too_many(document_id)
 
@@ -313,6 +314,15 @@ class SparqlStore:
         with self._copy_lock:
             self._copy.close()
 
+    def on_emptied(self, listener: Callable[[], None]) -> None:
+        """Have a function called when a store that somebody emptied has been laid out anew."""
+        self._emptied_listeners.append(listener)
+
+    def _mend(self) -> None:
+        if self._marks.mend():
+            for listener in self._emptied_listeners:
+                listener()
+
     def _rows(self, query: str) -> Rows:
         rows = self._endpoint.query(query).bindings
         return [{str(name): term for name, term in row.items()} for row in rows]
@@ -329,7 +339,7 @@ class SparqlStore:
                 document_id, known, wanted, shared
             ):
                 return known_kind is None
-            self._marks.mend()
+            self._mend()
         raise _written_by_too_many(document_id)
 
     def _is_there(self, known: State, wanted: State, shared: set[Quad]) -> bool:

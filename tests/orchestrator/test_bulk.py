@@ -120,6 +120,7 @@ def test_what_came_before_a_failure_is_told(client, thing, monkeypatch):
     monkeypatch.setattr(Directory, "keep", keep_or_fail)
     response = _sent(client, _lines(*(thing(id=f"urn:ex:{name}") for name in "abc")))
     assert response.status_code == 503
+    assert "status 503" in response.json["detail"]
     assert [result["status"] for result in response.json["results"]] == [201, 503]
     assert [each["id"] for each in client.get("/things").json] == ["urn:ex:a"]
 

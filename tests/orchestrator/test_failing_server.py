@@ -178,9 +178,11 @@ def test_a_server_that_is_put_back_has_one_truth(server, app, thing):
 def test_a_server_that_is_emptied_is_used_anew(server, app, thing):
     """Nothing is told of what it had, and what is registered again is there."""
     before = put(app, thing, "first")
+    classes = "ASK { ?class <http://www.w3.org/2000/01/rdf-schema#subClassOf> ?other }"
     server.put_back()
     assert titles(app) == [set()] * 3
     assert put(app, thing, "first") != before
     assert titles(app) == [{"first"}] * 3
+    assert app.test_client().get("/sparql", query_string={"query": classes}).json["boolean"]
     assert app.test_client().delete("/things/urn:ex:first").status_code == 204
     assert titles(app) == [set()] * 3
