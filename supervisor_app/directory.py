@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from supervisor_app.installation import expanded, prefixes_of
-from supervisor_app.references import Reference
+from supervisor_app.references import Reference, as_list, read_references
 from wasmiot_td.call_context import CarryingTransport
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
@@ -115,11 +115,21 @@ def _property_by_type(document: Mapping[str, Any], reference: Reference) -> str:
     prefixes, wanted = prefixes_of(document), set(reference.types)
     properties = _properties(document)
     for name, affordance in properties.items():
-        if wanted & expanded(affordance.get("@type"), prefixes):
+        is_one = wanted & expanded(affordance.get("@type"), prefixes)
+        if is_one and not _depends_on(affordance, wanted, prefixes):
             return name
     if wanted & expanded(document.get("@type"), prefixes):
         return reference.affordance if reference.affordance in properties else _only(properties)
     return ""
+
+
+def _depends_on(
+    affordance: Mapping[str, Any], types: set[str], prefixes: Mapping[str, str]
+) -> bool:
+    """Say whether a property is made of another one of the same types: that one is meant."""
+    entries = as_list(affordance.get("wasmiot:dependsOn"))
+    references = read_references([e for e in entries if isinstance(e, (str, Mapping))])
+    return any(types & expanded(list(r.types), prefixes) for r in references)
 
 
 def _properties(document: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

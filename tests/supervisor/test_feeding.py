@@ -233,9 +233,9 @@ def test_a_thing_of_the_same_device_is_found(served_device, reference):
     served_device.put("sensor", source, properties={"value": number}, **types)
     double = """(module (func (export "f") (param i32) (result i32)
       (i32.mul (local.get 0) (i32.const 2))))"""
-    doubled = {**number, "wasmiot:dependsOn": [reference]}
+    doubled = {**number, "@type": "saref:TemperatureSensor", "wasmiot:dependsOn": [reference]}
     served_device.put("double", double, properties={"value": doubled}, **{"@context": context})
-    url = "/deployments/double/properties/value"
+    url = "/deployments/double/properties/value"  # which is of that type itself, and first
     assert served_device.client.get(url).json == 42
     served_device.client.delete("/deployments/sensor")
     gone = served_device.client.get(url)
