@@ -178,22 +178,9 @@ def _begun(
     def keep() -> list[Kept]:
         if after and after.outcomes()[1]:
             raise StoreUnavailableError("the store was away")
-        return _kept(directory, allowed)
+        return directory.keep(allowed, HTTP)
 
     return _UnderWay(checked, pool.submit(copy_context().run, keep))
-
-
-def _kept(directory: Directory, allowed: Sequence[Description]) -> list[Kept]:
-    """Have descriptions stored; where nobody knows which of them was too much, each alone."""
-    try:
-        return directory.keep(allowed, HTTP)
-    except StoreUnavailableError:
-        raise
-    except Exception as error:  # noqa: BLE001 - the others have no part in it
-        if len(allowed) == 1:
-            return [error]
-        _log.warning("things_kept_one_by_one n=%s error=%r", len(allowed), error)
-        return [kept for each in allowed for kept in _kept(directory, [each])]
 
 
 def _allowed(outcome: Description | Exception, check: Check) -> Description | Exception:

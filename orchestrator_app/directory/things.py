@@ -3,6 +3,7 @@
 Source: W3C WoT Discovery, clause 7.2 (directory).
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from wasmiot_td.problem import ProblemError
 from wasmiot_td.reach import LOCAL, Reach
 from wasmiot_td.report import Report
 from wasmiot_td.turns import PatientLock
+
+_log = logging.getLogger(__name__)
 
 Listener = Callable[[DirectoryChange], None]
 Kept = tuple[StoredDocument, bool] | Exception
@@ -172,7 +175,7 @@ class Directory:
                 refusal or each.context.run(self._prepared, each, there.get(each.description.id))
                 for each, refusal in zip(wanted, refusals, strict=True)
             ]
-            outcomes = iter(self._store.put_many([p.put for p in prepared if isinstance(p, _Put)]))
+            outcomes = iter(self._stored([p.put for p in prepared if isinstance(p, _Put)]))
             for each, want in zip(prepared, wanted, strict=True):
                 if isinstance(each, _Put):
                     kept.append(want.context.run(self._told, each, next(outcomes)))
@@ -272,9 +275,21 @@ class Directory:
         put = Put(description.loaded, "thing", registration, derived, shared, known is None)
         return _Put(put, known, registration)
 
-    def _told(self, stored: "_Put", outcome: bool | StoreError) -> Kept:
+    def _stored(self, puts: Sequence[Put]) -> Sequence[bool | Exception]:
+        """Store descriptions; where nobody knows which of them was too much, each alone."""
+        try:
+            return self._store.put_many(puts)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            if len(puts) == 1:
+                return [error]
+            _log.warning("things_stored_one_by_one n=%s error=%r", len(puts), error)
+            return [outcome for put in puts for outcome in self._stored([put])]
+
+    def _told(self, stored: "_Put", outcome: bool | Exception) -> Kept:
         """Tell those who listen what has been stored."""
-        if isinstance(outcome, StoreError):
+        if isinstance(outcome, Exception):
             return outcome
         loaded, known = stored.put.document, stored.known
         thing = StoredDocument(loaded.id, "thing", dict(loaded.document), stored.registration)

@@ -140,3 +140,26 @@ def test_each_client_gets_its_own_answer(app, thing, n_rounds):
         assert client.get(f"/things/{there}").json["title"] == "changed"
         assert client.get(f"/things/{other}").json["title"] != "changed"
         assert client.get(f"/things/urn:ex:none{number}").status_code == 404
+
+
+def test_a_description_that_cannot_be_stored_fails_alone(app, thing, monkeypatch, caplog):
+    """Those whose clients happened to wait beside it are stored, and get their own answers."""
+    directory, store = (getattr(app.extensions["wasmiot"], name) for name in ("directory", "store"))
+    put_many, ids = store.put_many, [f"urn:ex:{name}" for name in ("a", "odd", "b")]
+
+    def put_or_fail(puts):
+        if any(put.document.id == "urn:ex:odd" for put in puts):
+            raise RuntimeError("unforeseen")
+        return put_many(puts)
+
+    def put(id):
+        return app.test_client().put(f"/things/{id}", json=thing(id=id)).status_code
+
+    monkeypatch.setattr(store, "put_many", put_or_fail)
+    with ThreadPoolExecutor(3) as pool:
+        with directory._lock:
+            answers = [pool.submit(put, id) for id in ids]
+            while len(directory._joined._waiting) < 3:
+                threading.Event().wait(0.001)
+        assert [answer.result() for answer in answers] == [201, 500, 201]
+    assert "things_stored_one_by_one n=3" in caplog.text
