@@ -14,6 +14,8 @@ from functools import partial
 from orchestrator_app.directory.refresh import IntroducedThings, Introducing
 from orchestrator_app.directory.turn_schedule import Asking, TurnSchedule
 from orchestrator_app.directory.turns import RETRY_SECONDS, Lane, Outcome, Turn, next_turn
+from orchestrator_app.rounds import Failures
+from orchestrator_app.store import StoreError
 from wasmiot_td.checked_connections import cut_off
 from wasmiot_td.errors import ThingUnreachable, WasmiotError
 from wasmiot_td.problem import ProblemError
@@ -63,7 +65,9 @@ class Asker:
             outcome = self._outcome(asking)
         except Exception as error:  # noqa: BLE001 - one odd Thing must not end the turns of others
             if not self.schedule.is_over:
-                _log.error("introduction_failed name=%s", asking.name, exc_info=error)
+                is_foreseen = isinstance(error, (OSError, StoreError))
+                place = None if is_foreseen else error
+                _log.error("introduction_failed name=%s %r", asking.name, error, exc_info=place)
         following = outcome and next_turn(asking.turn, outcome, self._now(), self._interval_seconds)
         if following is not None:
             _tell(asking.name, asking.turn, following)
@@ -81,10 +85,19 @@ class Asker:
         return True
 
     def hold(self) -> None:
-        """Keep the registrations of those from running out whom nobody had time to ask."""
+        """Keep the registrations of those from running out whom nobody had time to ask.
+
+        Goodbyes are heeded in between.
+        """
         for name in self.schedule.owed(self._interval_seconds):
-            _log.info("registration_held name=%s", name)
-            self.things.hold(name)
+            try:
+                self.things.hold(name)
+                _log.info("registration_held name=%s", name)
+            except (WasmiotError, ProblemError) as error:
+                _log.info("registration_not_held name=%s error=%s", name, error)
+            self.schedule.held(name)
+            while self.heed():
+                pass
 
     def _outcome(self, asking: Asking) -> Outcome | None:
         """Ask, and return how it went; None if there is nothing to ask."""
@@ -177,17 +190,18 @@ class Worker(threading.Thread):
 
 def _watch(asker: Asker, crew: Sequence[Worker], look_seconds: float) -> None:
     """Heed goodbyes; hold registrations and end what takes too long now and then."""
-    next_look = time.monotonic() + look_seconds
+    next_look, failures = time.monotonic() + look_seconds, Failures("introduction")
     while not asker.schedule.is_over:
         try:
             asker.heed(max(next_look - time.monotonic(), 0))
             if time.monotonic() >= next_look:
                 next_look = time.monotonic() + look_seconds
-                asker.hold()
                 for worker in crew:
                     worker.cut_if_overdue()
+                asker.hold()
+                failures.none()
         except Exception as error:  # noqa: BLE001 - the store may be there again next time
-            _log.error("introduction_failed", exc_info=error)
+            failures.tell(error)
 
 
 def _failure(error: Exception, elapsed_seconds: float) -> Outcome:

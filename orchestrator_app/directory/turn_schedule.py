@@ -9,10 +9,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
-from orchestrator_app.directory.turns import Lane, Turn, held, is_owed, sighted
+from orchestrator_app.directory.turns import Lane, Turn, is_owed, sighted
 
 MOST_SERVICES = 10_000
 """How many services are kept, with those that Thing Links lead to."""
@@ -84,10 +84,9 @@ class TurnSchedule:
             self._note(name, sighted(known.turn if known else None, self._now()))
 
     def add(self, name: str) -> None:
-        """Note a service that needs no announcement, if it is not known."""
+        """Note a service that needs no announcement; it is asked at once."""
         with self._lock:
-            if name not in self._services:
-                self._note(name, Turn(self._now()))
+            self._note(name, Turn(self._now()))
 
     def drop(self, name: str) -> None:
         """Note a goodbye."""
@@ -151,14 +150,17 @@ class TurnSchedule:
             self._queue(name)
 
     def owed(self, interval_seconds: float) -> list[str]:
-        """Return whose registration must be held now, and note that it is."""
+        """Return whose registration must be held now; `held` is to be called then."""
         with self._lock:
-            now = self._now()
-            found = [n for n, s in self._services.items() if is_owed(s.turn, now, interval_seconds)]
-            for name in found:
-                service = self._services[name]
-                service.turn = held(service.turn, now)
-        return found
+            now, services = self._now(), self._services.items()
+            return [name for name, s in services if is_owed(s.turn, now, interval_seconds)]
+
+    def held(self, name: str) -> None:
+        """Note that a registration was renewed without an answer."""
+        with self._lock:
+            service = self._services.get(name)
+            if service is not None and service.turn.renewed is not None:
+                service.turn = replace(service.turn, renewed=self._now())
 
     def stop(self) -> None:
         """Have everybody who waits return, and want nothing any more."""

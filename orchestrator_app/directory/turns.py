@@ -105,8 +105,3 @@ def is_owed(turn: Turn, now: float, interval_seconds: float) -> bool:
     """Return whether a registration must be held: its Thing is due, and was not asked in time."""
     is_late = turn.renewed is not None and now - turn.renewed >= HOLD_INTERVALS * interval_seconds
     return is_late and turn.due <= now
-
-
-def held(turn: Turn, now: float) -> Turn:
-    """Return a turn of a Thing whose registration was renewed without an answer."""
-    return replace(turn, renewed=now)

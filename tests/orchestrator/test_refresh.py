@@ -264,6 +264,15 @@ def test_a_goodbye_of_a_link_is_one_of_what_it_linked_to(linked):
     assert linked.ids() == set()
 
 
+def test_a_link_that_comes_back_brings_at_once_what_it_links_to(linked):
+    """Nobody waits until they would have been asked again."""
+    for _ in range(2):
+        linked.sight("link", "http://others.example/first")
+        assert linked.ids() == {"urn:ex:a", "urn:ex:b"}
+        linked.goodbye("link")
+        assert linked.ids() == set()
+
+
 def test_an_anonymous_thing_keeps_the_id_it_was_given(scene):
     """Asking it again makes no second Thing."""
     del scene.lamp.document["id"]
