@@ -9,7 +9,7 @@ moment, as long as there is one between two writes.
 
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,19 +44,20 @@ class RemoteCopy:
         self._download, self._version = download, version
         self._revisions_query, self._shared_query = revisions, shared
         self._known: dict[str, str] = {}
+        self._shared = Counter[str]()
         self._copy: Engine | None = None
         self._place: Path | None = None
 
     def write(self, directory: Path) -> None:
         """Write the copy as it is now to a new directory."""
-        if self._copy is None:
+        if self._place is None:
             self._place = directory.parent.with_name(f"{directory.parent.name}-copy")
-            shutil.rmtree(self._place, ignore_errors=True)
-            self._copy = Engine(self._place)
-        copy = self._copy
+        copy = self._copy or self._begun(self._place)
         for _ in range(_MOST_PASSES):
             version = self._version()
-            self._catch_up(copy)
+            if not self._catch_up(copy):
+                copy = self._begun(self._place)
+                self._catch_up(copy)
             if self._version() == version:
                 break
         with copy.in_use():
@@ -71,7 +72,21 @@ class RemoteCopy:
         if self._place is not None:
             shutil.rmtree(self._place, ignore_errors=True)
 
-    def _catch_up(self, copy: Engine) -> None:
+    def _begun(self, place: Path) -> Engine:
+        """Return an empty copy, in the place of what there may be."""
+        if self._copy is not None:
+            self._copy.close()
+        shutil.rmtree(place, ignore_errors=True)
+        self._known, self._shared = {}, Counter()
+        self._copy = Engine(place)
+        return self._copy
+
+    def _catch_up(self, copy: Engine) -> bool:
+        """Read what has changed; return whether that is all.
+
+        Graphs that documents share only grow. On a server that was put back to an older state they
+        may hold less than before: then the copy has too much.
+        """
         current = {
             row["g"].value: row["revision"].value for row in self._rows(self._revisions_query)
         }
@@ -81,8 +96,12 @@ class RemoteCopy:
         for begin in range(0, len(to_read), _GRAPHS_AT_ONCE):
             names = to_read[begin : begin + _GRAPHS_AT_ONCE]
             _write(copy, _changes(names, self._rows(_triples_of(names))))
-        _write(copy, _changes((), self._rows(self._shared_query), is_shared=True))
-        self._known = current
+        shared = Counter[str]()
+        rows = _counted(self._rows(self._shared_query), shared)
+        _write(copy, _changes((), rows, is_shared=True))
+        has_lost = any(shared[name] < count for name, count in self._shared.items())
+        self._known, self._shared = current, shared
+        return not has_lost
 
     def _rows(self, query: str) -> Iterator[Any]:
         with tempfile.TemporaryDirectory(prefix="wasmiot-results-") as folder:
@@ -90,6 +109,13 @@ class RemoteCopy:
             self._download(query, path)
             rows: Any = ox.parse_query_results(path=str(path), format=ox.QueryResultsFormat.JSON)
             yield from rows
+
+
+def _counted(rows: Iterable[Any], counts: Counter[str]) -> Iterator[Any]:
+    """Yield rows, and count those of each graph."""
+    for row in rows:
+        counts[row["g"].value] += 1
+        yield row
 
 
 def _write(copy: Engine, changes: Iterable[GraphChange]) -> None:

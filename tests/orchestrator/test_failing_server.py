@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pyoxigraph as ox
 import pytest
 
 from orchestrator_app.app import create_app
@@ -186,3 +187,20 @@ def test_a_server_that_is_emptied_is_used_anew(server, app, thing):
     assert app.test_client().get("/sparql", query_string={"query": classes}).json["boolean"]
     assert app.test_client().delete("/things/urn:ex:first").status_code == 204
     assert titles(app) == [set()] * 3
+
+
+def test_a_copy_has_no_more_than_the_server(server, make_document, tmp_path):
+    """What documents shared that are gone, since the server was put back, is gone from it too."""
+    store = SparqlStore(f"{server.url}/query", f"{server.url}/update")
+    shared = {"urn:ex:shared": b"<urn:ex:shared> <urn:ex:p> <urn:ex:o> .\n"}
+    store.put(make_document("urn:ex:a", b""), kind="thing")
+    server.save()
+    store.put(make_document("urn:ex:b", b""), kind="thing", shared_graphs=shared)
+    sizes = []
+    (tmp_path / "copies").mkdir()
+    for name in ("with", "without"):
+        store.checkpoint(tmp_path / "copies" / name)
+        sizes.append(len(ox.Store.read_only(str(tmp_path / "copies" / name))))
+        server.put_back()
+    store.close()
+    assert sizes == [2, 0]
