@@ -46,11 +46,16 @@ class Heard:
 
     numbers: list[int] = field(default_factory=list)
     times_begun: int = 0
+    _number: int | None = None
 
     def note(self, line: bytes) -> None:
-        """Take a line of a stream."""
+        """Take a line of a stream; an id without data after it is a place, and no event."""
         if line.startswith(b"id: "):
-            self.numbers.append(int(line.rpartition(b"-")[2]))
+            self._number = int(line.rpartition(b"-")[2])
+        elif line.startswith(b"data: ") and self._number is not None:
+            self.numbers.append(self._number)
+        elif not line.strip():
+            self._number = None
 
     @property
     def is_gapless(self) -> bool:
