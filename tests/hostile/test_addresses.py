@@ -185,8 +185,22 @@ def test_a_package_behind_a_name(
     "members",
     [
         {"wasmiot:trigger": {"event": "urn:e", "thing": "http://[fe80::1]/td", "affordance": "e"}},
-        {"actions": {"a": {"wasmiot:feeds": [{"id": "urn:f", "thing": "http://0.0.0.0/td"}]}}},
-        {"properties": {"p": {"wasmiot:dependsOn": [{"id": "http://169.254.169.254/td#p"}]}}},
+        {
+            "actions": {
+                "a": {
+                    "forms": [{"href": "http://10.0.0.9/a"}],
+                    "wasmiot:feeds": [{"id": "urn:f", "thing": "http://0.0.0.0/td"}],
+                }
+            }
+        },
+        {
+            "properties": {
+                "p": {
+                    "forms": [{"href": "http://10.0.0.9/p"}],
+                    "wasmiot:dependsOn": [{"id": "http://169.254.169.254/td#p"}],
+                }
+            }
+        },
     ],
 )
 def test_what_an_installation_uses(device: FlaskClient, members: dict[str, Any]) -> None:
