@@ -13,7 +13,7 @@ import threading
 import uuid
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.document_quads import KIND, STORE
+from orchestrator_app.store.document_quads import STORE
 from orchestrator_app.store.endpoint import Endpoint, advice
 from orchestrator_app.store.errors import StoreLayoutError
 from orchestrator_app.store.ground_triples import string_term
@@ -111,13 +111,9 @@ def operation(*, removed: str, where: str, added: str = "", are_things: bool) ->
 
 
 def state_pattern(kind: str) -> str:
-    """Return the pattern of `?total`, how many documents of a kind there are, or of `?state`."""
+    """Return the pattern of `?state`, which names what there is of a kind."""
     mark = _THINGS if kind == layout.THING else _STAMP
-    return (
-        f"{{ SELECT (COUNT(?each) AS ?total) {{ GRAPH {STORE}"
-        f" {{ ?each {KIND} {string_term(kind)} }} }} }}"
-        f" UNION {{ GRAPH {STORE} {{ {STORE} {mark} ?state }} }}"
-    )
+    return f"GRAPH {STORE} {{ {STORE} {mark} ?state }}"
 
 
 def _new_stamp() -> str:

@@ -19,7 +19,6 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
-    JSON,
     KIND,
     NOTED,
     REGISTRATION,
@@ -57,7 +56,8 @@ from orchestrator_app.store.interface import (
     TextRows,
 )
 from orchestrator_app.store.remote_copy import RemoteCopy
-from orchestrator_app.store.server_marks import ServerMarks, operation, state_pattern
+from orchestrator_app.store.server_marks import ServerMarks, operation
+from orchestrator_app.store.server_pages import documents_of, list_query, page_of, page_query
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 from wasmiot_td.turns import PatientLock
 
@@ -67,7 +67,6 @@ _SHARED_TRIPLES = (
     " GRAPH ?g { ?s ?p ?o } }"
 )
 _THING = string_term(layout.THING)
-_OF_ALL = ("total", "state")
 _MAX_ATTEMPTS = 20
 _AT_ONCE = 20
 _FEWEST_TOGETHER = 2
@@ -216,30 +215,11 @@ class SparqlStore:
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
-        return self.page(kind, limit=limit, offset=offset).documents
+        return documents_of(kind, self._endpoint.bindings(list_query(kind, limit, offset)))
 
     def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
         """See `Store.page`; one question, which a server answers as of one moment."""
-        cut = "" if limit is None else f"LIMIT {limit:d}"
-        rows = self._endpoint.bindings(
-            f"SELECT ?id ?json ?registration ?total ?state {{ {state_pattern(kind)} UNION"
-            f" {{ {{ SELECT ?id {{ GRAPH {STORE} {{"
-            f" ?id {KIND} {string_term(kind)} }} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
-            f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }} }} }}"
-        )
-        noted = {
-            row["id"]["value"]: {
-                layout.KIND: kind,
-                layout.JSON: row["json"]["value"],
-                layout.REGISTRATION: row["registration"]["value"],
-            }
-            for row in rows
-            if "id" in row
-        }
-        found = (layout.stored_document(name, noted[name]) for name in sorted(noted))
-        said = {name: row[name]["value"] for row in rows for name in _OF_ALL if name in row}
-        documents = [document for document in found if document is not None]
-        return Page(documents, int(said["total"]), said.get("state", ""))
+        return page_of(kind, self._endpoint.bindings(page_query(kind, limit, offset)))
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
@@ -250,6 +230,7 @@ class SparqlStore:
         """See `Store.delete`."""
         if not layout.is_graph_name(document_id):
             return False
+        name = iri_term(document_id)
         with self._write_lock:
             for attempt in range(_MAX_ATTEMPTS):
                 known = self._state(document_id, is_graph_read=False)
@@ -257,17 +238,24 @@ class SparqlStore:
                     return attempt > 0
                 if attempt:
                     self._mend()
-                self._remove(iri_term(document_id), known)
+                self._remove(name, known, is_graph_optional=attempt == 0)
+                if not self.ask(f"ASK {{ GRAPH {STORE} {{ {name} ?noted ?value }} }}"):
+                    return True
         raise _written_by_too_many(document_id)
 
-    def _remove(self, name: str, known: State) -> None:
-        """Remove a document and its graph, if it is still what is known."""
-        noted, graph = f"GRAPH {STORE} {{ {name} ?noted ?value }}", f"GRAPH {name} {{ ?s ?p ?o }}"
-        if not self.ask(f"ASK {{ {graph} }}"):  # what is OPTIONAL keeps Virtuoso from the rest
+    def _remove(self, name: str, known: State, *, is_graph_optional: bool) -> None:
+        """Remove a document and its graph, if it is still what is known.
+
+        Virtuoso removes nothing where there is no graph and it is optional.
+        """
+        noted = blocks({(STORE, name, p, f"?noted{i}") for i, p in enumerate(known.noted)})
+        graph = f"GRAPH {name} {{ ?s ?p ?o }}"
+        if not is_graph_optional and not self.ask(f"ASK {{ {graph} }}"):
             graph = ""
+        sought = f"OPTIONAL {{ {graph} }}" if is_graph_optional else graph
         self._changed(
             removed=f"{noted} {graph}",
-            where=f"{guard(name, known.noted.get(REVISION))} {noted} {graph}",
+            where=f"{noted}{guard(name, known.noted.get(REVISION))} {sought}",
             are_things=known.noted[KIND] == _THING,
         )
 
