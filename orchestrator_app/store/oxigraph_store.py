@@ -5,7 +5,7 @@ import hashlib
 import secrets
 import sys
 import threading
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,6 @@ import pyoxigraph as ox
 from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.changes import ChangeLog
 from orchestrator_app.store.documents import FILE_NAME, DocumentFile, GraphText, Row
 from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.errors import (
@@ -25,7 +24,6 @@ from orchestrator_app.store.errors import (
     StoreUnavailableError,
     UnstorableDocumentError,
 )
-from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.interface import (
     Documents,
     Outcomes,
@@ -36,15 +34,10 @@ from orchestrator_app.store.interface import (
     StoredDocument,
     TextRows,
 )
-from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+from orchestrator_app.store.journalled_graph import JournalledGraph, named_node
 from orchestrator_app.store.older_layout import move_documents
 from orchestrator_app.store.oxigraph_terms import ground_text, to_oxigraph, to_rdflib
 
-#: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
-_FLUSH_AFTER_QUADS = 25_000
-#: What a start after a kill writes again, at most.
-_FLUSH_AFTER_GRAPHS = 2_000
-_GRAPHS_AT_ONCE = 500
 _NO_GRAPH = hashlib.sha256(b"\n").digest()
 
 
@@ -88,21 +81,14 @@ class OxigraphStore:
         self._on_disk = directory is not None
         self._write_lock, self._copy_lock = threading.Lock(), threading.Lock()
         self._is_closed = False
-        self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
-        self._version = self._graph_version = self._graph_noted = 0
-        self._changes = ChangeLog()
-        self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
-        self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
-        self._has_failed = False
-        self._unflushed_quads = self._unflushed_graphs = 0
+        self._version = self._graph_version = 0
         self._shared_graphs: set[tuple[str, bytes]] = set()
         self._states, self._opening = Counter[str](), secrets.token_hex(4)
         self._engine = Engine(directory)
         self._documents = DocumentFile(directory, is_synced=is_synced)
         with self._engine.in_use():
             move_documents(self._engine.store, self._documents, str(directory))
-        self._catch_up()
-        self._writer = GraphWriter(self._write_or_mend, self._written_number)
+        self._graph = JournalledGraph(self._engine, self._documents, self._copy_lock)
         self._ids = defaultdict[str, list[str]](list)
         self._kinds: dict[str, str] = {}
         for kind, document_id in self._documents.ids():
@@ -224,15 +210,13 @@ class OxigraphStore:
     def changed_since(self, version: int) -> frozenset[str] | None:
         """See `Store.changed_since`."""
         self._settle()
-        return self._changes.since(version)
+        return self._graph.changes.since(version)
 
     def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; on disk, files are linked and nothing is read."""
         self._settle()
         if self._on_disk:
-            with self._engine_lock, self._engine.in_use():
-                self._engine.store.backup(str(directory))
-            self._engine.note_flush()
+            self._graph.back_up(directory)
         else:
             copy = ox.Store(str(directory))
             with self._engine.in_use():
@@ -259,10 +243,10 @@ class OxigraphStore:
             if self._is_closed:
                 return
             try:
-                self._writer.settle()
-                self._flush()
+                self._graph.settle()
+                self._graph.flush()
             finally:
-                self._writer.end()
+                self._graph.end()
                 with self._copy_lock:
                     self._documents.close()
                 self._is_closed = True
@@ -278,7 +262,7 @@ class OxigraphStore:
         if self._write_lock.locked():  # `get` may show a commit that the writer has not heard of
             with self._write_lock:
                 pass
-        self._writer.settle()
+        self._graph.settle()
 
     def _known(self, document_id: str) -> Row | None:
         self._require_open()
@@ -293,7 +277,7 @@ class OxigraphStore:
 
     def _add(self, put: Put, batch: "_Batch") -> bool:
         document_id = put.document.id
-        graph = _named(document_id)
+        graph = named_node(document_id)
         text = put.document.n_triples + b"\n" + put.extra_triples
         noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
         row = Row(document_id, noted, hashlib.sha256(text).digest())
@@ -301,7 +285,7 @@ class OxigraphStore:
         if known is not None and known.noted[layout.KIND] != put.kind:
             raise KindConflictError(document_id, known.noted[layout.KIND], put.kind)
         shared = self._unknown_shared(put.shared_graphs or {}, batch)
-        graphs = [(_named(name), triples, True) for (name, _), triples in shared.items()]
+        graphs = [(named_node(name), triples, True) for (name, _), triples in shared.items()]
         if row.digest != (known.digest if known else _NO_GRAPH):
             graphs.append((graph, text, False))  # after what it refers to
         texts = [GraphText(g.value, ground_text(text, g.value), is_sh) for g, text, is_sh in graphs]
@@ -340,68 +324,8 @@ class OxigraphStore:
 
     def _take(self, number: int) -> None:
         """Have graphs written that are in the journal up to a number."""
-        self._versions.append((number, self._version + 1))
-        self._taken_number = number
-        self._writer.take(number)
+        self._graph.take(number, self._version + 1)
         self._version = self._graph_version = self._version + 1
-
-    def _catch_up(self) -> None:
-        """Write what a process that was killed had kept, and perhaps not written."""
-        last = self._taken_number = self._documents.last_number()
-        while self._documents.journal(self._written_number, 1):
-            self._write_some()
-        self._written_number = self._tried_number = last
-
-    def _write_some(self) -> int:
-        """Write graphs; what they hold is in the journal, so nothing here can be lost."""
-        texts = self._documents.journal(self._written_number, _GRAPHS_AT_ONCE)
-        changes = [
-            GraphChange(_named(text.name), text.n_triples, text.is_shared, text.number)
-            for text in texts
-            if text.number <= self._taken_number  # which version the rest makes is not known yet
-        ]
-        if not changes:  # they are written, only what comes after it failed: it is tried again then
-            return self._written_number
-        is_repair = changes[0].number <= self._tried_number
-        self._tried_number = max(self._tried_number, changes[-1].number)
-        with self._engine_lock, self._engine.in_use():
-            written = MergedGraphs(self._engine.store).write(changes, is_repair=is_repair)
-        self._written_number = changes[-1].number
-        self._changes.note(self._version_of(self._written_number), written.subjects)
-        self._unflushed_quads += written.n_quads
-        self._unflushed_graphs += len(changes)
-        if (
-            self._unflushed_quads > _FLUSH_AFTER_QUADS
-            or self._unflushed_graphs > _FLUSH_AFTER_GRAPHS
-        ):
-            self._flush(self._written_number)
-        return self._written_number
-
-    def _write_or_mend(self) -> int:
-        """Write some of the journal; after a write that failed, with the engine opened anew."""
-        if self._has_failed:
-            self._engine.mend()
-        self._has_failed = True
-        number = self._write_some()
-        self._has_failed = False
-        return number
-
-    def _version_of(self, number: int) -> int:
-        """Return the version of the store in which the journal had grown to a number."""
-        while self._versions and self._versions[0][0] <= number:
-            _, self._graph_noted = self._versions.popleft()
-        return self._graph_noted
-
-    def _flush(self, number: int = 2**62) -> None:
-        """Keep the memory small that new quads take, and forget what is safe on disk now."""
-        self._engine.flush()
-        self._engine.note_flush(self._unflushed_quads)
-        if self._copy_lock.acquire(blocking=False):  # a copy needs the journal: the next forgets it
-            try:
-                self._documents.forget_journal(number)
-            finally:
-                self._copy_lock.release()
-        self._unflushed_quads = self._unflushed_graphs = 0
 
     @contextmanager
     def _answers(self, query: str, bindings: Mapping[str, Identifier]) -> Iterator[Any]:
@@ -419,10 +343,3 @@ def _said(row: Row) -> tuple[str, bytes]:
 def _documents(rows: Iterable[Row]) -> Documents:
     found = (layout.stored_document(row.id, row.noted) for row in rows)
     return [document for document in found if document is not None]
-
-
-def _named(document_id: str) -> ox.NamedNode:
-    try:
-        return ox.NamedNode(layout.graph_name(document_id))
-    except ValueError as error:
-        raise UnstorableDocumentError(f"{document_id!r} is not an IRI: {error}") from error

@@ -133,7 +133,7 @@ def test_all_that_was_acknowledged_before_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While others write and the journal is emptied, texts and graph are of one moment."""
-    monkeypatch.setattr("orchestrator_app.store.oxigraph_store._FLUSH_AFTER_GRAPHS", 5)
+    monkeypatch.setattr("orchestrator_app.store.journalled_graph._FLUSH_AFTER_GRAPHS", 5)
     monkeypatch.setattr("orchestrator_app.store.documents._COPIED_PAGES", 1)
     with orchestrator(tmp_path / "first") as client, writing(client) as acknowledged:
         while len(acknowledged) < 50:

@@ -190,7 +190,7 @@ def test_a_change_is_told_of_the_version_that_it_made(tmp_path: Path, make_docum
 
     def write_and_settle(*arguments):
         number = write(*arguments)
-        store._writer.settle()
+        store._graph.settle()
         return number
 
     store._documents.write = write_and_settle

@@ -4,8 +4,7 @@ import resource
 import sqlite3
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,27 +20,14 @@ from orchestrator_app.store import (
     open_store,
 )
 from orchestrator_app.store.documents import FILE_NAME
-from orchestrator_app.store.endpoint import advice
 from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.graph_writer import GraphWriter
-from orchestrator_app.store.interface import Put
 from orchestrator_app.store.merged_graphs import MergedGraphs
 
 A = "urn:ex:a"
 MARKER = "<urn:wasmiot:store> <urn:wasmiot:store#layout>"
 WHOLE = "SELECT ?value { GRAPH <urn:ex:a> { <urn:ex:a> ?property ?value } }"
 N_TRIPLES = 5
-
-
-@pytest.fixture
-def numbered(make_document):
-    """Return a maker of documents that say their number in JSON and in each triple."""
-
-    def make(number: int):
-        lines = [f'<{A}> <urn:ex:p{i}> "{number}" .\n' for i in range(N_TRIPLES)]
-        return make_document(A, "".join(lines).encode(), {"n": number})
-
-    return make
 
 
 def seen(store) -> tuple[set[str], int]:
@@ -69,19 +55,6 @@ def looking(look):
     finally:
         is_done.set()
         reader.join()
-
-
-@pytest.fixture
-def isolated_store(request, store):
-    """A store whose readers are kept from what is half written.
-
-    Virtuoso 7.2.5 showed half of an update once, with `DefaultIsolation = 4`, and not in the twelve
-    runs after that: when it does so is not known.
-    """
-    if "virtuoso" in request.node.name:
-        reason = "Virtuoso has shown half of an update"
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=False, raises=AssertionError))
-    return store
 
 
 def test_a_reader_never_sees_half(isolated_store, numbered):
@@ -158,7 +131,7 @@ def test_a_graph_that_cannot_be_written_is_no_silent_gap(tmp_path: Path, numbere
 
 def test_what_follows_a_written_graph_may_fail_once(tmp_path: Path, numbered, monkeypatch):
     """The graph is there, so whoever asks it is answered; what failed comes with the next write."""
-    monkeypatch.setattr("orchestrator_app.store.oxigraph_store._FLUSH_AFTER_QUADS", 0)
+    monkeypatch.setattr("orchestrator_app.store.journalled_graph._FLUSH_AFTER_QUADS", 0)
     store = OxigraphStore(tmp_path / "graph")
     with monkeypatch.context() as broken:
         broken.setattr(store._documents, "forget_journal", failing)
@@ -286,73 +259,6 @@ def test_a_store_of_the_first_layout_is_taken_over(tmp_path: Path):
     store.close()
 
 
-def test_pages_of_one_state_are_of_one_moment(store, make_document):
-    """While another writes, pages that name the same state show parts of the same whole."""
-    is_over = threading.Event()
-
-    def come_and_go() -> None:
-        while not is_over.is_set():
-            for number in range(4):
-                store.put(make_document(f"urn:ex:{number}", b""), kind="thing")
-            for number in range(4):
-                store.delete(f"urn:ex:{number}")
-
-    writer = threading.Thread(target=come_and_go)
-    writer.start()
-    wholes: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-    for _ in range(60):
-        page = store.page("thing")
-        assert page.total == len(page.documents)
-        wholes[page.state].add(tuple(document.id for document in page.documents))
-    is_over.set()
-    writer.join()
-    assert all(len(seen_in) == 1 for seen_in in wholes.values())
-
-
-def test_the_state_of_things_changes_with_what_they_say(store, make_document):
-    """Not with what is noted about them, nor with documents of another kind."""
-    lamp = make_document("urn:ex:lamp", b"<urn:ex:lamp> <urn:ex:p> <urn:ex:o> .", {"a": 1})
-    states = [store.page("thing").state]
-
-    def note(change: Callable[[], object]) -> None:
-        change()
-        states.append(store.page("thing").state)
-
-    note(lambda: store.put(lamp, kind="thing"))
-    note(lambda: store.put(make_document("urn:ex:lamp", b"", {"a": 1}), kind="thing"))
-    note(lambda: store.put_many([Put(make_document(f"urn:ex:{n}", b""), "thing") for n in "ab"]))
-    note(lambda: store.delete("urn:ex:lamp"))
-    assert len(set(states)) == 5
-    store.put(make_document("urn:ex:a", b""), kind="thing", registration={"x": 1})
-    store.renew("urn:ex:a", {"x": 2})
-    store.put_many([Put(make_document(f"urn:ex:{n}", b""), "module") for n in "cd"])
-    store.put(make_document("urn:ex:e", b""), kind="module")
-    store.delete("urn:ex:e")
-    assert store.page("thing").state == states[-1]
-
-
-def test_two_orchestrators_write_to_one_server(oxigraph_server, numbered):
-    """Whoever comes last wins as a whole; differences of two writers never mix."""
-    oxigraph_server.clear()
-    stores = [SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url) for _ in "ab"]
-
-    def write(store, numbers) -> None:
-        for number in numbers:
-            store.put(numbered(number), kind="thing")
-
-    parts = [range(15), range(100, 115)]
-    writers = [
-        threading.Thread(target=write, args=pair) for pair in zip(stores, parts, strict=True)
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    numbers, n_rows = seen(stores[0])
-    assert (len(numbers), n_rows) == (1, N_TRIPLES)
-    assert numbers <= {"14", "114"}
-
-
 def test_an_unchanged_document_writes_nothing(store, numbered):
     """The same document and registration put again is no change."""
     store.put(numbered(1), kind="thing", registration={"ttl": 1})
@@ -390,44 +296,6 @@ def test_only_what_differs_is_written_embedded(tmp_path: Path, make_document, mo
     assert ([quad.object.value for quad in removed], added) == (["0"], set())
 
 
-def test_only_what_differs_is_sent_to_a_server(oxigraph_server, make_document, monkeypatch):
-    """The update names the triple that changed, and no other."""
-    oxigraph_server.clear()
-    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
-    triples = [f'<{A}> <urn:ex:p> "value-{i}" .\n' for i in range(100)]
-    store.put(make_document(A, "".join(triples).encode()), kind="thing")
-    sent, send = [], store._endpoint.update
-    monkeypatch.setattr(store._endpoint, "update", lambda text: (sent.append(text), send(text)))
-    store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
-    assert "value-0" in sent[0]
-    assert sent[0].count("value-") == 1
-
-
-def test_a_server_that_fails_amid_many_is_told_for_each(
-    oxigraph_server, make_document, monkeypatch
-):
-    """What was kept before it failed is told as kept; what came after it is not there."""
-    oxigraph_server.clear()
-    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
-    puts = [
-        Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
-        for n in range(4)
-    ]
-    monkeypatch.setattr(store, "_are_inserted", lambda puts: False)
-    put, n_written = store._put, iter(range(4))
-
-    def put_twice(document):
-        if next(n_written) == 2:
-            raise StoreUnavailableError("gone")
-        return put(document)
-
-    monkeypatch.setattr(store, "_put", put_twice)
-    outcomes = store.put_many(puts)
-    assert outcomes[:2] == [True, True]
-    assert [type(outcome) for outcome in outcomes[2:]] == [StoreUnavailableError] * 2
-    assert [each.id for each in store.list("thing")] == ["urn:ex:0", "urn:ex:1"]
-
-
 def test_the_store_of_a_newer_program_is_refused(tmp_path: Path):
     """An embedded store says which layout it has, and is not opened if that is not known."""
     OxigraphStore(tmp_path / "graph").close()
@@ -436,24 +304,6 @@ def test_the_store_of_a_newer_program_is_refused(tmp_path: Path):
     raw.close()
     with pytest.raises(StoreLayoutError, match=r"layout 3.*up to 2"):
         OxigraphStore(tmp_path / "graph")
-
-
-def test_a_server_laid_out_by_a_newer_program_is_refused(oxigraph_server):
-    """The same marker is read from a server."""
-    oxigraph_server.clear()
-    oxigraph_server.update(f'INSERT DATA {{ GRAPH <urn:wasmiot:store> {{ {MARKER} "2" }} }}')
-    with pytest.raises(StoreLayoutError, match="layout 2"):
-        SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
-
-
-def test_an_operator_of_virtuoso_is_told_what_cannot_be_asked_for(oxigraph_server):
-    """The server says who it is; of its isolation it says nothing."""
-    oxigraph_server.clear()
-    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
-    assert store._endpoint.server.startswith("Oxigraph")
-    assert advice(store._endpoint.server) == ""
-    assert "DefaultIsolation = 4" in advice("Virtuoso/07.20.3238 (Linux) x86_64-pc-linux-gnu")
-    store.close()
 
 
 @pytest.mark.parametrize(("options", "mode"), [((), 1), (("--sync-writes",), 2)])

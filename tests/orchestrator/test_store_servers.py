@@ -1,0 +1,94 @@
+"""The store on a graph server: who else writes, what is sent, what a server says of itself."""
+
+import threading
+
+import pytest
+
+from orchestrator_app.store import (
+    SparqlStore,
+    StoreLayoutError,
+    StoreUnavailableError,
+)
+from orchestrator_app.store.endpoint import advice
+from orchestrator_app.store.interface import Put
+
+A = "urn:ex:a"
+MARKER = "<urn:wasmiot:store> <urn:wasmiot:store#layout>"
+
+
+def test_two_orchestrators_write_to_one_server(oxigraph_server, numbered):
+    """Whoever comes last wins as a whole; differences of two writers never mix."""
+    oxigraph_server.clear()
+    stores = [SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url) for _ in "ab"]
+
+    def write(store, numbers) -> None:
+        for number in numbers:
+            store.put(numbered(number), kind="thing")
+
+    parts = [range(15), range(100, 115)]
+    writers = [
+        threading.Thread(target=write, args=pair) for pair in zip(stores, parts, strict=True)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    rows = stores[0].select(f"SELECT ?value {{ GRAPH <{A}> {{ <{A}> ?property ?value }} }}")
+    assert len(rows) == 5
+    assert {str(row["value"]) for row in rows} in ({"14"}, {"114"})
+
+
+def test_only_what_differs_is_sent_to_a_server(oxigraph_server, make_document, monkeypatch):
+    """The update names the triple that changed, and no other."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    triples = [f'<{A}> <urn:ex:p> "value-{i}" .\n' for i in range(100)]
+    store.put(make_document(A, "".join(triples).encode()), kind="thing")
+    sent, send = [], store._endpoint.update
+    monkeypatch.setattr(store._endpoint, "update", lambda text: (sent.append(text), send(text)))
+    store.put(make_document(A, "".join(triples[1:]).encode()), kind="thing")
+    assert "value-0" in sent[0]
+    assert sent[0].count("value-") == 1
+
+
+def test_a_server_that_fails_amid_many_is_told_for_each(
+    oxigraph_server, make_document, monkeypatch
+):
+    """What was kept before it failed is told as kept; what came after it is not there."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    puts = [
+        Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
+        for n in range(4)
+    ]
+    monkeypatch.setattr(store, "_are_inserted", lambda puts: False)
+    put, n_written = store._put, iter(range(4))
+
+    def put_twice(document):
+        if next(n_written) == 2:
+            raise StoreUnavailableError("gone")
+        return put(document)
+
+    monkeypatch.setattr(store, "_put", put_twice)
+    outcomes = store.put_many(puts)
+    assert outcomes[:2] == [True, True]
+    assert [type(outcome) for outcome in outcomes[2:]] == [StoreUnavailableError] * 2
+    assert [each.id for each in store.list("thing")] == ["urn:ex:0", "urn:ex:1"]
+
+
+def test_a_server_laid_out_by_a_newer_program_is_refused(oxigraph_server):
+    """The same marker is read from a server."""
+    oxigraph_server.clear()
+    oxigraph_server.update(f'INSERT DATA {{ GRAPH <urn:wasmiot:store> {{ {MARKER} "2" }} }}')
+    with pytest.raises(StoreLayoutError, match="layout 2"):
+        SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+
+
+def test_an_operator_of_virtuoso_is_told_what_cannot_be_asked_for(oxigraph_server):
+    """The server says who it is; of its isolation it says nothing."""
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    assert store._endpoint.server.startswith("Oxigraph")
+    assert advice(store._endpoint.server) == ""
+    assert "DefaultIsolation = 4" in advice("Virtuoso/07.20.3238 (Linux) x86_64-pc-linux-gnu")
+    store.close()
