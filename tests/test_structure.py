@@ -42,6 +42,7 @@ IMPORTERS = {
     "highspy": {"orchestrator_app/solver/integer_program.py"},
     "pyoxigraph": {
         "orchestrator_app/store/engine.py",
+        "orchestrator_app/store/journalled_graph.py",
         "orchestrator_app/store/merged_graphs.py",
         "orchestrator_app/store/older_layout.py",
         "orchestrator_app/store/oxigraph_store.py",
