@@ -1,10 +1,12 @@
 """How long many Thing Descriptions take in one process, and shared by one process for each core.
 
 Usage: `python benchmarks/bench_bulk.py [NUMBER]`; 10,000 Things of a supervisor's size if none is
-given. Times are those of the clock: what is shown is how much of a second core arrives.
+given, each of a kind of its own. Times are those of the clock: what is shown is how much of a
+second core arrives.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import sys
@@ -12,20 +14,21 @@ from collections.abc import Iterator
 from time import perf_counter
 
 import click
-from bench_load import SUPERVISOR
+from bench_load import own_kind
 from rows import Row, record
 
 from wasmiot_td.bulk import available_cores, load_many
 from wasmiot_td.thing_description import LoadedDocument
 
 NUMBER = 10_000
+_NUMBERS = itertools.count()
+"""No two ever made are of one kind."""
 
 
 def sources(number: int) -> Iterator[bytes]:
-    """Yield Things that differ in their names."""
-    for index in range(number):
-        own = {"id": f"urn:uuid:5a7f7d1e-0000-4000-8000-{index:012}", "title": f"camera {index}"}
-        yield json.dumps({**SUPERVISOR, **own}).encode()
+    """Yield Things of which each is of a kind of its own."""
+    for index in itertools.islice(_NUMBERS, number):
+        yield json.dumps(own_kind(index)).encode()
 
 
 def seconds(number: int, jobs: int) -> float:

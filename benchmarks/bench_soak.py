@@ -129,9 +129,9 @@ def main() -> int:
     _tell(tally, watched, options)
     gaps = sum(not heard.is_gapless for heard in mix.heard)
     faults = [fault for each in watched for fault in each.faults]
+    print(f"  listeners that lacked an event: {gaps} of {len(mix.heard)}")
     for text in (*registered.told, *tally.told, *faults):
         print(f"  WRONG: {text}")
-    print(f"  listeners that lacked an event: {gaps} of {len(mix.heard)}")
     return 1 if registered.errors or tally.errors or gaps or faults else 0
 
 
