@@ -48,6 +48,7 @@ class Headline:
 HEADLINES = (
     Headline("bench_load", "load of a description", "load a Thing Description, shapes checked"),
     Headline("bench_directory", "ingest", "take a new Thing into the directory", 10_000),
+    Headline("bench_directory", "ingest, each of its own kind", "each of a kind of its own", 1000),
     Headline("bench_directory", "page of 100", "a page of 100 Things", 10_000),
     Headline("bench_directory", "match, rare", "the devices that can run a module, of", 10_000),
     Headline(
