@@ -13,8 +13,6 @@ import json
 import os
 import platform
 import random
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,7 +23,9 @@ from urllib.parse import urlencode
 
 import fleet
 import measured
+from ageing import measure_again
 from beside import measure_beside, put_thing
+from crashes import crash
 from measured import MEBIBYTE, times_of
 from rdflib import URIRef
 from rows import Row, record
@@ -38,7 +38,6 @@ from orchestrator_app.solver.view import ModuleFacts, Step
 from orchestrator_app.store import OxigraphStore, Store
 from wasmiot_td.thing_description import load
 
-ROOT = Path(__file__).parents[1]
 MOST_IN_TURN = 2000
 """Of each size; what is beyond them is registered in bulk."""
 
@@ -191,44 +190,6 @@ def print_requests(client: measured.Client, n_things: int) -> None:
     after = times_of(client.get, [path]).median_ms
     print(f"  SPARQL after a PUT  {after:.1f} ms")
     record(Row("SPARQL after a change", after, size=n_things))
-
-
-def measure_again(data_dir: Path, n_times: int) -> None:
-    """Register one Thing again and again; print how the first and the last times compare."""
-    print(f"\nOne Thing, registered {n_times} times, embedded store on disk")
-    store = OxigraphStore(data_dir)
-    loaded = [load(json.dumps(fleet.description(0, f"title {i}")).encode()) for i in range(2)]
-    tenth = max(1, n_times // 10)
-    times = []
-    for part in range(10):
-        numbers = range(part * tenth, (part + 1) * tenth)
-        puts = times_of(
-            lambda i: store.put(loaded[i % 2], kind="thing", registration={"n": i}), list(numbers)
-        )
-        times.append(puts.median_ms)
-    store.close()
-    print(f"  store, first tenth  {times[0]:.3f} ms; last tenth {times[-1]:.3f} ms")
-    record(Row("one Thing again and again", times[-1], peer=times[0], peer_name="at the start"))
-
-
-def crash(n_rounds: int) -> None:
-    """Run the tests that kill the orchestrator and a writer, for many rounds."""
-    print(f"\nkill -9 under writes, {n_rounds} times", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "--log-cli-level=INFO"]
-    environment = {**os.environ, "WASMIOT_CRASH_ROUNDS": str(n_rounds)}
-    tests = [
-        "test_store_crash.py",
-        "test_directory.py::test_no_acknowledged_write_is_lost_by_a_kill",
-    ]
-    outcome = subprocess.run(
-        [*command, *(f"tests/orchestrator/{test}" for test in tests)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    print("\n".join(f"  {line}" for line in outcome.stdout.splitlines()[-4:]))
 
 
 def _options() -> argparse.Namespace:
