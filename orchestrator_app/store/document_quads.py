@@ -14,12 +14,19 @@ from orchestrator_app.store import layout
 from orchestrator_app.store.ground_triples import Triple, iri_term, read_triples, string_term
 from orchestrator_app.store.interface import Put
 from orchestrator_app.store.oxigraph_terms import ground_text
-
-STORE = f"<{layout.BOOKKEEPING}>"
-KIND, JSON, REGISTRATION = (f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION))
-REVISION = f"<{layout.BOOKKEEPING}#revision>"
-NOTED = (KIND, JSON, REGISTRATION, REVISION)
-SHARED_GRAPH = f"<{layout.SHARED_GRAPH}>"
+from orchestrator_app.store.server_layout import (
+    JSON,
+    KIND,
+    RECORD,
+    RECORDED,
+    REVISION,
+    SHARED_GRAPH,
+    STORE,
+    in_store,
+    is_of_revision,
+    is_unknown,
+    new_record,
+)
 
 _SUBJECT = re.compile(r"<[^ >]*>")
 _REST = re.compile(r'<[^ >]*> (?:<[^ >]*>|"(?:[^"\\]|\\.)*"(?:\^\^<[^ >]*>|@[A-Za-z0-9-]+)?) \.')
@@ -29,10 +36,29 @@ Quad = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class State:
-    """A document as the server has it: what is noted by predicate, and the quads of its graph."""
+    """A document as the server has it.
+
+    Attributes:
+        noted: what is noted of it, by predicate.
+        quads: of its graph.
+        record: what that is noted of, but its kind; empty if it is not there.
+    """
 
     noted: dict[str, str] = field(default_factory=dict)
     quads: frozenset[Quad] = frozenset()
+    record: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is such a document."""
+        return KIND in self.noted and bool(self.record)
+
+    def notes(self, name: str) -> set[Quad]:
+        """Return the quads of what is noted of the document of a name."""
+        if not self.is_there:
+            return set()
+        said = {(STORE, self.record, p, self.noted[p]) for p in RECORDED if p in self.noted}
+        return {(STORE, name, KIND, self.noted[KIND]), (STORE, name, RECORD, self.record)} | said
 
     def says_the_same(self, other: "State") -> bool:
         """Return whether only what is noted about the document differs, if anything does."""
@@ -63,15 +89,22 @@ def inserted_text(puts: Iterable[Put], revision: str) -> str:
     """
     texts, shared = list[str](), set[Quad]()
     for put in puts:
-        noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
-        name = iri_term(put.document.id)
-        said = "; ".join(f"<{predicate}> {string_term(text)}" for predicate, text in noted.items())
-        texts.append(f"GRAPH {STORE} {{ {name} {said}; {REVISION} {revision} }}")
+        texts.append(_notes_block(put, revision))
         graph = layout.graph_name(put.document.id)
         texts.append(_graph_block(graph, put.document.n_triples + b"\n" + put.extra_triples))
         for shared_name, triples in (put.shared_graphs or {}).items():
             shared |= _shared_quads(shared_name, triples)
     return f"{' '.join(texts)} {blocks(shared)}"
+
+
+def _notes_block(put: Put, revision: str) -> str:
+    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+    texts = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
+    name, record, kind = iri_term(put.document.id), new_record(), texts.pop(KIND)
+    said = "; ".join(f"{predicate} {text}" for predicate, text in texts.items())
+    return in_store(
+        f"{name} {KIND} {kind}; {RECORD} {record} . {record} {said}; {REVISION} {revision}"
+    )
 
 
 def _graph_block(graph: str, n_triples: bytes) -> str:
@@ -102,15 +135,16 @@ def _shared_quads(name: str, n_triples: bytes) -> frozenset[Quad]:
     return frozenset([marker, *_in_graph(layout.graph_name(name), triples)])
 
 
-def guard(name: str, revision: str | None) -> str:
-    """Return the condition that a document still has its revision, or still has none."""
-    noted = f"GRAPH {STORE} {{ {name} {REVISION} {revision or '?any'} }}"
-    return f" {noted}" if revision else f" FILTER NOT EXISTS {{ {noted} }}"
+def unchanged(name: str, known: State) -> str:
+    """Return the condition that a document is still what is known, or still not there."""
+    if not known.is_there:
+        return is_unknown(name)
+    return is_of_revision(name, known.record, known.noted[REVISION])
 
 
-def noted_of(names: Iterable[str]) -> str:
-    """Return the pattern of what is noted of documents."""
-    return f"GRAPH {STORE} {{ ?id ?noted ?any }} VALUES ?id {{ {' '.join(names)} }}"
+def sought(quads: Iterable[Quad]) -> set[Quad]:
+    """Return the pattern of quads whose objects are not written out: they may be long."""
+    return {(*quad[:3], f"?old{number}") for number, quad in enumerate(sorted(quads))}
 
 
 def _in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:

@@ -1,10 +1,10 @@
 """How a store is laid out.
 
 A document's triples are in the graph of its own id. On a server, in the graph `urn:wasmiot:store`,
-the id has its kind, JSON text and registration; the store itself has the version of this layout
-and the names of the graphs that documents share. The embedded store has them in a file of its own
-(`documents.py`). Its default graph is the merge of the documents' graphs and the shared ones; a
-server's is their union by its own setting.
+the id has its kind and a record, which has the JSON text and the registration (`server_layout.py`);
+the store itself has the version of this layout and the names of the graphs that documents share.
+The embedded store has them in a file of its own (`documents.py`). Its default graph is the merge of
+the documents' graphs and the shared ones; a server's is their union by its own setting.
 """
 
 from collections.abc import Mapping

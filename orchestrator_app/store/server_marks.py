@@ -10,19 +10,22 @@ these a server lets one through.
 
 import logging
 import threading
-import uuid
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.document_quads import STORE
 from orchestrator_app.store.endpoint import Endpoint, advice
 from orchestrator_app.store.errors import StoreLayoutError
-from orchestrator_app.store.ground_triples import string_term
-
-_LAYOUT = f"<{layout.LAYOUT}>"
-_VERSION = f"<{layout.BOOKKEEPING}#version>"
-_STAMP = f"<{layout.BOOKKEEPING}#stamp>"
-_THINGS = f"<{layout.BOOKKEEPING}#thingsStamp>"
-_MARKS = (_VERSION, _STAMP, _THINGS)
+from orchestrator_app.store.server_layout import (
+    LAYOUT,
+    LAYOUT_VERSION,
+    MARKS,
+    RECORD,
+    STAMP,
+    STORE,
+    VERSION,
+    in_store,
+    laid_out,
+    moved_from_layout_1,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +53,8 @@ class ServerMarks:
 
     def version(self) -> int:
         """See `Store.version`."""
-        marks = f"{STORE} {_VERSION} ?n ; {_STAMP} ?stamp"
-        rows = self._endpoint.bindings(f"SELECT ?n ?stamp {{ GRAPH {STORE} {{ {marks} }} }}")
+        marks = f"{STORE} {RECORD} ?marks . ?marks {VERSION} ?n ; {STAMP} ?stamp"
+        rows = self._endpoint.bindings(f"SELECT ?n ?stamp {{ {in_store(marks)} }}")
         read = tuple(sorted(term["value"] for row in rows for term in row.values()))
         with self._lock:
             if read != self._read or not self._number:
@@ -68,53 +71,26 @@ class ServerMarks:
         return True
 
     def _is_laid_out(self) -> bool:
-        marks = " . ".join(f"{STORE} {mark} ?m{i}" for i, mark in enumerate((_LAYOUT, *_MARKS)))
-        return self._endpoint.truth(f"ASK {{ GRAPH {STORE} {{ {marks} }} }}")
+        marks = " ; ".join(f"{mark} ?m{i}" for i, mark in enumerate(MARKS))
+        said = f"{STORE} {LAYOUT} ?layout ; {RECORD} ?marks . ?marks {marks}"
+        return self._endpoint.truth(f"ASK {{ {in_store(said)} }}")
 
     def _lay_out(self) -> None:
-        """Note the layout in a new store, and refuse one that cannot be used."""
-        stamp = _new_stamp()
-        wanted = [(_LAYOUT, string_term(str(layout.LAYOUT_VERSION))), (_VERSION, "0")]
-        wanted += [(_STAMP, stamp), (_THINGS, stamp)]
-        self._endpoint.update(
-            "; ".join(
-                f"INSERT {{ GRAPH {STORE} {{ {STORE} {mark} {value} }} }}"
-                f" WHERE {{ FILTER NOT EXISTS {{ GRAPH {STORE} {{ {STORE} {mark} ?any }} }} }}"
-                for mark, value in wanted
-            )
-        )
-        marker = f"{STORE} {_LAYOUT} ?layout"
-        for row in self._endpoint.bindings(f"SELECT ?layout {{ GRAPH {STORE} {{ {marker} }} }}"):
-            layout.check_layout(row["layout"]["value"], self._place)
-        if not self._endpoint.truth(f"ASK {{ {marker} }}"):
+        """Lay out a new store or an older one, and refuse one that cannot be used."""
+        if self._layouts() == ["1"]:
+            _log.info("graph_server_layout url=%s from=1 to=%d", self._place, LAYOUT_VERSION)
+            self._endpoint.update(moved_from_layout_1())
+        self._endpoint.update(laid_out())
+        for found in self._layouts():
+            layout.check_layout(found, self._place, LAYOUT_VERSION)
+        if not self._endpoint.truth(f"ASK {{ {STORE} {LAYOUT} ?layout }}"):
             raise StoreLayoutError(
                 f"the default graph of {self._place} is not the union of its graphs; the server "
                 "has a setting for it, such as --union-default-graph of oxigraph"
             )
 
-
-def operation(*, removed: str, where: str, added: str = "", are_things: bool) -> str:
-    """Return an update that also counts the version on, and that of the Things if it is of them.
-
-    It changes nothing in a store that is not laid out.
-    """
-    marks = (_STAMP, _THINGS) if are_things else (_STAMP,)
-    old = "".join(f" ; {mark} ?mark{i}" for i, mark in enumerate(marks))
-    stamp = _new_stamp()
-    new = "".join(f" ; {mark} {stamp}" for mark in marks)
-    return (
-        f"DELETE {{ {removed} GRAPH {STORE} {{ {STORE} {_VERSION} ?version{old} }} }}"
-        f" INSERT {{ {added} GRAPH {STORE} {{ {STORE} {_VERSION} ?next{new} }} }}"
-        f" WHERE {{ GRAPH {STORE} {{ {STORE} {_VERSION} ?version{old} }}"
-        f" BIND (?version + 1 AS ?next) {where} }}"
-    )
-
-
-def state_pattern(kind: str) -> str:
-    """Return the pattern of `?state`, which names what there is of a kind."""
-    mark = _THINGS if kind == layout.THING else _STAMP
-    return f"GRAPH {STORE} {{ {STORE} {mark} ?state }}"
-
-
-def _new_stamp() -> str:
-    return string_term(uuid.uuid4().hex)
+    def _layouts(self) -> list[str]:
+        rows = self._endpoint.bindings(
+            f"SELECT ?layout {{ {in_store(f'{STORE} {LAYOUT} ?layout')} }}"
+        )
+        return [row["layout"]["value"] for row in rows]

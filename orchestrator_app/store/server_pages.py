@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.document_quads import JSON, KIND, REGISTRATION, STORE
 from orchestrator_app.store.ground_triples import string_term
 from orchestrator_app.store.interface import Documents, Page
-from orchestrator_app.store.server_marks import state_pattern
+from orchestrator_app.store.server_layout import KIND, RECORD, TEXTS, in_store, state_pattern
 
 Row = Mapping[str, Mapping[str, str]]
 """A row of SPARQL results: each variable with its term."""
@@ -28,11 +27,11 @@ def page_query(kind: str, limit: int | None, offset: int) -> str:
     )
 
 
-def documents_of(kind: str, rows: Iterable[Row]) -> Documents:
-    """Return the documents in the answer, ascending by id."""
+def documents_of(rows: Iterable[Row], kind: str = "") -> Documents:
+    """Return the documents in the answer, ascending by id; of this kind where no row says it."""
     noted = {
         row["id"]["value"]: {
-            layout.KIND: kind,
+            layout.KIND: kind or row["kind"]["value"],
             layout.JSON: row["json"]["value"],
             layout.REGISTRATION: row["registration"]["value"],
         }
@@ -45,7 +44,7 @@ def documents_of(kind: str, rows: Iterable[Row]) -> Documents:
 def page_of(kind: str, rows: Sequence[Row]) -> Page:
     """Return the page in the answer."""
     said = {name: row[name]["value"] for row in rows for name in _OF_ALL if name in row}
-    documents = documents_of(kind, (row for row in rows if "id" in row))
+    documents = documents_of((row for row in rows if "id" in row), kind)
     return Page(documents, int(said["total"]), said.get("state", ""))
 
 
@@ -53,9 +52,9 @@ def _some(kind: str, limit: int | None, offset: int) -> str:
     cut = "" if limit is None else f"LIMIT {limit:d}"
     return (
         f"{{ SELECT ?id {{ {_of_kind('?id', kind)} }} ORDER BY STR(?id) {cut} OFFSET {offset:d} }}"
-        f" GRAPH {STORE} {{ ?id {JSON} ?json ; {REGISTRATION} ?registration }}"
+        f" {in_store(f'?id {RECORD} ?record . {TEXTS}')}"
     )
 
 
 def _of_kind(variable: str, kind: str) -> str:
-    return f"GRAPH {STORE} {{ {variable} {KIND} {string_term(kind)} }}"
+    return in_store(f"{variable} {KIND} {string_term(kind)}")

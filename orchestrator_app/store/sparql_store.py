@@ -7,9 +7,7 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 
 import logging
 import threading
-import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
@@ -19,18 +17,12 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
-    KIND,
-    NOTED,
-    REGISTRATION,
-    REVISION,
-    SHARED_GRAPH,
-    STORE,
     Quad,
     State,
     blocks,
-    guard,
     inserted_text,
-    noted_of,
+    sought,
+    unchanged,
     wanted_of,
 )
 from orchestrator_app.store.endpoint import Endpoint
@@ -56,12 +48,28 @@ from orchestrator_app.store.interface import (
     TextRows,
 )
 from orchestrator_app.store.remote_copy import RemoteCopy
-from orchestrator_app.store.server_marks import ServerMarks, operation
+from orchestrator_app.store.server_layout import (
+    KIND,
+    RECORD,
+    REGISTRATION,
+    REVISION,
+    REVISIONS,
+    SHARED_GRAPH,
+    STORE,
+    documents_named,
+    in_store,
+    is_any,
+    is_record_full,
+    is_unknown,
+    new_record,
+    new_stamp,
+    operation,
+)
+from orchestrator_app.store.server_marks import ServerMarks
 from orchestrator_app.store.server_pages import documents_of, list_query, page_of, page_query
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 from wasmiot_td.turns import PatientLock
 
-_REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ ?g {REVISION} ?revision }} }}"
 _SHARED_TRIPLES = (
     f"SELECT ?g ?s ?p ?o {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }}"
     " GRAPH ?g { ?s ?p ?o } }"
@@ -98,7 +106,7 @@ class SparqlStore:
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._marks = ServerMarks(self._endpoint, query_url)
         self._write_lock = PatientLock()
-        self._copy = RemoteCopy(self._endpoint.download, self.version, _REVISIONS, _SHARED_TRIPLES)
+        self._copy = RemoteCopy(self._endpoint.download, self.version, REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
         self._emptied_listeners: list[Callable[[], None]] = []
 
@@ -165,20 +173,15 @@ class SparqlStore:
             return False
 
     def _are_inserted(self, puts: Sequence[Put]) -> bool:
-        revision = string_term(uuid.uuid4().hex)
-        names = {iri_term(put.document.id) for put in puts}
-        if len(names) < len(puts) or (not all(p.is_new for p in puts) and self._is_any(names)):
+        revision, names = new_stamp(), {iri_term(put.document.id) for put in puts}
+        if len(names) < len(puts) or (not all(p.is_new for p in puts) and self.ask(is_any(names))):
             return False
-        added, where = inserted_text(puts, revision), "".join(guard(name, None) for name in names)
-        written = f"GRAPH {STORE} {{ {next(iter(names))} {REVISION} {revision} }}"
+        added, where = inserted_text(puts, revision), "".join(map(is_unknown, names))
+        written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
         with self._write_lock:
             are_things = any(put.kind == layout.THING for put in puts)
             self._changed(removed="", added=added, where=where, are_things=are_things)
-            return self._endpoint.truth(f"ASK {{ {written} }}")
-
-    def _is_any(self, names: Iterable[str]) -> bool:
-        """Return whether there is a document of any of these names."""
-        return self.ask(f"ASK {{ {noted_of(names)} }}")
+            return self.ask(f"ASK {{ {in_store(written)} }}")
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
@@ -186,7 +189,7 @@ class SparqlStore:
         with self._write_lock:
             for _ in range(_MAX_ATTEMPTS):
                 known = self._state(document_id, is_graph_read=False)
-                if KIND not in known.noted:
+                if not known.is_there:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
                 if known == wanted or self._try(document_id, known, wanted, set()):
@@ -198,24 +201,21 @@ class SparqlStore:
         """See `Store.get`."""
         if not layout.is_graph_name(document_id):
             return None
-        pattern = f"GRAPH {STORE} {{ {iri_term(document_id)} ?p ?o }}"
-        rows = self._endpoint.bindings(f"SELECT ?p ?o {{ {pattern} }}")
-        return layout.stored_document(document_id, {r["p"]["value"]: r["o"]["value"] for r in rows})
+        return self.get_many([document_id]).get(document_id)
 
     def get_many(self, document_ids: Sequence[str]) -> dict[str, StoredDocument]:
         """See `Store.get_many`."""
         names = [iri_term(each) for each in document_ids if layout.is_graph_name(each)]
-        noted = defaultdict[str, dict[str, str]](dict)
+        found: dict[str, StoredDocument] = {}
         for begin in range(0, len(names), _READ_AT_ONCE):
             some = names[begin : begin + _READ_AT_ONCE]
-            for row in self._endpoint.bindings(f"SELECT ?id ?noted ?any {{ {noted_of(some)} }}"):
-                noted[row["id"]["value"]][row["noted"]["value"]] = row["any"]["value"]
-        found = {name: layout.stored_document(name, said) for name, said in noted.items()}
-        return {name: document for name, document in found.items() if document is not None}
+            for document in documents_of(self._endpoint.bindings(documents_named(some))):
+                found[document.id] = document
+        return found
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
-        return documents_of(kind, self._endpoint.bindings(list_query(kind, limit, offset)))
+        return documents_of(self._endpoint.bindings(list_query(kind, limit, offset)), kind)
 
     def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
         """See `Store.page`; one question, which a server answers as of one moment."""
@@ -223,7 +223,7 @@ class SparqlStore:
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
-        pattern = f"GRAPH {STORE} {{ ?id {KIND} {string_term(kind)} }}"
+        pattern = in_store(f"?id {KIND} {string_term(kind)}")
         return int(self._rows(f"SELECT (COUNT(?id) AS ?n) {{ {pattern} }}")[0]["n"])
 
     def delete(self, document_id: str) -> bool:
@@ -234,12 +234,12 @@ class SparqlStore:
         with self._write_lock:
             for attempt in range(_MAX_ATTEMPTS):
                 known = self._state(document_id, is_graph_read=False)
-                if KIND not in known.noted:
+                if not known.is_there:
                     return attempt > 0
                 if attempt:
                     self._mend()
                 self._remove(name, known, is_graph_optional=attempt == 0)
-                if not self.ask(f"ASK {{ GRAPH {STORE} {{ {name} ?noted ?value }} }}"):
+                if not self.ask(is_any([name])):
                     return True
         raise _written_by_too_many(document_id)
 
@@ -248,14 +248,14 @@ class SparqlStore:
 
         Virtuoso removes nothing where there is no graph and it is optional.
         """
-        noted = blocks({(STORE, name, p, f"?noted{i}") for i, p in enumerate(known.noted)})
+        noted = blocks(sought(known.notes(name)))
         graph = f"GRAPH {name} {{ ?s ?p ?o }}"
         if not is_graph_optional and not self.ask(f"ASK {{ {graph} }}"):
             graph = ""
-        sought = f"OPTIONAL {{ {graph} }}" if is_graph_optional else graph
+        optional = f"OPTIONAL {{ {graph} }}" if is_graph_optional else graph
         self._changed(
             removed=f"{noted} {graph}",
-            where=f"{noted}{guard(name, known.noted.get(REVISION))} {sought}",
+            where=f"{noted}{unchanged(name, known)} {optional}",
             are_things=known.noted[KIND] == _THING,
         )
 
@@ -339,9 +339,10 @@ class SparqlStore:
     def _state(self, document_id: str, *, is_graph_read: bool = True) -> State:
         name = iri_term(document_id)
         own = f" UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}" if is_graph_read else ""
+        recorded = in_store(f"{name} {RECORD} ?record . ?record ?noted ?o")
         rows = self._endpoint.bindings(
             "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text)"
-            f" {{ {{ GRAPH {STORE} {{ {name} ?noted ?o }} }}{own} }}"
+            f" {{ {{ {in_store(f'{name} ?noted ?o')} }} UNION {{ {recorded} }}{own} }}"
         )
         noted, quads = {}, set()
         for row in rows:
@@ -351,24 +352,23 @@ class SparqlStore:
             else:
                 subject, predicate = row["s"], row["p"]["value"]
                 quads.add((name, result_term(subject, subject["value"]), f"<{predicate}>", text))
-        return State(noted, frozenset(quads))
+        return State(noted, frozenset(quads), noted.pop(RECORD, ""))
 
     def _try(self, document_id: str, known: State, wanted: State, shared: set[Quad]) -> bool:
         """Write what differs if nobody was faster; return whether it was written."""
-        name = iri_term(document_id)
-        noted = wanted.noted | {REVISION: string_term(uuid.uuid4().hex)}
-        changed = [p for p in NOTED if known.noted.get(p) != noted[p]]
-        old = [(p, f"?old{i}") for i, p in enumerate(changed) if p in known.noted]
-        removed = {(STORE, name, p, variable) for p, variable in old}
-        added = {(STORE, name, p, noted[p]) for p in changed}
+        name, revision = iri_term(document_id), new_stamp()
+        record = known.record if known.record and not is_record_full() else new_record()
+        goal = replace(wanted, noted=wanted.noted | {REVISION: revision}, record=record)
+        before, after = known.notes(name), goal.notes(name)
+        removed = sought(before - after)
         self._changed(
-            removed=blocks(removed | (known.quads - wanted.quads)),
-            added=blocks(added | (wanted.quads - known.quads) | shared),
-            where=blocks(removed) + guard(name, known.noted.get(REVISION)),
-            are_things=wanted.noted[KIND] == _THING and not known.says_the_same(wanted),
+            removed=blocks(removed | (known.quads - goal.quads)),
+            added=blocks((after - before) | (goal.quads - known.quads) | shared),
+            where=blocks(removed) + unchanged(name, known),
+            are_things=goal.noted[KIND] == _THING and not known.says_the_same(goal),
         )
-        written = f"GRAPH {STORE} {{ {name} {REVISION} {noted[REVISION]} }}"
-        return self.ask(f"ASK {{ {written} }}")
+        written = f"{name} {RECORD} {record} . {record} {REVISION} {revision}"
+        return self.ask(f"ASK {{ {in_store(written)} }}")
 
     def _changed(self, *, removed: str, where: str, added: str = "", are_things: bool) -> None:
         """Send one operation that also counts the store's version on."""

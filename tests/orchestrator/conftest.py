@@ -25,7 +25,7 @@ from werkzeug.test import TestResponse
 
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import OxigraphStore, SparqlStore, Store
+from orchestrator_app.store import OxigraphStore, SparqlStore, Store, server_layout
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Document:
 def make_document() -> type[Document]:
     """Return the constructor of a storable document."""
     return Document
+
+
+@pytest.fixture(autouse=True)
+def short_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin a new record at every third write to a server, so that each test meets some."""
+    monkeypatch.setattr(server_layout, "WRITES_OF_A_RECORD", 3)
 
 
 @pytest.fixture(params=["memory", "disk", "oxigraph", "virtuoso"])
@@ -82,15 +88,19 @@ class GraphServer:
         with urlopen(Request(self.update_url, text.encode(), headers), timeout=30) as response:
             response.read()
 
-    def clear(self) -> None:
-        """Remove every graph that a store wrote."""
-        query = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } FILTER (STRSTARTS(STR(?g), 'urn:')) }"
+    def rows(self, query: str) -> list[dict[str, str]]:
+        """Return the rows of a SELECT, each variable with the text of its term."""
         url = f"{self.query_url}?{urlencode({'query': query})}"
         headers = {"Accept": "application/sparql-results+json"}
         with urlopen(Request(url, headers=headers), timeout=30) as response:
             rows = json.load(response)["results"]["bindings"]
-        for row in rows:
-            self.update(f"CLEAR SILENT GRAPH <{row['g']['value']}>")
+        return [{name: term["value"] for name, term in row.items()} for row in rows]
+
+    def clear(self) -> None:
+        """Remove every graph that a store wrote."""
+        query = "SELECT DISTINCT ?g { GRAPH ?g { ?s ?p ?o } FILTER (STRSTARTS(STR(?g), 'urn:')) }"
+        for row in self.rows(query):
+            self.update(f"CLEAR SILENT GRAPH <{row['g']}>")
 
 
 @pytest.fixture(scope="session")

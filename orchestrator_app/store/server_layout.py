@@ -1,0 +1,170 @@
+"""What is noted on a graph server, beside the graphs of the documents: the names, and the patterns.
+
+What changes with each write is noted of a record, and the store and each document point to theirs.
+After some writes a new record takes the place of the old one. For a server on an LSM tree, as
+Oxigraph's on RocksDB, keeps a mark for each triple that was removed, until it compacts its files,
+and passes them all when it looks for the triples of a subject: of one that is written each second,
+a read took 250 ms after 300,000 writes. A record has few such marks, and the pointers a fraction.
+"""
+
+import random
+import uuid
+from collections.abc import Iterable
+
+from orchestrator_app.store import layout
+from orchestrator_app.store.ground_triples import string_term
+
+LAYOUT_VERSION = 2
+"""Layout 1 noted everything of the store and the documents themselves."""
+
+STORE = f"<{layout.BOOKKEEPING}>"
+LAYOUT = f"<{layout.LAYOUT}>"
+KIND, JSON, REGISTRATION = (f"<{name}>" for name in (layout.KIND, layout.JSON, layout.REGISTRATION))
+RECORD = f"<{layout.BOOKKEEPING}#record>"
+REVISION = f"<{layout.BOOKKEEPING}#revision>"
+VERSION = f"<{layout.BOOKKEEPING}#version>"
+SHARED_GRAPH = f"<{layout.SHARED_GRAPH}>"
+STAMP = f"<{layout.BOOKKEEPING}#stamp>"
+THINGS = f"<{layout.BOOKKEEPING}#thingsStamp>"
+
+RECORDED = (JSON, REGISTRATION, REVISION)
+MARKS = (VERSION, STAMP, THINGS)
+
+TEXTS = f"?record {JSON} ?json ; {REGISTRATION} ?registration"
+"""The pattern of what a record says of a document."""
+
+WRITES_OF_A_RECORD = 200
+"""On average."""
+
+_RECORDS = f"{layout.BOOKKEEPING}#record/"
+
+_REVISION_OF = f"?g {RECORD} ?record . ?record {REVISION} ?revision"
+REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ {_REVISION_OF} }} }}"
+"""The question for the graphs of documents, with their revisions."""
+
+
+_REVISION_OF = f"?g {RECORD} ?record . ?record {REVISION} ?revision"
+REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ {_REVISION_OF} }} }}"
+
+
+def is_record_full() -> bool:
+    """Return whether a write is to begin a new record: chance says so, as nobody counts."""
+    return random.randrange(WRITES_OF_A_RECORD) == 0
+
+
+def new_record() -> str:
+    """Return the name of a record that nothing has."""
+    return f"<{_RECORDS}{uuid.uuid4().hex}>"
+
+
+def new_stamp() -> str:
+    """Return a text that nobody else has, as a term."""
+    return string_term(uuid.uuid4().hex)
+
+
+def in_store(pattern: str) -> str:
+    """Return a pattern of what is noted."""
+    return f"GRAPH {STORE} {{ {pattern} }}"
+
+
+def is_unknown(name: str) -> str:
+    """Return the condition that there is no document of a name."""
+    return f" FILTER NOT EXISTS {{ {in_store(f'{name} {KIND} ?any')} }}"
+
+
+def is_of_revision(name: str, record: str, revision: str) -> str:
+    """Return the condition that a document still has its record and its revision."""
+    return " " + in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
+
+
+def is_any(names: Iterable[str]) -> str:
+    """Return the question whether there is a document of any of these names."""
+    return f"ASK {{ {in_store(f'?id {KIND} ?any')} VALUES ?id {{ {' '.join(names)} }} }}"
+
+
+def documents_named(names: Iterable[str]) -> str:
+    """Return the question for documents: rows of `?id ?kind ?json ?registration`."""
+    said = f"?id {KIND} ?kind ; {RECORD} ?record . {TEXTS}"
+    values = f"VALUES ?id {{ {' '.join(names)} }}"
+    return f"SELECT ?id ?kind ?json ?registration {{ {values} {in_store(said)} }}"
+
+
+def state_pattern(kind: str) -> str:
+    """Return the pattern of `?state`, which names what there is of a kind."""
+    mark = THINGS if kind == layout.THING else STAMP
+    return in_store(f"{STORE} {RECORD} ?marks . ?marks {mark} ?state")
+
+
+def operation(*, removed: str, where: str, added: str = "", are_things: bool) -> str:
+    """Return an update that also counts the version on, and that of the Things if it is of them.
+
+    It changes nothing in a store that is not laid out.
+    """
+    is_full, stamp = is_record_full(), new_stamp()
+    marks = MARKS if is_full or are_things else MARKS[:2]
+    old = dict(zip(marks, ("?version", "?stamp", "?things"), strict=False))
+    new = dict.fromkeys(old, stamp) | {VERSION: "?next"}
+    if is_full and not are_things:
+        new[THINGS] = old[THINGS]
+    record = new_record() if is_full else "?marks"
+    before = _said("?marks", old)
+    pointed = (f"{STORE} {RECORD} ?marks . ", f"{STORE} {RECORD} {record} . ")
+    from_, to = pointed if is_full else ("", "")
+    return (
+        f"DELETE {{ {removed} {in_store(from_ + before)} }}"
+        f" INSERT {{ {added} {in_store(to + _said(record, new))} }}"
+        f" WHERE {{ {in_store(pointed[0] + before)} BIND (?version + 1 AS ?next) {where} }}"
+    )
+
+
+def _said(subject: str, values: dict[str, str]) -> str:
+    return f"{subject} {' ; '.join(f'{mark} {value}' for mark, value in values.items())}"
+
+
+def laid_out() -> str:
+    """Return the update that lays out what is not there of a store, and leaves what is.
+
+    The names are the same whoever sends it: two at once lay out one store.
+    """
+    version, stamp = string_term(str(LAYOUT_VERSION)), new_stamp()
+    is_layout = in_store(f"{STORE} {LAYOUT} {version}")
+    pointer = in_store(f"{STORE} {RECORD} ?marks")
+    first = f"{STORE} {RECORD} <{_RECORDS}first>"
+    steps = [
+        _missing(f"{STORE} {LAYOUT} {version}", "", f"{STORE} {LAYOUT} ?any"),
+        _missing(first, is_layout, f"{STORE} {RECORD} ?any"),
+        _missing(f"?marks {VERSION} 0", pointer, f"?marks {VERSION} ?any"),
+        _missing(f"?marks {STAMP} {stamp}", pointer, f"?marks {STAMP} ?any"),
+        _missing(f"?marks {THINGS} {stamp}", pointer, f"?marks {THINGS} ?any"),
+    ]
+    return " ; ".join(steps)
+
+
+def _missing(added: str, where: str, unless: str) -> str:
+    nothing = f"FILTER NOT EXISTS {{ {in_store(unless)} }}"
+    return f"INSERT {{ {in_store(added)} }} WHERE {{ {where} {nothing} }}"
+
+
+def moved_from_layout_1() -> str:
+    """Return the update that gives each document a record.
+
+    One that was cut short may be sent again: the names of the records are the same each time.
+    """
+    texts = f"{JSON} ?json ; {REGISTRATION} ?registration"
+    record = f'IRI(CONCAT("{_RECORDS}", ENCODE_FOR_URI(STR(?id))))'
+    said = f"?id {RECORD} ?record . ?record {texts} ; {REVISION} {new_stamp()}"
+    version = f"{STORE} {LAYOUT} {string_term(str(LAYOUT_VERSION))}"
+    steps = [
+        f"DELETE {{ {in_store(f'?id {texts}')} }} INSERT {{ {in_store(said)} }}"
+        f" WHERE {{ {in_store(f'?id {KIND} ?kind ; {texts}')} BIND ({record} AS ?record) }}",
+        _removed(f"?id {REVISION} ?revision", f"?id {KIND} ?kind"),
+        *(_removed(f"{STORE} {mark} ?old") for mark in MARKS),
+        f"DELETE {{ {in_store(f'{STORE} {LAYOUT} ?old')} }} INSERT {{ {in_store(version)} }}"
+        f" WHERE {{ {in_store(f'{STORE} {LAYOUT} ?old')} }}",
+    ]
+    return " ; ".join(steps)
+
+
+def _removed(said: str, condition: str = "") -> str:
+    where = in_store(f"{said} . {condition}")
+    return f"DELETE {{ {in_store(said)} }} WHERE {{ {where} }}"

@@ -1,0 +1,119 @@
+"""What is noted on a graph server: records that are renewed, and the layout before them."""
+
+import json
+from collections import Counter
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from orchestrator_app.store import SparqlStore
+
+A, B = "urn:ex:a", "urn:ex:b"
+STORE = "urn:wasmiot:store"
+RECORD = f"{STORE}#record"
+NOTES = f"SELECT ?s ?p ?o {{ GRAPH <{STORE}> {{ ?s ?p ?o }} }}"
+
+
+@pytest.fixture(params=["oxigraph", "virtuoso"])
+def server(request):
+    """Each graph server, with nothing in it."""
+    server = request.getfixturevalue(f"{request.param}_server")
+    server.clear()
+    return server
+
+
+def opened(server):
+    """Open a store on a server."""
+    return closing(SparqlStore(server.query_url, server.update_url))
+
+
+def write_often(store, numbered, n_times):
+    """Write one document, its registration, and another one that goes each time."""
+    for number in range(n_times):
+        store.put(numbered(number), kind="thing", registration={"n": number})
+        store.renew(A, {"renewed": number})
+        store.put(replace(numbered(number), id=B), kind="thing")
+        assert store.delete(B)
+
+
+def test_records_take_turns_and_leave_nothing_behind(server, numbered):
+    """However often a document is written, as much is noted, of records that change."""
+    seen, counts = set(), set()
+    with opened(server) as store:
+        for _ in range(10):
+            write_often(store, numbered, 3)
+            notes = server.rows(NOTES)
+            counts.add(len(notes))
+            seen |= {row["o"] for row in notes if row["p"] == RECORD and row["s"] == A}
+        assert store.get(A).registration == {"renewed": 2}
+    assert counts == {10}  # layout, pointer, three marks; kind, pointer, three texts
+    assert len(seen) > 3
+
+
+def test_no_subject_is_written_for_ever(server, numbered, monkeypatch):
+    """Of no record of a document or of the store is more written than a few times its turn."""
+    written = Counter()
+    with opened(server) as store:
+        send = store._endpoint.update
+
+        def counted(text):
+            send(text)
+            written.update(
+                row["record"] for row in server.rows(f"SELECT ?record {{ ?s <{RECORD}> ?record }}")
+            )
+
+        monkeypatch.setattr(store._endpoint, "update", counted)
+        for number in range(100):
+            store.put(numbered(number), kind="thing")
+    assert len(written) > 20
+    assert max(written.values()) < 40
+
+
+def test_two_stores_change_records_under_each_other(server, numbered):
+    """A record that another orchestrator has begun is written to, and its documents are found."""
+    with opened(server) as one, opened(server) as two:
+        for number in range(12):
+            assert one.put(numbered(number), kind="thing", registration={"n": number}) is (
+                number == 0
+            )
+            assert two.get(A).registration == {"n": number}
+            assert two.renew(A, {"by": "two"})
+            assert one.list("thing")[0].registration == {"by": "two"}
+
+
+def test_a_server_of_the_first_layout_is_taken_over(server, numbered):
+    """What was noted of the documents themselves is moved; they are found, changed and removed."""
+    notes = "".join(
+        f'<{name}> <{STORE}#kind> "thing" ; <{STORE}#json> "{{}}" ;'
+        f' <{STORE}#registration> "{{\\"n\\": 1}}" ; <{STORE}#revision> "r-{name}" . '
+        for name in (B, A)
+    )
+    marks = (
+        f'<{STORE}> <{STORE}#layout> "1" ; <{STORE}#version> 17 ; <{STORE}#stamp> "s" ;'
+        f' <{STORE}#thingsStamp> "t" . '
+    )
+    server.update(
+        f"INSERT DATA {{ GRAPH <{STORE}> {{ {marks} {notes} }}"
+        f' GRAPH <{A}> {{ <{A}> <urn:ex:p> "old" }} GRAPH <{B}> {{ <{B}> <urn:ex:p> "old" }} }}'
+    )
+    with opened(server) as store:
+        assert [(each.id, each.registration) for each in store.list("thing")] == [
+            (A, {"n": 1}),
+            (B, {"n": 1}),
+        ]
+        assert store.put(numbered(5), kind="thing") is False
+        assert store.delete(B)
+        assert store.page("thing").total == 1
+        begun = store.version()
+        assert store.renew(A, {"n": 2})
+        assert store.version() > begun
+    left = {(row["s"], row["p"]) for row in server.rows(NOTES) if row["s"] in (STORE, A, B)}
+    assert left == {
+        (STORE, f"{STORE}#layout"),
+        (STORE, RECORD),
+        (A, f"{STORE}#kind"),
+        (A, RECORD),
+    }
+    with opened(server) as again:
+        assert json.dumps(again.get(A).document) == json.dumps(numbered(5).document)
