@@ -132,6 +132,7 @@ def lifespan(app: Flask) -> Iterator[None]:
         stack.callback(wait_until, lambda: parts.executions.live_count == 0)
         stack.enter_context(following(parts.begin_to_stop, parts.executions.cut_short))
         stack.enter_context(purge_expired(parts.directory))
+        stack.enter_context(parts.restoring.now_and_then())
         if parts.settings.monitor_interval_seconds > 0:
             stack.enter_context(watch_devices(parts, hint))
         if parts.settings.announce:

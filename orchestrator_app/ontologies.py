@@ -20,6 +20,7 @@ from wasmiot_td.resources import resource_directory
 from wasmiot_td.turtle import TurtleError, read_turtle
 
 OWN = "wasmiot"
+OWN_ID = PREFIX + OWN
 MOST_TRIPLES = 100_000
 MOST_BYTES = 16 * 1024 * 1024
 

@@ -19,19 +19,19 @@ from orchestrator_app.deployment.lifecycle import Deployments
 from orchestrator_app.devices_by_key import grant_shares, refuse_impersonation
 from orchestrator_app.directory.events import DirectoryChange, EventLog, bytes_of
 from orchestrator_app.directory.own_description import own_description
+from orchestrator_app.directory.restoring import Restoring
 from orchestrator_app.directory.sparql import QueryService
 from orchestrator_app.directory.things import Directory
 from orchestrator_app.fleet_reader import sign_as
 from orchestrator_app.manifests import Manifests
 from orchestrator_app.matching.patterns import serve_patterns
-from orchestrator_app.ontologies import Ontologies
 from orchestrator_app.packages.modules import Modules
 from orchestrator_app.packages.oci_modules import OciModules
 from orchestrator_app.packages.oci_registry import OciRegistry
 from orchestrator_app.packages.package_store import PackageStore
 from orchestrator_app.settings import Settings
 from orchestrator_app.signed_things import refuse_forged, refuse_unsigned
-from orchestrator_app.store import SparqlStore, Store, StoreError, open_store
+from orchestrator_app.store import Store, StoreError, open_store
 from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
 from wasmiot_td.access.guard import Guard
@@ -57,6 +57,7 @@ class Services:
     Attributes:
         guard: who knows what anybody may do here.
         peer_tokens: what is shown to the devices that have joined.
+        restoring: sees to what the orchestrator itself says in the store.
         description: the orchestrator's own Thing Description.
         transport: how other Things are reached.
         brief_transport: the same for whoever does not wait long.
@@ -72,6 +73,7 @@ class Services:
     guard: Guard
     peer_tokens: PeerTokens
     store: Store
+    restoring: Restoring
     description: dict[str, Any]
     transport: Transport
     brief_transport: Transport
@@ -136,9 +138,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         trust_of(settings.trusted_keys),
     )
     modules.rebase()
-    Ontologies(store).put_own()
-    if isinstance(store, SparqlStore):
-        store.on_emptied(Ontologies(store).put_own)
+    restoring = Restoring(store)
     reach = reach_of(settings)
     directory, events = Directory(store, reach=reach), EventLog(weigh=bytes_of)
     directory.on_change(events.note)
@@ -172,6 +172,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         max_result_bytes=settings.query_result_bytes,
         workers=settings.query_workers,
         directory=data_dir / "checkpoints" if data_dir else None,
+        graph_version=restoring.graph_version,
     )
     serve_patterns(store, queries)
     return Services(
@@ -179,6 +180,7 @@ def build_services(settings: Settings, transport: Transport | None = None) -> Se
         guard=guard,
         peer_tokens=peer_tokens,
         store=store,
+        restoring=restoring,
         description=own_description(
             own_id, settings.title, settings.base_url, key.public if key else ""
         ),

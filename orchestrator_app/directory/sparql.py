@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -70,14 +70,26 @@ class QueryService:
         max_result_bytes: int,
         workers: int,
         directory: Path | None = None,
+        graph_version: Callable[[], int] | None = None,
     ) -> None:
-        """Keep checkpoints in a directory, best on the store's own file system."""
+        """Keep checkpoints.
+
+        Args:
+            store: what is asked.
+            timeout_seconds: how long a query may take.
+            max_result_bytes: how long its answer may be.
+            workers: how many queries run at once.
+            directory: for the checkpoints, best on the store's own file system.
+            graph_version: asked before each query in place of the store's.
+        """
         self._timeout_seconds = timeout_seconds
         self._max_result_bytes = max_result_bytes
         if directory is None:
             directory = Path(tempfile.mkdtemp(prefix="wasmiot-checkpoints-"))
             weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
-        self._checkpoints = Checkpoints(store.graph_version, store.checkpoint, directory / "graphs")
+        self._checkpoints = Checkpoints(
+            graph_version or store.graph_version, store.checkpoint, directory / "graphs"
+        )
         of_things = partial(_write_things, store)
         self._things = Checkpoints(store.version, of_things, directory / "things")
         self._lanes = Lanes(workers)

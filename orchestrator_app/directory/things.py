@@ -242,7 +242,18 @@ class Directory:
             if self._expiring is None:
                 self._expiring = {t.id: t.registration for t in self.page() if _expires(t)}
             expired = [id for id, noted in self._expiring.items() if is_expired(noted, now)]
-            return sum(self.delete(thing_id) for thing_id in expired)
+            return sum(self._purged(thing_id, now) for thing_id in expired)
+
+    def _purged(self, thing_id: str, now: datetime) -> bool:
+        """Remove a Thing, unless others who write here have removed it, or have it still."""
+        known = self.get(thing_id)
+        if known is not None and is_expired(known.registration, now):
+            return self.delete(thing_id)
+        if self._expiring is not None:
+            self._expiring.pop(thing_id, None)
+        if known is not None:
+            self._note_expiry(known)
+        return False
 
     def _refusal(self, description: Description, introduced_by: str) -> Exception | None:
         """Return why a description may not be here, whatever is kept already."""
