@@ -6,7 +6,7 @@ Pure: what is sent when is `sparql_store.py`'s.
 import itertools
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -26,6 +26,7 @@ from orchestrator_app.store.server_layout import (
     is_of_revision,
     is_unknown,
     new_record,
+    new_stamp,
 )
 
 _SUBJECT = re.compile(r"<[^ >]*>")
@@ -77,16 +78,40 @@ def wanted_of(put: Put) -> tuple[State, set[Quad]]:
     return State(wanted, frozenset(_in_graph(graph, triples))), shared
 
 
-def inserted_text(puts: Iterable[Put], revision: str) -> str:
-    """Return as SPARQL's QuadData what documents are that are not there, and what they share.
+@dataclass(frozen=True)
+class Insertion:
+    """Documents that are not there, as one operation.
 
-    Args:
-        puts: the documents.
-        revision: of each of them, as a term.
+    Attributes:
+        names: of the documents.
+        added: the quads, with those that they share.
+        where: the condition that none of them is there.
+        written: the pattern that holds once they are.
+    """
+
+    names: Collection[str]
+    added: str
+    where: str
+    written: str
+
+
+def insertion_of(puts: Iterable[Put]) -> Insertion | None:
+    """Return how new documents are inserted; None if there are none, or two of one name.
 
     Raises:
         UnstorableDocumentError: an IRI or a triple is malformed.
     """
+    puts, revision = list(puts), new_stamp()
+    names = {iri_term(put.document.id) for put in puts}
+    if not names or len(names) < len(puts):
+        return None
+    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
+    where = "".join(map(is_unknown, names))
+    return Insertion(names, _inserted_text(puts, revision), where, in_store(written))
+
+
+def _inserted_text(puts: Iterable[Put], revision: str) -> str:
+    """Return documents as SPARQL's QuadData, with what they share."""
     texts, shared = list[str](), set[Quad]()
     for put in puts:
         texts.append(_notes_block(put, revision))

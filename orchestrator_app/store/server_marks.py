@@ -77,12 +77,13 @@ class ServerMarks:
 
     def _lay_out(self) -> None:
         """Lay out a new store or an older one, and refuse one that cannot be used."""
-        if self._layouts() == ["1"]:
+        found = self._layouts()
+        for each in found:
+            layout.check_layout(each, self._place, LAYOUT_VERSION)
+        if "1" in found:
             _log.info("graph_server_layout url=%s from=1 to=%d", self._place, LAYOUT_VERSION)
             self._endpoint.update(moved_from_layout_1())
         self._endpoint.update(laid_out())
-        for found in self._layouts():
-            layout.check_layout(found, self._place, LAYOUT_VERSION)
         if not self._endpoint.truth(f"ASK {{ {STORE} {LAYOUT} ?layout }}"):
             raise StoreLayoutError(
                 f"the default graph of {self._place} is not the union of its graphs; the server "

@@ -7,8 +7,10 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -17,10 +19,11 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
+    Insertion,
     Quad,
     State,
     blocks,
-    inserted_text,
+    insertion_of,
     sought,
     unchanged,
     wanted_of,
@@ -60,7 +63,6 @@ from orchestrator_app.store.server_layout import (
     in_store,
     is_any,
     is_record_full,
-    is_unknown,
     new_record,
     new_stamp,
     operation,
@@ -81,6 +83,9 @@ _FEWEST_TOGETHER = 2
 _READ_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
+
+_Made = Callable[[], Insertion | None]
+"""Makes the insertion of some documents, or raises as `insertion_of`."""
 
 
 class SparqlStore:
@@ -128,16 +133,16 @@ class SparqlStore:
         A server that fails in between has kept some of them: which, is told for each.
         """
         outcomes: Outcomes = []
-        for begin in range(0, len(puts), _AT_ONCE):
-            outcomes += self._written(puts[begin : begin + _AT_ONCE])
+        for some, insertion in _with_insertions(puts):
+            outcomes += self._written(some, insertion)
             if isinstance(outcomes[-1], StoreUnavailableError):
                 outcomes += outcomes[-1:] * (len(puts) - len(outcomes))
+                break
         return outcomes
 
-    def _written(self, puts: Sequence[Put]) -> Outcomes:
+    def _written(self, puts: Sequence[Put], insertion: _Made) -> Outcomes:
         """Write some documents; after the first for which the server is not there none is tried."""
-        new = [put for put in puts if put.is_new is not False]
-        are_written = self._are_written_together(new)
+        are_written = self._are_written_together(puts, insertion)
         failure: StoreUnavailableError | None = None
         outcomes: Outcomes = []
         for put in puts:
@@ -160,28 +165,24 @@ class SparqlStore:
         with self._write_lock:
             return self._replace(put, wanted, shared)
 
-    def _are_written_together(self, puts: Sequence[Put]) -> bool:
-        """Write documents that are all new, in one operation; nothing if they are not.
+    def _are_written_together(self, puts: Sequence[Put], insertion: _Made) -> bool:
+        """Write those of some documents that are new, in one operation; nothing if they are not.
 
         A server may refuse so long an operation; each of them alone it may take.
         """
-        if not any(put.is_new for put in puts) and len(puts) < _FEWEST_TOGETHER:
+        new = [put for put in puts if put.is_new is not False]
+        if not any(put.is_new for put in new) and len(new) < _FEWEST_TOGETHER:
             return False
         try:
-            return self._are_inserted(puts)
+            made = insertion()
+            if made is None or (not all(p.is_new for p in new) and self.ask(is_any(made.names))):
+                return False
+            are_things = any(put.kind == layout.THING for put in new)
+            with self._write_lock:
+                self._changed(removed="", added=made.added, where=made.where, are_things=are_things)
+                return self.ask(f"ASK {{ {made.written} }}")
         except (UnstorableDocumentError, StoreUnavailableError):
             return False
-
-    def _are_inserted(self, puts: Sequence[Put]) -> bool:
-        revision, names = new_stamp(), {iri_term(put.document.id) for put in puts}
-        if len(names) < len(puts) or (not all(p.is_new for p in puts) and self.ask(is_any(names))):
-            return False
-        added, where = inserted_text(puts, revision), "".join(map(is_unknown, names))
-        written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
-        with self._write_lock:
-            are_things = any(put.kind == layout.THING for put in puts)
-            self._changed(removed="", added=added, where=where, are_things=are_things)
-            return self.ask(f"ASK {{ {in_store(written)} }}")
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
@@ -375,6 +376,23 @@ class SparqlStore:
         self._endpoint.update(
             operation(removed=removed, where=where, added=added, are_things=are_things)
         )
+
+
+def _with_insertions(puts: Sequence[Put]) -> Iterator[tuple[Sequence[Put], _Made]]:
+    """Yield some documents at a time, and what makes the insertion of the new ones.
+
+    That of the next ones is made while the server writes these.
+    """
+    parts = [puts[begin : begin + _AT_ONCE] for begin in range(0, len(puts), _AT_ONCE)]
+    made = [partial(insertion_of, [p for p in part if p.is_new is not False]) for part in parts]
+    if len(parts) < 2:
+        yield from zip(parts, made, strict=True)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        begun = [pool.submit(each) for each in made[:1]]
+        for number, part in enumerate(parts):
+            begun += [pool.submit(each) for each in made[number + 1 : number + 2]]
+            yield part, begun[number].result
 
 
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:

@@ -61,7 +61,7 @@ def test_a_server_that_fails_amid_many_is_told_for_each(
         Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
         for n in range(4)
     ]
-    monkeypatch.setattr(store, "_are_inserted", lambda puts: False)
+    monkeypatch.setattr(store, "_are_written_together", lambda puts, insertion: False)
     put, n_written = store._put, iter(range(4))
 
     def put_twice(document):
