@@ -48,6 +48,7 @@ IMPORTERS = {
         "orchestrator_app/store/oxigraph_store.py",
         "orchestrator_app/store/oxigraph_terms.py",
         "orchestrator_app/store/remote_copy.py",
+        "orchestrator_app/store/rewrite_graph.py",
         "orchestrator_app/directory/query_worker.py",
     },
     "wasmtime": {

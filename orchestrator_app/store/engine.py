@@ -16,13 +16,14 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from orchestrator_app.store.errors import StoreUnavailableError
+from orchestrator_app.store.new_files import adopt
 from wasmiot_td.heap import used_bytes
 
 MOST_FLUSHES = 200
@@ -54,6 +55,7 @@ class Engine:
     """An Oxigraph store that several threads share; in memory without a directory.
 
     Attributes:
+        directory: where its files are; None if it has none.
         n_renewals: how often it was opened anew.
     """
 
@@ -63,7 +65,7 @@ class Engine:
         Raises:
             StoreUnavailableError: another process holds the directory, or it cannot be read.
         """
-        self._directory = directory
+        self.directory = directory
         self._store: ox.Store | None = _opened(directory)
         self._changed = threading.Condition()
         self._n_users = 0
@@ -97,7 +99,7 @@ class Engine:
 
     def flush(self) -> None:
         """Move what is in memory into files."""
-        if self._directory is not None:
+        if self.directory is not None:
             with self.in_use():
                 self.store.flush()
 
@@ -106,7 +108,7 @@ class Engine:
         with self._changed:
             self._n_times += 1
             self._n_flushes += 1 + n_quads / QUADS_PER_FLUSH
-            may_be = self._directory is not None and not (self._is_closed or self._is_awaited)
+            may_be = self.directory is not None and not (self._is_closed or self._is_awaited)
             if may_be and (self._n_flushes >= MOST_FLUSHES or self._has_grown()):
                 self._renew()
 
@@ -119,6 +121,16 @@ class Engine:
             if self._has_room() and not (self._is_closed or self._is_awaited):
                 self._renew()
 
+    def exchange(self, prepare: Callable[[], None]) -> bool:
+        """Open it anew with other files, if it is free for that soon; return whether it was.
+
+        Args:
+            prepare: has the other files ready to be adopted, while nobody has any open.
+        """
+        with self._changed:
+            is_free = not (self._is_closed or self._is_awaited)
+            return is_free and self._renew(prepare)
+
     def close(self) -> None:
         """Give up the directory; nothing is lent any more."""
         with self._changed:
@@ -126,44 +138,54 @@ class Engine:
 
     def _has_room(self) -> bool:
         """Whether it can be opened anew: one that cannot is of no use for reading either."""
-        if self._directory is None:
+        if self.directory is None:
             return False
-        return shutil.disk_usage(self._directory).free >= LEAST_FREE_BYTES
+        return shutil.disk_usage(self.directory).free >= LEAST_FREE_BYTES
 
     def _has_grown(self) -> bool:
         is_looked = self._n_times % FLUSHES_PER_LOOK == 0
         return is_looked and used_bytes() - self._bytes_at_first >= MOST_BYTES
 
-    def _renew(self) -> None:
+    def _renew(self, prepare: Callable[[], None] | None = None) -> bool:
         """Open it anew as soon as nobody uses it, if that is soon; who comes meanwhile waits."""
         self._is_awaited = True
         try:
             is_free = self._changed.wait_for(lambda: not self._n_users, PATIENCE_SECONDS)
             self._n_flushes = 0.0 if is_free else MOST_FLUSHES / 2  # the next ones shall not wait
             self._n_times = 0
-            if is_free and not self._is_closed:
-                self._store = None
-                self.n_renewals += 1
-                self._required()
-                self._bytes_at_first = used_bytes()
-                self._drop_old_logs()
-        except StoreUnavailableError as error:  # who asks next tries again
+            if not is_free or self._is_closed:
+                return False
+            self._open_anew(prepare)
+        except (StoreUnavailableError, OSError) as error:  # who asks next tries again
             _log.error("store_not_opened_anew error=%s", error)
+            return False
         finally:
             self._is_awaited = False
             self._changed.notify_all()
+        return True
+
+    def _open_anew(self, prepare: Callable[[], None] | None) -> None:
+        self._store = None
+        self.n_renewals += 1
+        if prepare is not None:
+            self._required()  # whoever still held the old one has let go: it could be opened
+            self._store = None
+            prepare()
+        self._required()
+        self._bytes_at_first = used_bytes()
+        self._drop_old_logs()
 
     def _drop_old_logs(self) -> None:
         """Remove what the engine has said of itself before: it would keep a thousand such files."""
         with contextlib.suppress(OSError):
-            for path in self._directory.glob("LOG.old.*") if self._directory else ():
+            for path in self.directory.glob("LOG.old.*") if self.directory else ():
                 path.unlink(missing_ok=True)
 
     def _required(self) -> ox.Store:
         if self._is_closed:
             raise StoreUnavailableError("the store is closed")
         if self._store is None:
-            self._store = _reopened(self._directory)
+            self._store = _reopened(self.directory)
         return self._store
 
 
@@ -182,6 +204,7 @@ def _opened(directory: Path | None) -> ox.Store:
         return ox.Store()
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        adopt(directory)
         return ox.Store(str(directory))
     except OSError as error:
         raise StoreUnavailableError(

@@ -2,27 +2,36 @@
 
 What is in the journal (`documents.py`) is kept already, so nothing here can be lost: a write that
 fails is tried again, and what a process that was killed had not written is written at the start.
+
+Now and then the engine's files are written anew (`new_files.py`), from a copy and the journal of
+what came after it, as a backup is put back; reading and writing go on meanwhile.
 """
 
+import logging
 import threading
 from collections import deque
+from functools import partial
 from pathlib import Path
 
 import pyoxigraph as ox
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.changes import ChangeLog
-from orchestrator_app.store.documents import DocumentFile
+from orchestrator_app.store.documents import DocumentFile, GraphText
 from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.errors import UnstorableDocumentError
 from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+from orchestrator_app.store.new_files import NewFiles, declare_ready, write_anew
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
 #: What a start after a kill writes again, at most.
 _FLUSH_AFTER_GRAPHS = 2_000
 _GRAPHS_AT_ONCE = 500
+_EXCHANGE_TRIES = 3  # each waits for those who read, and has those wait who write
+
+_log = logging.getLogger(__name__)
 
 
 class JournalledGraph:
@@ -43,6 +52,8 @@ class JournalledGraph:
         self.changes = ChangeLog()
         self._engine, self._documents, self._copy_lock = engine, documents, copy_lock
         self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
+        self._writing = threading.Lock()  # who has it knows up to where the engine is written
+        self._new_files, self._is_over = NewFiles(engine.directory), threading.Event()
         self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
         self._graph_noted = 0
         self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
@@ -84,7 +95,49 @@ class JournalledGraph:
 
     def end(self) -> None:
         """Write no more, as soon as there is nothing to write or it cannot be."""
+        self._is_over.set()
         self._writer.end()
+
+    def write_anew(self) -> None:
+        """Write the engine's files anew, unless a copy is being taken or they are in use."""
+        if self._is_over.is_set() or not self._copy_lock.acquire(blocking=False):
+            return
+        try:
+            with self._new_files.folder() as folder:
+                if self._make_new(folder / "new", folder / "old"):
+                    _log.info("graph_written_anew")
+        except Exception as error:  # noqa: BLE001 - all is as it was, or adopted at the next opening
+            _log.warning("graph_not_written_anew error=%s", error)
+        finally:
+            self._copy_lock.release()
+
+    def _make_new(self, new: Path, copy: Path) -> bool:
+        """Make new files and exchange the old ones for them; return whether that was done.
+
+        The journal is kept meanwhile, as whoever calls this has the lock of copies.
+        """
+        number = self._written_number
+        self.back_up(copy)
+        if not write_anew(copy, new, self._is_over):
+            return False
+        made = ox.Store(str(new))
+        number = self._bring_up(made, number)
+        with self._writing:
+            if self._bring_up(made, number) < self._written_number:
+                return False
+            made.flush()
+            del made
+            prepare = partial(declare_ready, new.parent.parent, new)
+            return any(self._engine.exchange(prepare) for _ in range(_EXCHANGE_TRIES))
+
+    def _bring_up(self, store: ox.Store, number: int) -> int:
+        """Write into another store what this one has been given since a number of the journal."""
+        while number < self._written_number and not self._is_over.is_set():
+            texts = self._documents.journal(number, _GRAPHS_AT_ONCE)
+            changes = [_change(text) for text in texts if text.number <= self._written_number]
+            MergedGraphs(store).write(changes, is_repair=True)
+            number = changes[-1].number if changes else self._written_number
+        return number
 
     def _catch_up(self) -> None:
         """Write what a process that was killed had kept, and perhaps not written."""
@@ -96,11 +149,8 @@ class JournalledGraph:
     def _write_some(self) -> int:
         """Write graphs; what they hold is in the journal, so nothing here can be lost."""
         texts = self._documents.journal(self._written_number, _GRAPHS_AT_ONCE)
-        changes = [
-            GraphChange(named_node(text.name), text.n_triples, text.is_shared, text.number)
-            for text in texts
-            if text.number <= self._taken_number  # which version the rest makes is not known yet
-        ]
+        # Which version the rest makes is not known yet.
+        changes = [_change(text) for text in texts if text.number <= self._taken_number]
         if not changes:  # they are written, only what comes after it failed: it is tried again then
             return self._written_number
         is_repair = changes[0].number <= self._tried_number
@@ -115,15 +165,22 @@ class JournalledGraph:
             self._unflushed_quads > _FLUSH_AFTER_QUADS
             or self._unflushed_graphs > _FLUSH_AFTER_GRAPHS
         ):
-            self.flush(self._written_number)
+            self._flush_written()
         return self._written_number
+
+    def _flush_written(self) -> None:
+        are_due = self._new_files.are_due(self._unflushed_quads)
+        self.flush(self._written_number)
+        if are_due:
+            threading.Thread(target=self.write_anew, name="graph-anew", daemon=True).start()
 
     def _write_or_mend(self) -> int:
         """Write some of the journal; after a write that failed, with the engine opened anew."""
         if self._has_failed:
             self._engine.mend()
         self._has_failed = True
-        number = self._write_some()
+        with self._writing:
+            number = self._write_some()
         self._has_failed = False
         return number
 
@@ -132,6 +189,10 @@ class JournalledGraph:
         while self._versions and self._versions[0][0] <= number:
             _, self._graph_noted = self._versions.popleft()
         return self._graph_noted
+
+
+def _change(text: GraphText) -> GraphChange:
+    return GraphChange(named_node(text.name), text.n_triples, text.is_shared, text.number)
 
 
 def named_node(document_id: str) -> ox.NamedNode:
