@@ -170,6 +170,7 @@ def _match(store: Store, step: Step, _: object) -> None:
 def print_requests(client: measured.Client, n_things: int) -> None:
     """Print how long requests to a running orchestrator take."""
     dice = random.Random(1)
+    _check_answers(client, n_things)
     names = [fleet.thing_id(dice.randrange(n_things)) for _ in range(300)]
     pages = [dice.randrange(max(1, n_things - 100)) for _ in range(40)]
     get = times_of(lambda name: client.get(f"/things/{name}"), names)
@@ -190,6 +191,18 @@ def print_requests(client: measured.Client, n_things: int) -> None:
     after = times_of(client.get, [path]).median_ms
     print(f"  SPARQL after a PUT  {after:.1f} ms")
     record(Row("SPARQL after a change", after, size=n_things))
+
+
+def _check_answers(client: measured.Client, n_things: int) -> None:
+    """Check that what is measured gives what is asked for: 200 alone does not say that."""
+    thing = json.loads(client.get(f"/things/{fleet.thing_id(0)}"))
+    n_on_page = len(json.loads(client.get("/things?limit=100")))
+    found = json.loads(client.get(f"/sparql?{urlencode({'query': SEARCH})}"))["results"]["bindings"]
+    n_wanted = sum(fleet.description(n)["wasmiot:cpuCores"] == 4 for n in range(min(n_things, 500)))
+    if thing["id"] != fleet.thing_id(0) or n_on_page != min(n_things, 100):
+        raise RuntimeError(f"{thing['id']} was given, and a page of {n_on_page}")
+    if len(found) != min(n_wanted, 100):
+        raise RuntimeError(f"a search finds {len(found)}, not {min(n_wanted, 100)}")
 
 
 def _options() -> argparse.Namespace:

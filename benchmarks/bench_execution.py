@@ -49,6 +49,9 @@ MODULES = {"source": ("one", 1), "sink": ("increment", 2)}
 
 NUMBER = {"type": "integer"}
 CLIENTS = 8
+RECOVERY_SECONDS = 60.0
+"""Whatever has not recovered by then is told as a failure."""
+
 MEBIBYTE = 2**20
 SOURCE_BYTES = 100_000
 """A device of this memory takes the source and not the sink."""
@@ -125,6 +128,17 @@ class Chain:
         return dict(status)
 
 
+def completed(status: dict[str, Any]) -> dict[str, Any]:
+    """Return how an execution ended if it ended well.
+
+    Raises:
+        RuntimeError: it did not: what it took is no figure.
+    """
+    if status["status"] != "completed":
+        raise RuntimeError(f"an execution did not complete: {json.dumps(status)[:500]}")
+    return status
+
+
 def milliseconds(call: Callable[[], Any], times: int) -> float:
     """Return the median of how long a call takes."""
     taken = []
@@ -154,8 +168,8 @@ def bench_overhead(chain: Chain, times: int) -> None:
     alone = wasm_alone(times)
     with requests.Session() as session:
         url = f"{chain.orchestrator.url}healthz"
-        bare = milliseconds(lambda: session.get(url, timeout=10), times)
-    whole = milliseconds(chain.execute, times)
+        bare = milliseconds(lambda: session.get(url, timeout=10).raise_for_status(), times)
+    whole = milliseconds(lambda: completed(chain.execute()), times)
     print(f"two wasm calls alone {alone:.2f} ms, one bare HTTP request {bare:.2f} ms")
     print(f"a chain of two devices {whole:.1f} ms: {whole / bare:.1f} bare requests")
     record(Row("chain of two devices", whole, peer=alone, peer_name="its two wasm calls alone"))
@@ -173,16 +187,23 @@ def cpu_seconds(servers: list[Server]) -> dict[str, float]:
 
 
 def bench_throughput(chain: Chain, count: int) -> None:
-    """Print executions a second with 8 clients, and what each costs every server."""
+    """Print executions a second with 8 clients, and what each costs every server.
+
+    Raises:
+        RuntimeError: some did not complete, which a rate of all would hide.
+    """
     before, begin = cpu_seconds(chain.fleet.servers), time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
         ended = list(pool.map(chain.execute, range(count)))
     seconds = time.perf_counter() - begin
     after = cpu_seconds(chain.fleet.servers)
-    completed = sum(s["status"] == "completed" for s in ended)
+    failed = [status for status in ended if status["status"] != "completed"]
+    if failed:
+        told = json.dumps(failed[0])[:500]
+        raise RuntimeError(f"{len(failed)} of {count} did not complete, the first one: {told}")
     used = {n: (after[n] - before[n]) * 1000 / count for n in before}
     costs = {n: f"{each:.1f}" for n, each in used.items()}
-    print(f"{count / seconds:.0f} executions/s with {CLIENTS} clients, {completed} completed")
+    print(f"{count / seconds:.0f} executions/s with {CLIENTS} clients, {count} completed")
     record(Row("executions", count / seconds, "a second", is_more_better=True))
     record(Row("processor time of one, orchestrator", used["orchestrator"]))
     print(f"processor time of one, in ms: {costs}; load of the machine {os.getloadavg()[0]:.1f}")
@@ -220,11 +241,15 @@ def bench_kill(chain: Chain, count: int) -> None:
     )
     for status in [s for _, s in ended if s["status"] == "failed"][:3]:
         print("  ", status["error"]["detail"][:160])
+    lost = [status for _, status in ended if status["status"] not in ("completed", "failed")]
+    if lost:
+        told = json.dumps(lost[0])[:500]
+        raise RuntimeError(f"{len(lost)} executions had no outcome, the first one: {told}")
 
 
 def bench_recovery(chain: Chain) -> None:
     """Print the time from `kill -9` to the next successful execution."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + RECOVERY_SECONDS
     while chain.placement()[1]["device"] not in {d for d, s in alive(chain)}:
         if time.monotonic() > deadline:
             raise RuntimeError("the step was not moved")
@@ -233,6 +258,8 @@ def bench_recovery(chain: Chain) -> None:
     victim.end(signal.SIGKILL)
     begin = time.perf_counter()
     while chain.execute()["status"] != "completed":
+        if time.perf_counter() - begin > RECOVERY_SECONDS:
+            raise RuntimeError(f"nothing completed within {RECOVERY_SECONDS:g} s of the kill")
         time.sleep(0.02)
     seconds = time.perf_counter() - begin
     print(f"kill -9 to the next success: {seconds:.2f} s")
@@ -261,13 +288,23 @@ def crowd(folder: Path, count: int) -> Iterator[tuple[Any, list[str]]]:
         apps.append(app)
         td = app.test_client().get("/.well-known/wot").json
         ids.append(td["id"])
-        orchestrator.test_client().put(f"/things/{td['id']}", json=td)
+        answered(orchestrator.test_client().put(f"/things/{td['id']}", json=td), 201)
     try:
         yield orchestrator, ids
     finally:
         orchestrator.extensions["wasmiot"].close()
         for app in apps:
             app.extensions["supervisor"].close()
+
+
+def answered(answer: Any, *statuses: int) -> None:
+    """Check that a request to an application of this process was answered as expected.
+
+    Raises:
+        RuntimeError: it was not.
+    """
+    if answer.status_code not in statuses:
+        raise RuntimeError(f"{answer.request.path}: {answer.status_code} {answer.text[:500]}")
 
 
 def bench_deploy(count: int) -> float:
@@ -277,16 +314,18 @@ def bench_deploy(count: int) -> float:
         for name in MODULES:
             parts = module_parts(name)
             data = {k: (io.BytesIO(content), f, kind) for k, (f, content, kind) in parts.items()}
-            assert client.post("/modules", data=data).status_code == 201
-        client.post(
-            "/manifests", data=manifest("crowd", list(ids)), content_type="application/json"
-        )
+            answered(client.post("/modules", data=data), 201)
+        text = manifest("crowd", list(ids))
+        answered(client.post("/manifests", data=text, content_type="application/json"), 201)
         taken = []
         for _ in range(2):
             begin = time.perf_counter()
             answer = client.post("/manifests/crowd/deploy")
             taken.append(time.perf_counter() - begin)
-            assert answer.status_code in (200, 201), answer.text
+            answered(answer, 200, 201)
+        placed = client.get("/deployments/crowd/properties/placement").json
+        if {step["device"] for step in placed} != set(ids):
+            raise RuntimeError(f"not every supervisor has a step: {placed}")
     print(f"deploy to {count} supervisors: {taken[0]:.2f} s, again {taken[1]:.2f} s")
     record(Row("deploy to supervisors", taken[0], "s", size=count))
     return taken[0]
@@ -305,7 +344,7 @@ def main() -> None:
     if options.only != "deploy":
         with Fleet(is_discovered=False) as fleet:
             chain = Chain(fleet)
-            chain.execute()
+            completed(chain.execute())
             bench_overhead(chain, 100 // share)
             bench_throughput(chain, 2000 // share)
             bench_kill(chain, 1000 // share)

@@ -18,7 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import cycle
 from pathlib import Path
 
@@ -49,7 +49,9 @@ def main() -> None:
             place.mkdir()
             devices.append(stack.enter_context(started_supervisor(place)))
             put(devices[-1], place, "fresh", wasmtime.wat2wasm(MODULE))
-        for name, tokens in shown(place / "data").items():
+        kinds = shown(place / "data")
+        check_refused(devices[-1])
+        for name, tokens in kinds.items():
             report(name, *compared(*devices, tokens, count))
 
 
@@ -72,6 +74,15 @@ def shown(data_dir: Path) -> dict[str, Iterator[str]]:
 def _many(key: Key, audience: str) -> list[str]:
     """Return statements that differ; what a grant says is not looked at in an orchestrator's."""
     return [assertion(key, "urn:ex:host", audience, str(n))[0] for n in range(NEW_STATEMENTS)]
+
+
+def check_refused(guarded: Started) -> None:
+    """Check that who shows nothing is refused: else nothing that is asked would be measured."""
+    connection = http.client.HTTPConnection("127.0.0.1", guarded.port, timeout=60)
+    with closing(connection):
+        connection.request("POST", PATH, BODY, {"Content-Type": "application/json"})
+        if (status := connection.getresponse().status) != 401:
+            raise RuntimeError(f"the guarded device answers {status} to who shows nothing")
 
 
 def compared(

@@ -73,14 +73,16 @@ def main() -> None:
 
 
 def _documents(folder: Path) -> list[Any]:
-    found = []
-    for path in sorted(folder.glob("*.json*")):
+    found, paths = [], sorted(folder.glob("*.json*"))
+    for path in paths:
         try:
             document = json.loads(path.read_bytes())
             expand(document, base=BASE)
         except (ValueError, JsonLdError):
             continue
         found.append(document)
+    if len(found) < len(paths):
+        print(f"{len(paths) - len(found)} of {len(paths)} files cannot be expanded: left out")
     return found
 
 

@@ -30,7 +30,7 @@ from orchestrator_app.placement import find_modules
 from orchestrator_app.profile_reader import lacking_profiles
 from orchestrator_app.solver.explanation import rejections_of
 from orchestrator_app.solver.optimum import best_rows
-from orchestrator_app.solver.problem import problem_of
+from orchestrator_app.solver.problem import Problem, problem_of
 from orchestrator_app.solver.sifting import sift
 from orchestrator_app.solver.solve import solve
 from orchestrator_app.solver.view import Edge, ModuleFacts, Step, View
@@ -144,17 +144,24 @@ def stages(store: OxigraphStore, n_steps: int, n_devices: int) -> Iterator[tuple
     sifted = [sift(step, view) for step in steps]
     yield "score", best_ms(lambda: problem_of(sifted, view.fleet))
     problem = problem_of(sifted, view.fleet)
+    _check_solved(problem)
     yield "assign", best_ms(lambda: best_rows(problem))
     graph = [replace(s, inputs=edges_of_a_graph(s.index)) for s in steps]
     as_graph = problem_of(
         [replace(one, step=g) for one, g in zip(sifted, graph, strict=True)], view.fleet
     )
+    _check_solved(as_graph)
     yield "assign, as a graph", best_ms(lambda: best_rows(as_graph))
     yield "explain rejections", best_ms(lambda: [rejections_of(s, view.fleet) for s in sifted])
     yield "solve (sift to explain)", best_ms(lambda: solve(steps, view))
     document = solve(steps, view).to_document("bench", datetime.now(UTC))
     yield "load the solution's graph", best_ms(lambda: load(document))
     yield "all, from the changed graph", best_ms(lambda: whole(store, reader, modules, steps))
+
+
+def _check_solved(problem: Problem) -> None:
+    if best_rows(problem).rows is None:
+        raise RuntimeError("no placement was found: what that takes is no figure")
 
 
 def read_view(store: OxigraphStore, reader: FleetReader, modules: Sequence[ModuleFacts]) -> View:

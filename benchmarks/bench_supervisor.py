@@ -30,8 +30,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +133,13 @@ def started(command: list[str]) -> Iterator[Started]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'benchmarks'}"}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr
-    line = next(line for line in process.stderr if line.startswith("listening on "))
+    told = list[str]()
+    for line in process.stderr:
+        told.append(line)
+        if line.startswith("listening on "):
+            break
+    else:
+        raise RuntimeError(f"it did not start: {''.join(told)[-2000:]}")
     threading.Thread(target=process.stderr.read, daemon=True).start()
     try:
         yield Started(process, int(line.strip().rstrip("/").rpartition(":")[2]))
@@ -243,6 +251,8 @@ def rate(server: Started, path: str, clients: int, seconds: float) -> Rate:
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         jobs = [(server.port, path, clients // processes, seconds)] * processes
         taken = sorted(t for times in pool.starmap(_client_times, jobs) for t in times)
+    if not taken:
+        raise RuntimeError(f"{path}: {clients} clients had no answer within {seconds:g} s")
     slow, used = taken[int(len(taken) * 0.99)], core_seconds(server.process) - before
     median = statistics.median(taken)
     return Rate(len(taken) / seconds, median * 1000, slow * 1000, used / len(taken) * 1000)
@@ -284,29 +294,32 @@ def _client_times(port: int, path: str, clients: int, seconds: float) -> list[fl
 
 def measure_slow_call(device: Started, seconds: float) -> None:
     """Ask for the small function while another call runs all the time."""
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(_spin, device, SPINS)
+        time.sleep(0.2)
+        found = rate(device, "/deployments/fresh/actions/add", 8, min(seconds, 1.0))
+        print(f"beside a slow call ({'over' if slow.done() else 'still running'}): {found}")
+        slow.result()
+
+
+def _spin(device: Started, count: int) -> None:
+    """Make a slow call, and check that it was done."""
     path = "/deployments/fresh/actions/spin"
-    slow = threading.Thread(target=ask, args=(device.port, "POST", path, str(SPINS).encode()))
-    slow.start()
-    time.sleep(0.2)
-    found = rate(device, "/deployments/fresh/actions/add", 8, min(seconds, 1.0))
-    print(f"beside a slow call ({'still running' if slow.is_alive() else 'over'}): {found}")
-    slow.join()
+    if (answer := ask(device.port, "POST", path, str(count).encode())) != str(count).encode():
+        raise RuntimeError(f"a slow call gave {answer[:200]!r}, not {count}")
 
 
 def measure_cores(device: Started) -> None:
     """Compare two slow calls one after the other with two at once."""
-    path, body = "/deployments/fresh/actions/spin", str(SPINS // 2).encode()
     begin = time.perf_counter()
     for _ in range(2):
-        ask(device.port, "POST", path, body)
+        _spin(device, SPINS // 2)
     in_turn = time.perf_counter() - begin
-    threads = [threading.Thread(target=ask, args=(device.port, "POST", path, body)) for _ in "ab"]
-    begin = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    at_once = time.perf_counter() - begin
+    with ThreadPoolExecutor(2) as pool:
+        begin = time.perf_counter()
+        for _ in pool.map(partial(_spin, device), [SPINS // 2] * 2):
+            pass
+        at_once = time.perf_counter() - begin
     print(f"two slow calls: in turn {in_turn:.2f} s, at once {at_once:.2f} s", end="; ")
     alone, together = (_computing_seconds(count) for count in (1, 2))
     record(Row("two slow calls at once", at_once, "s", in_turn, "in turn"))
@@ -318,8 +331,9 @@ def _computing_seconds(count: int) -> float:
     program = "x = 0\nfor i in range(10_000_000): x += i"
     begin = time.perf_counter()
     processes = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(count)]
-    for process in processes:
-        process.wait()
+    codes = [process.wait() for process in processes]
+    if any(codes):
+        raise RuntimeError("a process that only computes has failed")
     return time.perf_counter() - begin
 
 
@@ -331,7 +345,9 @@ def measure_deployments(device: Started, folder: Path) -> None:
         binary = wasmtime.wat2wasm(MODULE.replace("i32.const 1", f"i32.const {number + 1}"))
         begin = time.perf_counter()
         put(device, folder, f"d{number}", binary)
-        ask(device.port, "POST", f"/deployments/d{number}/actions/add", BODY)
+        answer = ask(device.port, "POST", f"/deployments/d{number}/actions/add", BODY)
+        if answer != b"42":
+            raise RuntimeError(f"deployment {number} answered {answer[:200]!r}")
         taken.append(time.perf_counter() - begin)
     print(f"from PUT to the first answer: first {taken[0]:.2f} s, then", end=" ")
     print(f"{statistics.median(taken[1:]) * 1000:.0f} ms")

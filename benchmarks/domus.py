@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,14 +22,18 @@ import measured
 PACKAGE = "domus-tdd-api==1.0.2"
 
 
+class CannotRun(Exception):
+    """It cannot be installed or run here; whatever else fails is a failure."""
+
+
 def installed(folder: Path) -> Path:
     """Install it into an environment of its own, if it is not there; return its command.
 
     Raises:
-        RuntimeError: it cannot be installed or run here.
+        CannotRun: it cannot be installed or run here.
     """
     if shutil.which("node") is None:
-        raise RuntimeError("it starts a node process for each document, and node is not here")
+        raise CannotRun("it starts a node process for each document, and node is not here")
     command = folder / "bin" / "domus-tdd-api"
     if not command.exists():
         python = str(folder / "bin" / "python")
@@ -40,7 +44,7 @@ def installed(folder: Path) -> Path:
         for step in steps:
             outcome = subprocess.run(step, capture_output=True, text=True, check=False)
             if outcome.returncode:
-                raise RuntimeError(f"{PACKAGE} cannot be installed: {outcome.stderr[-500:]}")
+                raise CannotRun(f"{PACKAGE} cannot be installed: {outcome.stderr[-500:]}")
     return command
 
 
@@ -61,9 +65,15 @@ class Domus:
 
 @contextmanager
 def domus(folder: Path, environment_dir: Path) -> Iterator[Domus]:
-    """Run it over an Oxigraph server of its own."""
+    """Run it over an Oxigraph server of its own.
+
+    Raises:
+        CannotRun: it cannot be installed, or does not start.
+    """
     command, port = installed(environment_dir), measured.free_port()
-    with measured.oxigraph_server(folder / "oxigraph") as store, _forwarded(store) as url:
+    with ExitStack() as stack:
+        store = stack.enter_context(measured.oxigraph_server(folder / "oxigraph"))
+        url = stack.enter_context(_forwarded(store))
         settings = {
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             "TDD__SPARQLENDPOINT_URL": url,
@@ -72,12 +82,13 @@ def domus(folder: Path, environment_dir: Path) -> Iterator[Domus]:
             "TDD__PERIOD_CLEAR_EXPIRE_TD": "0",
         }
         arguments = [str(command), "run", "--port", str(port)]
-        with measured.served(arguments, folder / "domus", port, settings) as process:
-            client = measured.Client(port, process)
-            try:
-                yield Domus(client, (process, store.process), store, url)
-            finally:
-                client.close()
+        served = measured.served(arguments, folder / "domus", port, settings)
+        try:
+            process = stack.enter_context(served)
+        except (RuntimeError, OSError) as error:
+            raise CannotRun(f"it does not start: {error}") from error
+        client = stack.enter_context(closing(measured.Client(port, process)))
+        yield Domus(client, (process, store.process), store, url)
 
 
 @contextmanager

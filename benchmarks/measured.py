@@ -60,23 +60,29 @@ def disk_bytes(folder: Path) -> int:
 
 def resident_bytes(process: subprocess.Popen[bytes]) -> int:
     """Return the resident memory of a server and of its children."""
-    parent = psutil.Process(process.pid)
-    family = [parent, *parent.children(recursive=True)]
-    total = 0
-    for member in family:
-        with suppress(psutil.NoSuchProcess):
-            total += member.memory_full_info().pss
-    return int(total)
+    return int(sum(_of_family(process, lambda member: member.memory_full_info().pss)))
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
     """Return the time that a server, its children and those that have ended were computing."""
+    # user and system, own and of ended children
+    return sum(_of_family(process, lambda member: sum(member.cpu_times()[:4])))
+
+
+def _of_family(
+    process: subprocess.Popen[bytes], ask: Callable[[psutil.Process], float]
+) -> Iterator[float]:
+    """Yield what is known of a server and of each of its children; those may end meanwhile.
+
+    Raises:
+        RuntimeError: the server has ended, of which nothing would be a good figure.
+    """
+    if process.poll() is not None:
+        raise RuntimeError(f"a server that is measured has ended: {process.args!r}")
     parent = psutil.Process(process.pid)
-    total = 0.0
     for member in [parent, *parent.children(recursive=True)]:
         with suppress(psutil.NoSuchProcess):
-            total += sum(member.cpu_times()[:4])  # user and system, own and of ended children
-    return total
+            yield ask(member)
 
 
 def free_port() -> int:
