@@ -53,6 +53,7 @@ class Asker:
     ) -> None:
         self.things = IntroducedThings(parts.directory, interval_seconds)
         self.schedule = schedule
+        schedule.expect(self.things.before.services())
         self._parts = parts
         self._locate = locate
         self._interval_seconds = interval_seconds

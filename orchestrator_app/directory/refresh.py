@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
-from orchestrator_app.directory.registration import DNS_SD, INTRODUCED_BY
+from orchestrator_app.directory.announced_before import LINKED, AnnouncedBefore
+from orchestrator_app.directory.registration import ANNOUNCED_AS, DNS_SD, INTRODUCED_BY
 from orchestrator_app.directory.things import Directory
+from orchestrator_app.store import StoreError
 from wasmiot_td.access.authorization import origin_of
 from wasmiot_td.consumed_thing import Transport
 from wasmiot_td.errors import ThingProblem
@@ -39,8 +41,6 @@ _DIRECTORY = frozenset(
 )
 _HEADERS = {"Accept": DOCUMENT_TYPES, "Connection": "close"}
 """A device may have few connections; none is kept for what is asked so seldom."""
-
-_LINKED = " by link: "  # after the name of a service, before a URL
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +92,7 @@ class IntroducedThings:
         self._directory = directory
         self._interval_seconds = interval_seconds
         self._known: dict[str, Introduced] = {}
+        self.before = _before(directory)
         self._lock = threading.RLock()
 
     def knows(self, name: str) -> bool:
@@ -125,7 +126,7 @@ class IntroducedThings:
         known = self._known.get(name)
         if known is None or (not known.is_fresh and self._is_registered_otherwise(known)):
             return ()
-        tag = known.entity_tag if self._is_introduced(known) else ""
+        tag = known.entity_tag if self._is_introduced(known.id) else ""
         headers = _HEADERS | ({"If-None-Match": tag} if tag else {})
         response = transport.request("GET", known.url, headers=headers)
         is_same = bool(tag) and response.status == 304
@@ -140,21 +141,26 @@ class IntroducedThings:
             return self._told(name, known, description, response.headers.get("etag", ""))
 
     def hold(self, name: str) -> None:
-        """Keep the registration of a Thing that nobody had time to ask from running out."""
+        """Keep the registration of a Thing that nobody had time to ask from running out.
+
+        Of one that was not asked since the start, those that it had led to as well.
+        """
         with self._lock:
             known = self._known.get(name)
-            if known is not None and self._is_introduced(known):
-                self._directory.patch(known.id, b"{}")
+            for thing_id in [known.id] if known and known.id else self.before.ids_of(name):
+                if self._is_introduced(thing_id):
+                    self._directory.patch(thing_id, b"{}")
 
     def forget(self, name: str) -> None:
         """Drop a Thing that said goodbye, if it was introduced this way."""
         with self._lock:
+            for thing_id in self.before.take(name):
+                self._drop(thing_id)
             known = self._known.pop(name, None)
             if known is None:
                 return
             self._forget_linked(name, known.url)
-            if self._is_introduced(known):
-                self._directory.delete(known.id)
+            if self._drop(known.id):
                 _log.info("goodbye id=%s", known.id)
 
     def _told(
@@ -173,7 +179,7 @@ class IntroducedThings:
     def _take(self, name: str, known: Introduced, description: dict[str, Any], tag: str) -> None:
         """Register a description; one that may not come this way is no reason to ask at once."""
         try:
-            thing_id = self._register(known, description)
+            thing_id = self._register(name, known, description)
         except ProblemError as error:
             if error.problem.status != FORBIDDEN:
                 raise
@@ -184,60 +190,73 @@ class IntroducedThings:
             self._known[name] = replace(
                 self._known[name], id=thing_id, entity_tag=tag, is_refused=False
             )
+            self.before.heard(name)
 
     def _leave_alone(self, name: str, known: Introduced) -> None:
         """Register nothing; what was a Thing before, or a link, is so no longer."""
         self._forget_linked(name, known.url)
-        if self._is_introduced(known):
-            self._directory.delete(known.id)
+        self._drop(known.id or self.before.id_of(name))
         _log.debug("directory_left_alone url=%s", known.url)
 
     def _follow(self, name: str, link: Introduced, description: dict[str, Any]) -> tuple[str, ...]:
         """Note what a Thing Link links to, each once, and forget what it no longer does."""
-        if self._is_introduced(link):  # it was a Thing before
-            self._directory.delete(link.id)
-        origin = name.partition(_LINKED)[0]
+        self._drop(link.id or self.before.id_of(name))  # it was a Thing before
+        self.before.heard(name)
+        origin = name.partition(LINKED)[0]
         urls = set(_linked_urls(description, link.url))
         self._forget_linked(name, link.url, urls)
         there = self._urls_of(origin)
         new = sorted(urls - there)[: max(MOST_LINKS + 1 - len(there), 0)]
-        found = {f"{origin}{_LINKED}{url}": Introduced(url, linked_by=link.url) for url in new}
+        found = {f"{origin}{LINKED}{url}": Introduced(url, linked_by=link.url) for url in new}
         self._known |= found
         return tuple(found)
 
     def _urls_of(self, origin: str) -> set[str]:
         """Return where one announcement has led to already."""
-        return {k.url for name, k in self._known.items() if name.partition(_LINKED)[0] == origin}
+        return {k.url for name, k in self._known.items() if name.partition(LINKED)[0] == origin}
 
     def _forget_linked(self, name: str, link_url: str, kept: Collection[str] = ()) -> None:
         """Forget what was introduced by a link only that has gone, or no longer names it."""
-        origin = name.partition(_LINKED)[0]
+        origin = name.partition(LINKED)[0]
         for other, known in list(self._known.items()):
             is_linked = known.linked_by == link_url and known.url not in kept
-            if is_linked and other.startswith(f"{origin}{_LINKED}") and other in self._known:
+            if is_linked and other.startswith(f"{origin}{LINKED}") and other in self._known:
                 del self._known[other]
                 self._forget_linked(name, known.url)
-                if self._is_introduced(known):
-                    self._directory.delete(known.id)
+                self._drop(known.id)
 
-    def _register(self, known: Introduced, description: dict[str, Any]) -> str:
+    def _register(self, name: str, known: Introduced, description: dict[str, Any]) -> str:
         ttl_seconds = LEASE_INTERVALS * self._interval_seconds
-        description["registration"] = {"ttl": ttl_seconds}
-        if known.id:
-            description.setdefault("id", known.id)
+        description["registration"] = {"ttl": ttl_seconds, ANNOUNCED_AS: name}
+        former = known.id or self.before.id_of(name)
+        if former:
+            description.setdefault("id", former)
         thing, is_new = self._directory.register(description, introduced_by=DNS_SD)
-        if thing.id != known.id and self._is_introduced(known):
-            self._directory.delete(known.id)
+        if thing.id != former:
+            self._drop(former)
         _log.info("introduced id=%s url=%s is_new=%s", thing.id, known.url, is_new)
         return thing.id
 
-    def _is_introduced(self, known: Introduced) -> bool:
-        thing = self._directory.get(known.id) if known.id else None
+    def _drop(self, thing_id: str) -> bool:
+        """Remove a Thing, if it was introduced this way; return whether it was there."""
+        return self._is_introduced(thing_id) and self._directory.delete(thing_id)
+
+    def _is_introduced(self, thing_id: str) -> bool:
+        thing = self._directory.get(thing_id) if thing_id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) == DNS_SD
 
     def _is_registered_otherwise(self, known: Introduced) -> bool:
         thing = self._directory.get(known.id) if known.id else None
         return thing is not None and thing.registration.get(INTRODUCED_BY) != DNS_SD
+
+
+def _before(directory: Directory) -> AnnouncedBefore:
+    """Return who announced itself before; nobody where the store cannot say."""
+    try:
+        return AnnouncedBefore(directory.announced())
+    except StoreError as error:
+        _log.warning("announced_before_not_read error=%s", error)
+        return AnnouncedBefore({})
 
 
 def _is_itself(url: str, error: ProblemError) -> bool:

@@ -17,6 +17,9 @@ INTRODUCED_BY = "wasmiot:introducedBy"
 HTTP, DNS_SD, BY_KEY = "http", "dns-sd", "key"
 """How a description came: somebody sent it, mDNS led to it, or the device did with its key."""
 
+ANNOUNCED_AS = "wasmiot:announcedAs"
+"""The name of the service by which mDNS led to it."""
+
 MAX_TTL_SECONDS = 100 * 365 * 86_400
 
 _TIMES = ("created", "expires", "modified", "retrieved")
@@ -51,7 +54,13 @@ def registered(
         "modified": format_time(now),
         **_expiry(wanted, now),
         INTRODUCED_BY: introduced_by,
+        **(_announced(wanted) if introduced_by == DNS_SD else {}),
     }
+
+
+def _announced(wanted: Mapping[str, Any]) -> dict[str, str]:
+    name = wanted.get(ANNOUNCED_AS)
+    return {ANNOUNCED_AS: name} if isinstance(name, str) else {}
 
 
 def _checked(given: Any) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ from orchestrator_app.directory.events import DirectoryChange
 from orchestrator_app.directory.joined_writes import JoinedWrites
 from orchestrator_app.directory.merge_patch import merged
 from orchestrator_app.directory.registration import (
+    ANNOUNCED_AS,
     DNS_SD,
     INTRODUCED_BY,
     is_expired,
@@ -239,18 +240,27 @@ class Directory:
         """Remove the Things whose registration has expired; return how many."""
         now = self._now()
         with self._lock:
-            if self._expiring is None:
-                self._expiring = {t.id: t.registration for t in self.page() if _expires(t)}
-            expired = [id for id, noted in self._expiring.items() if is_expired(noted, now)]
+            expired = [id for id, noted in self._all_expiring().items() if is_expired(noted, now)]
             return sum(self._purged(thing_id, now) for thing_id in expired)
+
+    def announced(self) -> dict[str, str]:
+        """Return the ids of the Things that mDNS led to, by the names of their services."""
+        with self._lock:
+            noted = list(self._all_expiring().items())
+        return {str(each[ANNOUNCED_AS]): id for id, each in noted if ANNOUNCED_AS in each}
+
+    def _all_expiring(self) -> dict[str, Mapping[str, Any]]:
+        """Return what is noted of all Things that expire."""
+        if self._expiring is None:
+            self._expiring = {t.id: t.registration for t in self.page() if _expires(t)}
+        return self._expiring
 
     def _purged(self, thing_id: str, now: datetime) -> bool:
         """Remove a Thing, unless others who write here have removed it, or have it still."""
         known = self.get(thing_id)
         if known is not None and is_expired(known.registration, now):
             return self.delete(thing_id)
-        if self._expiring is not None:
-            self._expiring.pop(thing_id, None)
+        self._all_expiring().pop(thing_id, None)
         if known is not None:
             self._note_expiry(known)
         return False

@@ -8,11 +8,11 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
-from orchestrator_app.directory.turns import Lane, Turn, is_owed, sighted
+from orchestrator_app.directory.turns import Lane, Turn, added, is_owed, sighted
 
 MOST_SERVICES = 10_000
 """How many services are kept, with those that Thing Links lead to."""
@@ -62,6 +62,7 @@ class TurnSchedule:
         self._heaps: dict[Lane, list[tuple[float, int, str]]] = {lane: [] for lane in Lane}
         self._services: dict[str, _Service] = {}
         self._asked: set[str] = set()
+        self._expected: set[str] = set()
         self._goodbyes: dict[str, None] = {}
         self._numbers = count(1)
         self._is_full = False
@@ -77,16 +78,22 @@ class TurnSchedule:
         """How many are being asked."""
         return len(self._asked)
 
+    def expect(self, names: Iterable[str]) -> None:
+        """Note who had answered before this program was started, and is not known here yet."""
+        with self._lock:
+            self._expected.update(names)
+
     def sight(self, name: str) -> None:
         """Note that a service was announced, or announced differently."""
         with self._lock:
             known = self._services.get(name)
-            self._note(name, sighted(known.turn if known else None, self._now()))
+            turn, is_expected = known.turn if known else None, name in self._expected
+            self._note(name, sighted(turn, self._now(), is_expected=is_expected))
 
     def add(self, name: str) -> None:
         """Note a service that needs no announcement; it is asked at once."""
         with self._lock:
-            self._note(name, Turn(self._now()))
+            self._note(name, added(self._now(), is_expected=name in self._expected))
 
     def drop(self, name: str) -> None:
         """Note a goodbye."""
@@ -177,6 +184,7 @@ class TurnSchedule:
                 return
             service = self._services[name] = _Service(turn, next(self._numbers))
         service.turn, service.number = turn, next(self._numbers)
+        self._expected.discard(name)
         self._queue(name)
 
     def _tell_full(self, name: str) -> None:

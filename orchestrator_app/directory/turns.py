@@ -5,6 +5,7 @@ each for workers of their own. So however many are silent, they hold up only one
 the first two lanes has a brief time to answer; who needs longer is asked again among the silent.
 """
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -57,12 +58,26 @@ class Turn:
     is_news: bool = False
 
 
-def sighted(turn: Turn | None, now: float) -> Turn:
-    """Return the turn of a Thing whose announcement is new or has changed: it is asked at once."""
+def sighted(turn: Turn | None, now: float, *, is_expected: bool = False) -> Turn:
+    """Return the turn of a Thing whose announcement is new or has changed: it is asked at once.
+
+    Args:
+        turn: the one that it had, None if it is new.
+        now: when that is.
+        is_expected: whether it had answered before this program was started.
+    """
     if turn is None:
-        return Turn(now, is_news=True)
+        return replace(added(now, is_expected=is_expected), is_news=True)
     lane = Lane.ANSWERED if turn.lane is Lane.ANSWERED else Lane.NEW
     return replace(turn, due=now, lane=lane, failures=0, is_news=True)
+
+
+def added(now: float, *, is_expected: bool = False) -> Turn:
+    """Return the turn of a Thing that is new; who is expected does not wait among strangers.
+
+    When its registration was renewed is not known: it must be held soon.
+    """
+    return Turn(now, Lane.ANSWERED, renewed=-math.inf) if is_expected else Turn(now)
 
 
 def next_turn(turn: Turn, outcome: Outcome, now: float, interval_seconds: float) -> Turn:

@@ -37,6 +37,7 @@ class RegistrationTerms(VocabularyModel):
     """How a directory came to know a Thing: `dns-sd` or `http`."""
 
     introduced_by: str | None = Field(default=None, alias="wasmiot:introducedBy")
+    announced_as: str | None = Field(default=None, alias="wasmiot:announcedAs")
 
 
 class Supervisor(SupervisorTerms, Thing):
