@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rdflib import XSD, Graph, Literal, URIRef
@@ -12,6 +13,12 @@ from wasmiot_td.namespaces import WASMIOT
 PREFIX = "urn:wasmiot:observation:"
 LOADS = ("cpuLoad", "memoryLoad")
 
+NOTABLE_HUNDREDTHS = 10
+"""A load that has changed by so much is written at once."""
+
+LONGEST_UNTOLD_SECONDS = 60.0
+"""For how long the time of the last answer may stay unwritten, with smaller changes of loads."""
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -19,7 +26,7 @@ class Observation:
 
     Attributes:
         last_seen: when it last answered, as `xsd:dateTime`; None if it never did.
-        health: the value of its health property when it last answered.
+        health: the value of its health property when it last answered; kept of it are the loads.
     """
 
     device: str
@@ -33,13 +40,19 @@ class Observation:
         return observation_id(self.device)
 
     @property
+    def loads(self) -> dict[str, float]:
+        """The loads that it told, to two decimals, so that a store sees few values."""
+        told = {name: load_of(self.health, name) for name in LOADS}
+        return {name: round(load, 2) for name, load in told.items() if load is not None}
+
+    @property
     def document(self) -> dict[str, Any]:
         """The observation as JSON."""
         return {
             "device": self.device,
             "isHealthy": self.is_healthy,
             "lastSeen": self.last_seen,
-            "health": dict(self.health),
+            "health": self.loads,
         }
 
     @property
@@ -49,11 +62,51 @@ class Observation:
         graph.add((device, WASMIOT.isHealthy, Literal(self.is_healthy)))
         if self.last_seen is not None:
             graph.add((device, WASMIOT.lastSeen, Literal(self.last_seen, datatype=XSD.dateTime)))
-        for name in LOADS:
-            value = self.health.get(name)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                graph.add((device, WASMIOT[name], Literal(float(value), datatype=XSD.double)))
+        for name, load in self.loads.items():
+            graph.add((device, WASMIOT[name], Literal(load, datatype=XSD.double)))
         return graph.serialize(format="nt").encode()
+
+
+def observation_of(document: Mapping[str, Any]) -> Observation:
+    """Return the observation of which this is the JSON."""
+    return Observation(
+        document["device"], document["isHealthy"], document["lastSeen"], document["health"]
+    )
+
+
+def load_of(health: Mapping[str, Any], name: str) -> float | None:
+    """Return a load between 0 and 1 as a device told it, or None if it told none."""
+    load = health.get(name)
+    if isinstance(load, bool) or not isinstance(load, int | float):
+        return None
+    return float(max(0, min(load, 1)))
+
+
+def is_worth_writing(seen: Observation, kept: Observation | None) -> bool:
+    """Whether anybody needs to know at once what was seen, or has not been told for long.
+
+    Args:
+        seen: what was seen just now.
+        kept: what the store has of the device.
+    """
+    if kept is None or seen.is_healthy != kept.is_healthy:
+        return True
+    return _have_changed(seen.loads, kept.loads) or _is_late(seen.last_seen, kept.last_seen)
+
+
+def _have_changed(loads: Mapping[str, float], before: Mapping[str, float]) -> bool:
+    if loads.keys() != before.keys():
+        return True
+    changes = (round(100 * abs(load - before[name])) for name, load in loads.items())
+    return any(change >= NOTABLE_HUNDREDTHS for change in changes)
+
+
+def _is_late(last_seen: str | None, before: str | None) -> bool:
+    """Whether two times are far from each other; a clock may have been set back."""
+    if last_seen is None or before is None:
+        return last_seen != before
+    between = datetime.fromisoformat(last_seen) - datetime.fromisoformat(before)
+    return abs(between.total_seconds()) >= LONGEST_UNTOLD_SECONDS
 
 
 def observation_id(device: str) -> str:

@@ -2,29 +2,52 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from orchestrator_app.deployment.devices import Devices
-from orchestrator_app.monitoring.observation import Observation, observation_id
+from orchestrator_app.monitoring.observation import (
+    Observation,
+    is_worth_writing,
+    load_of,
+    observation_of,
+)
 from orchestrator_app.monitoring.reconcile import BUSY_LOAD, Observed
 from orchestrator_app.placement import query
-from orchestrator_app.store import Store, StoredDocument
+from orchestrator_app.store import Put, Store, StoredDocument, StoreError
 from wasmiot_td.errors import InteractionError
 
 MOST_PARALLEL_LOOKS = 8
+
+GATHERED_SECONDS = 0.25
+"""How long what was seen may wait to be written with what is seen of others."""
 
 _log = logging.getLogger(__name__)
 
 Wanted = Mapping[str, Sequence[str]]
 """The deployments that each device should hold."""
 
+Look = tuple[Observed, Observation]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known when a round begins, by device.
+
+    Attributes:
+        kept: what the store has of earlier looks.
+    """
+
+    wanted: Wanted
+    things: Mapping[str, StoredDocument]
+    kept: Mapping[str, Observation]
+
 
 class Observer:
-    """Looks at the devices of the directory and writes what it sees into the graph."""
+    """Looks at the devices of the directory and writes into the graph what somebody may need."""
 
     def __init__(
         self, store: Store, devices: Devices, clock: Callable[[], float] = time.monotonic
@@ -35,35 +58,39 @@ class Observer:
         self._silent_since: dict[str, float] = {}
         self._answering_since: dict[str, float] = {}
         self._busy_since: dict[str, float] = {}
+        self._latest: dict[str, Observation] = {}
 
     def look(self, wanted: Wanted) -> list[Observed]:
         """Return how every device is now, ordered by id."""
         ids = sorted({str(row["device"]) for row in self._store.select(query("devices"))})
-        self._forget_unknown(set(ids))
+        kept = self._kept(set(ids))
         if not ids:
             return []
+        known = Known(wanted, self._store.get_many(ids), kept)
         with ThreadPoolExecutor(min(MOST_PARALLEL_LOOKS, len(ids)), "observer") as pool:
-            return list(pool.map(partial(self._look_at, wanted), ids))
+            looks = [pool.submit(self._look_at, known, device) for device in ids]
+            self._write_as_seen(looks, kept)
+        return [look.result()[0] for look in looks]
 
     def is_silent(self, device: str) -> bool:
         """Return whether a device did not answer when it was last looked at."""
         return device in self._silent_since
 
-    def _look_at(self, wanted: Wanted, device: str) -> Observed:
-        stored = self._store.get(device)
+    def _look_at(self, known: Known, device: str) -> Look:
+        stored = known.things.get(device)
         try:
-            return self._asked(wanted, device, stored)
+            return self._asked(known, device, stored)
         except InteractionError as error:
             self._silent_since.setdefault(device, self._clock())
             now = self._store.get(device)
             if not _has_registered_since(stored, now):
-                return self._silent(device, error)
+                return self._silent(known, device, error)
         try:
-            return self._asked(wanted, device, now)
+            return self._asked(known, device, now)
         except InteractionError as error:
-            return self._silent(device, error)
+            return self._silent(known, device, error)
 
-    def _asked(self, wanted: Wanted, device: str, stored: StoredDocument | None) -> Observed:
+    def _asked(self, known: Known, device: str, stored: StoredDocument | None) -> Look:
         """Return how a device says that it is.
 
         Raises:
@@ -72,17 +99,16 @@ class Observer:
         if stored is None:
             raise InteractionError("it is not in the directory any more")
         health = self._devices.health(stored.document)
-        installed = self._installed(stored.document, wanted.get(device, ()))
+        installed = self._installed(stored.document, known.wanted.get(device, ()))
         self._silent_since.pop(device, None)
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        self._write(Observation(device, True, now, health))
-        return self._answering(device, installed, health)
+        seen = self._latest[device] = Observation(device, True, now, health)
+        return self._answering(device, installed, health), seen
 
     def _answering(
         self, device: str, installed: Mapping[str, int], health: Mapping[str, Any]
     ) -> Observed:
-        now, load = self._clock(), health.get("cpuLoad")
-        load = float(load) if isinstance(load, int | float) else 0.0
+        now, load = self._clock(), load_of(health, "cpuLoad") or 0.0
         since = self._answering_since.setdefault(device, now)
         if load > BUSY_LOAD:
             busy_seconds = now - self._busy_since.setdefault(device, now)
@@ -99,26 +125,51 @@ class Observer:
                 installed[slug] = int(document.get("wasmiot:revision", 0))
         return installed
 
-    def _silent(self, device: str, error: InteractionError) -> Observed:
+    def _silent(self, known: Known, device: str, error: InteractionError) -> Look:
+        """Return that a device does not answer, with when it last did."""
         self._answering_since.pop(device, None)
         self._busy_since.pop(device, None)
         since = self._silent_since[device]
         silent_seconds = max(self._clock() - since, 0.001)
-        before = self._store.get(observation_id(device))
-        seen = before.document if before else {"lastSeen": None, "health": {}}
-        if before is None or before.document["isHealthy"]:
+        before = known.kept.get(device)
+        if before is None or before.is_healthy:
             _log.warning("device_silent device=%s error=%s", device, error)
-            self._write(Observation(device, False, seen["lastSeen"], seen["health"]))
-        return Observed(device, silent_seconds, {})
+        seen = self._latest.get(device) or before or Observation(device, False, None, {})
+        return Observed(device, silent_seconds, {}), replace(seen, is_healthy=False)
 
-    def _write(self, observation: Observation) -> None:
-        self._store.put(observation, kind="observation")
+    def _write_as_seen(
+        self, looks: Collection[Future[Look]], kept: Mapping[str, Observation]
+    ) -> None:
+        """Write what was seen, without those that have answered waiting for one that hangs."""
+        pending = set(looks)
+        while pending:
+            done, pending = wait(pending, GATHERED_SECONDS)
+            seen = [look.result()[1] for look in done if look.exception() is None]
+            self._write([o for o in seen if is_worth_writing(o, kept.get(o.device))], kept)
 
-    def _forget_unknown(self, known: set[str]) -> None:
+    def _write(self, seen: Iterable[Observation], kept: Mapping[str, Observation]) -> None:
+        puts = [Put(o, "observation", is_new=o.device not in kept) for o in seen]
+        for outcome in self._store.put_many(puts) if puts else ():
+            if isinstance(outcome, StoreError):
+                raise outcome
+
+    def _kept(self, known: Collection[str]) -> dict[str, Observation]:
+        """Return what is kept of the devices that are known; what is kept of others is removed."""
+        kept = {}
         for stored in self._store.list("observation"):
-            if stored.document["device"] not in known:
+            observation = observation_of(stored.document)
+            if observation.device in known:
+                kept[observation.device] = observation
+            else:
                 self._store.delete(stored.id)
-                self._silent_since.pop(stored.document["device"], None)
+        self._forget_all_but(known)
+        return kept
+
+    def _forget_all_but(self, known: Collection[str]) -> None:
+        for device in self._latest.keys() | self._silent_since.keys():
+            if device not in known:
+                self._latest.pop(device, None)
+                self._silent_since.pop(device, None)
 
 
 def _has_registered_since(before: StoredDocument | None, now: StoredDocument | None) -> bool:
