@@ -3,6 +3,7 @@
 That one has begun stands in a journal before anybody is told, so that a crash forgets none.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator_app.deployment.execution_journal import Begun, ExecutionJournal
@@ -96,7 +97,7 @@ class ExecutionBook:
                 room.
         """
         try:
-            self._log.write(*key, status)
+            self._keep(key, status)
         except (StoreError, OSError):
             self._owed[key] = status
             for old in list(self._owed)[:-MOST_OWED]:
@@ -109,7 +110,7 @@ class ExecutionBook:
     def tidy(self) -> None:
         """Keep what could not be kept before, and drop what is old, as far as there is time."""
         for key, status in list(self._owed.items()):
-            self._log.write(*key, status)
+            self._keep(key, status)
             self._owed.pop(key, None)
         self._log.sweep(is_busy=bool(self.live))
         if self._journal is not None:
@@ -122,6 +123,13 @@ class ExecutionBook:
         if self._journal is not None:
             self._journal.shorten(tuple, is_forced=True)
             self._journal.close()
+
+    def _keep(self, key: Key, status: Status) -> None:
+        """Keep how an execution ended; once that is dropped, it shall not seem to go on still."""
+        self._log.write(*key, status)
+        if self._journal is not None:
+            with suppress(OSError):  # of the end alone: a full disk drops nothing
+                self._journal.note_end(*key)
 
     def _find(self, slug: str, invocation: str) -> Status | None:
         key = (slug, invocation)

@@ -1,8 +1,9 @@
-"""Which executions have begun, in a file that only grows: a line costs next to nothing.
+"""Which executions have begun and ended, in a file that only grows: a line costs next to nothing.
 
-Results are in the store. What stands here and not there was under way when the orchestrator was
-killed. A line is with the operating system before anybody is told of the execution, so it survives
-the end of the process at any moment; a power cut may take the last ones.
+Results are in the store, as long as they are kept there. What has begun and not ended, and is not
+there, was under way when the orchestrator was killed. A line is with the operating system before
+anybody is told of the execution, so it survives the end of the process at any moment; a power cut
+may take the last ones.
 """
 
 import errno
@@ -32,15 +33,18 @@ class ExecutionJournal:
         self._bytes = os.fstat(self._file).st_size
 
     def begun(self) -> list[Begun]:
-        """Return what stands in the file; a line that a crash cut short does not count."""
-        found = []
+        """Return what has begun and not ended; a line that a crash cut short does not count."""
+        found: dict[tuple[str, str], Begun] = {}
         for line in self._path.read_text(errors="replace").splitlines():
             try:
-                slug, invocation, time = json.loads(line)
-            except ValueError:
+                slug, invocation, *times = json.loads(line)
+            except (ValueError, TypeError):
                 continue
-            found.append((slug, invocation, time))
-        return found
+            if times:
+                found[slug, invocation] = (slug, invocation, times[0])
+            else:
+                found.pop((slug, invocation), None)
+        return [*found.values()]
 
     def note(self, slug: str, invocation: str, time: str) -> None:
         """Write that an execution has begun.
@@ -48,7 +52,17 @@ class ExecutionJournal:
         Raises:
             OSError: the disk does not take all of it; nothing of it is left there.
         """
-        line = _line((slug, invocation, time))
+        self._add(_line((slug, invocation, time)))
+
+    def note_end(self, slug: str, invocation: str) -> None:
+        """Write that an execution has ended, and its result is kept.
+
+        Raises:
+            OSError: as for `note`.
+        """
+        self._add(_line((slug, invocation)))
+
+    def _add(self, line: bytes) -> None:
         with self._lock:
             try:
                 _write_all(self._file, line)
@@ -82,5 +96,5 @@ def _write_all(file: int, line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _line(begun: Begun) -> bytes:
-    return json.dumps(begun).encode() + b"\n"
+def _line(said: tuple[str, ...]) -> bytes:
+    return json.dumps(said).encode() + b"\n"

@@ -120,6 +120,21 @@ def test_what_has_only_begun_is_not_forgotten_at_a_crash(deployed):
     assert status["timeRequested"] == begun["timeRequested"]
 
 
+def test_what_was_dropped_has_not_been_interrupted(deployed, monkeypatch):
+    """After a crash the latest results are there, and nothing in their place that was older."""
+    monkeypatch.setattr("orchestrator_app.deployment.execution_log.MOST_EXECUTIONS", 2)
+    hrefs = [deployed.execute()["href"] for _ in range(5)]
+    store, path = deployed.parts.store, deployed.data_dir / "executions"
+    assert until(lambda: store.count("execution") == 2)
+    left_by_a_crash = path.read_bytes()
+    deployed.parts.close()
+    path.write_bytes(left_by_a_crash)
+    deployed.start()
+    kept = deployed.client.get("/deployments/thermo/actions/execute").get_json()
+    assert [(s["href"], s["status"]) for s in kept] == [(h, "completed") for h in hrefs[:2:-1]]
+    assert deployed.parts.store.count("execution") == 2
+
+
 def test_the_journal_is_written_anew_when_it_is_long(deployed, monkeypatch):
     """What has ended does not stand in it any more."""
     monkeypatch.setattr("orchestrator_app.deployment.execution_journal.MOST_BYTES", 1)
