@@ -29,6 +29,8 @@ _FLUSH_AFTER_QUADS = 25_000
 #: What a start after a kill writes again, at most.
 _FLUSH_AFTER_GRAPHS = 2_000
 _GRAPHS_AT_ONCE = 500
+_PASSES = 3
+_MOST_BEHIND = 1_000
 _EXCHANGE_TRIES = 3  # each waits for those who read, and has those wait who write
 
 _log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ class JournalledGraph:
         self._engine, self._documents, self._copy_lock = engine, documents, copy_lock
         self._engine_lock = threading.Lock()  # RocksDB copies no log that grows meanwhile
         self._writing = threading.Lock()  # who has it knows up to where the engine is written
-        self._new_files, self._is_over = NewFiles(engine.directory), threading.Event()
+        self._new_files, self._is_over = NewFiles(engine.directory), False
+        self._gives_way = threading.Event()
         self._versions: deque[tuple[int, int]] = deque()  # of the journal's numbers
         self._graph_noted = 0
         self._written_number, self._tried_number, self._taken_number = 0, 2**62, 0
@@ -95,14 +98,25 @@ class JournalledGraph:
 
     def end(self) -> None:
         """Write no more, as soon as there is nothing to write or it cannot be."""
-        self._is_over.set()
+        self._is_over = True
+        self.give_way()
         self._writer.end()
 
+    def give_way(self) -> None:
+        """Have who writes files anew give it up: another needs the lock of copies."""
+        self._gives_way.set()
+
     def write_anew(self) -> None:
-        """Write the engine's files anew, unless a copy is being taken or they are in use."""
-        if self._is_over.is_set() or not self._copy_lock.acquire(blocking=False):
+        """Write the engine's files anew, unless a copy is being taken or they are in use.
+
+        Where too much is written meanwhile it is given up, and all is as it was.
+        """
+        if not self._copy_lock.acquire(blocking=False):
             return
         try:
+            self._gives_way.clear()
+            if self._is_over:
+                return
             with self._new_files.folder() as folder:
                 if self._make_new(folder / "new", folder / "old"):
                     _log.info("graph_written_anew")
@@ -118,25 +132,32 @@ class JournalledGraph:
         """
         number = self._written_number
         self.back_up(copy)
-        if not write_anew(copy, new, self._is_over):
+        if not write_anew(copy, new, self._gives_way):
             return False
         made = ox.Store(str(new))
-        number = self._bring_up(made, number)
+        for _ in range(_PASSES):
+            number = self._brought_up(made, number, self._written_number)
+        if self._written_number - number > _MOST_BEHIND:  # all would wait for it
+            return False
         with self._writing:
-            if self._bring_up(made, number) < self._written_number:
+            if self._brought_up(made, number, self._written_number) < self._written_number:
                 return False
             made.flush()
             del made
             prepare = partial(declare_ready, new.parent.parent, new)
             return any(self._engine.exchange(prepare) for _ in range(_EXCHANGE_TRIES))
 
-    def _bring_up(self, store: ox.Store, number: int) -> int:
-        """Write into another store what this one has been given since a number of the journal."""
-        while number < self._written_number and not self._is_over.is_set():
+    def _brought_up(self, store: ox.Store, number: int, last: int) -> int:
+        """Write into another store what this one has been given from one number on to another.
+
+        Returns:
+            The number up to which that is done.
+        """
+        while number < last and not self._gives_way.is_set():
             texts = self._documents.journal(number, _GRAPHS_AT_ONCE)
-            changes = [_change(text) for text in texts if text.number <= self._written_number]
+            changes = [_change(text) for text in texts if text.number <= last]
             MergedGraphs(store).write(changes, is_repair=True)
-            number = changes[-1].number if changes else self._written_number
+            number = changes[-1].number if changes else last
         return number
 
     def _catch_up(self) -> None:

@@ -68,13 +68,13 @@ class NewFiles:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def write_anew(source: Path, target: Path, is_over: threading.Event) -> bool:
+def write_anew(source: Path, target: Path, gives_way: threading.Event) -> bool:
     """Write what the files of a copy say as new ones, by a process of its own.
 
     Args:
         source: the copy.
         target: a directory to be made.
-        is_over: ends it before its time.
+        gives_way: ends it before its time.
 
     Returns:
         Whether they are there.
@@ -86,7 +86,7 @@ def write_anew(source: Path, target: Path, is_over: threading.Event) -> bool:
         stderr=subprocess.DEVNULL,
     )
     while process.poll() is None:
-        if is_over.wait(_LOOK_SECONDS) or not threading.main_thread().is_alive():
+        if gives_way.wait(_LOOK_SECONDS) or not threading.main_thread().is_alive():
             process.kill()
     return process.wait() == 0
 

@@ -233,6 +233,7 @@ class OxigraphStore:
             directory: where to.
             then: called in the moment of which the copy is; nothing is written until it returns.
         """
+        self._graph.give_way()
         with self._copy_lock:
             self.checkpoint(directory)
             self._documents.copy(directory / FILE_NAME, then)

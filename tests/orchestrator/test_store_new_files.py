@@ -154,6 +154,40 @@ def test_a_store_that_is_closed_does_not_wait_for_new_files(tmp_path, make_docum
     again.close()
 
 
+def test_where_much_is_written_files_are_written_anew_another_time(
+    store, make_document, monkeypatch
+):
+    """Nobody waits until all of it is written a second time."""
+    monkeypatch.setattr("orchestrator_app.store.journalled_graph._MOST_BEHIND", 0)
+    brought_up = store._graph._brought_up
+
+    def beside(made, number, last):
+        put(store, make_document, number)
+        store.ask("ASK {}")
+        return brought_up(made, number, last)
+
+    monkeypatch.setattr(store._graph, "_brought_up", beside)
+    store._graph.write_anew()
+    assert store._engine.n_renewals == 0
+
+
+def test_a_copy_does_not_wait_for_new_files(store, tmp_path, make_document, monkeypatch):
+    """Who takes a backup comes first."""
+    has_begun, kept = threading.Event(), []
+
+    def given_up(_copy, _new, gives_way):
+        has_begun.set()
+        return not gives_way.wait(30)
+
+    monkeypatch.setattr("orchestrator_app.store.journalled_graph.write_anew", given_up)
+    thread = threading.Thread(target=store._graph.write_anew)
+    thread.start()
+    has_begun.wait(10)
+    store.copy(tmp_path / "copy", lambda: kept.append(store._engine.n_renewals))
+    thread.join()
+    assert kept == [0]
+
+
 def test_an_engine_in_use_keeps_its_files(tmp_path, monkeypatch):
     """Who reads is not disturbed; it is tried another time."""
     monkeypatch.setattr("orchestrator_app.store.engine.PATIENCE_SECONDS", 0.01)
