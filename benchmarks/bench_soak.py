@@ -11,8 +11,10 @@ hour for it, as busy as they are else; what the five minutes by default show is 
 
 It tells requests a second, p50 and p99 by kind, and as a curve the memory, threads and open files
 of each process, and of the largest that answers queries or checks modules for it. The exit code is
-1 if a request got anything but its answer or 503 with `Retry-After`, if a listener lacked an event
-or heard none, or if a process grows: `stability.py` says by what it is told from one that fills up.
+1 if a request got anything but its answer or 503 with `Retry-After`, or all of a kind got that; if
+a listener lacked an event or heard none; if a process ends, or grows in memory, threads or files:
+`stability.py` says by what that is told from filling up, and from a step, as when a device takes
+over the work of another one.
 """
 
 import argparse
@@ -21,6 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,6 +71,7 @@ class Watched:
         kinds: the requests that count, beside those that two servers share.
         of_children: look at the largest of those that it has started.
         brief_bytes: what one of those held at most that had just begun.
+        is_gone: the server has ended, and nothing more is known of it.
     """
 
     name: str
@@ -75,19 +79,30 @@ class Watched:
     kinds: tuple[str, ...]
     of_children: bool = False
     brief_bytes: int = 0
+    is_gone: bool = False
     samples: list[Sample] = field(default_factory=list)
 
     def look(self, seconds: float, answered: Mapping[str, int]) -> None:
         """Note what is held now, and how many requests were answered."""
         own = sum(answered.get(kind, 0) for kind in self.kinds)
         requests = own + sum(answered.get(kind, 0) for kind in OF_BOTH) // 2
-        found = self.process.children(recursive=True) if self.of_children else [self.process]
-        held = [(each, counts) for each in found if (counts := _held(each)) is not None]
+        held = [(each, counts) for each in self._found() if (counts := _held(each)) is not None]
         old = [counts for each, counts in held if self._is_warm(each)]
         brief = [counts[0] for each, counts in held if not self._is_warm(each)]
         self.brief_bytes = max(self.brief_bytes, *brief, 0)
         if old:
             self.samples.append(Sample(seconds, requests, *max(old)))
+
+    def _found(self) -> list[psutil.Process]:
+        """Return the processes of which the largest counts; none once the server has ended."""
+        try:
+            self.is_gone = self.process.status() == psutil.STATUS_ZOMBIE
+            if self.is_gone:
+                return []
+            return self.process.children(recursive=True) if self.of_children else [self.process]
+        except psutil.NoSuchProcess:
+            self.is_gone = True
+            return []
 
     def _is_warm(self, process: psutil.Process) -> bool:
         age_seconds: float = time.time() - process.create_time()
@@ -97,7 +112,8 @@ class Watched:
     def faults(self) -> list[str]:
         """What is wrong with it."""
         samples = self.samples
-        found = [f"{self.name} grows"] if verdict(samples) is Verdict.GROWING else []
+        found = [f"the server is gone: {self.name}"] if self.is_gone else []
+        found += [f"{self.name} grows"] if verdict(samples) is Verdict.GROWING else []
         counts = {"threads": [s.threads for s in samples], "files": [s.files for s in samples]}
         more = (what for what, counted in counts.items() if is_spreading(counted))
         return [*found, *(f"{self.name} has more and more {what}" for what in more)]
@@ -128,7 +144,7 @@ def main() -> int:
         tally = _run(acts, options.minutes * 60, watched)
     _tell(tally, watched, options)
     gaps = sum(not heard.is_gapless for heard in mix.heard)
-    faults = [fault for each in watched for fault in each.faults]
+    faults = [*_unanswered(tally), *(fault for each in watched for fault in each.faults)]
     print(f"  listeners that lacked an event: {gaps} of {len(mix.heard)}")
     for text in (*registered.told, *tally.told, *faults):
         print(f"  WRONG: {text}")
@@ -172,22 +188,29 @@ def _watched(orchestrator: Server, device: Server, chain: Server) -> list[Watche
     return serving + beside
 
 
+def _unanswered(tally: Tally) -> list[str]:
+    """Return the kinds of requests of which every one was told to come again."""
+    kinds = sorted(kind for kind in tally.busy if kind != "listen" and not tally.answered[kind])
+    return [f"{kind}: none of {tally.busy[kind]} was answered" for kind in kinds]
+
+
 def _run(acts: Sequence[Act], seconds: float, watched: Sequence[Watched]) -> Tally:
     begin, is_over, tally = time.monotonic(), threading.Event(), Tally()
 
     def look() -> None:
-        while not is_over.wait(LOOK_SECONDS):
+        while not is_over.wait(LOOK_SECONDS) and time.monotonic() - begin < seconds:
             answered = dict(tally.answered)
             for each in watched:
                 each.look(time.monotonic() - begin, answered)
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        return asyncio.run(crowd(acts, seconds, tally))
-    finally:
-        is_over.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            asyncio.run(crowd(acts, seconds, tally))
+        finally:
+            is_over.set()
+        looking.result()
+    return tally
 
 
 def _tell(tally: Tally, watched: Sequence[Watched], options: argparse.Namespace) -> None:

@@ -5,13 +5,16 @@ each of eight parts of the second half of a run. The first half is its warming u
 goes the middle of the slopes between any two of them (Theil and Sen), which a few odd ones do not
 change, and it is carried on to an hour's worth of requests.
 
+Threads and files are counted, so that what counts is whether their rise goes on: a step that then
+stays level is no growth, however high it is.
+
 Source: P. K. Sen, Estimates of the regression coefficient based on Kendall's tau, 1968.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import median
 
 HOUR_REQUESTS = 144_000
@@ -33,10 +36,19 @@ LEVELLING = 0.5
 RISING_PAIRS = 0.75
 """In a steady rise, so many of any two parts are in ascending order."""
 
-MORE_SHARE, MORE = 1.1, 10
-"""How many more threads or files there may be in the last quarter than in the one before."""
+MORE_SHARE, MORE = 0.1, 10
+"""How many more threads or files there may be at the end than at the begin of what is looked at."""
+
+WINDOWS = (0.4, 0.8)
+"""The last shares of a run in which threads and files are judged: a fast leak that began late shows
+in the one, a slow one in the other. What comes before is warming up."""
+
+STEADY_SHARE = 0.5
+"""In growth that goes on, every part of a window adds so much of what each would add at an even
+pace. A step, as when a device takes over the work of another one, is added by one or two."""
 
 _PARTS = 8
+_PARTS_OF_A_WINDOW = 4
 
 
 class Verdict(StrEnum):
@@ -93,12 +105,21 @@ def seen_hourly_bytes(samples: Sequence[Sample]) -> float:
 
 
 def is_spreading(counts: Sequence[int]) -> bool:
-    """Return whether threads or files become more and more; of none nothing is said."""
-    if not counts:
+    """Return whether threads or files become more and more; of a moment nothing is said."""
+    return any(_goes_on(counts[-int(len(counts) * share) :]) for share in WINDOWS)
+
+
+def _goes_on(counts: Sequence[int]) -> bool:
+    """Return whether counts rise by too much, and through all of their parts."""
+    size = len(counts) // _PARTS_OF_A_WINDOW
+    if not size:
         return False
-    quarter = max(len(counts) // 4, 1)
-    before, last = counts[-2 * quarter : -quarter] or counts[:1], counts[-quarter:]
-    return median(last) > MORE_SHARE * median(before) + MORE
+    parts = [sorted(counts[n * size : (n + 1) * size]) for n in range(_PARTS_OF_A_WINDOW)]
+    low = [part[size // 4] for part in parts]  # below what comes and goes, above a single dip
+    rise = low[-1] - low[0]
+    evenly = rise / (len(low) - 1)
+    goes_on = all(after - before >= STEADY_SHARE * evenly for before, after in pairwise(low))
+    return rise > MORE_SHARE * low[0] + MORE and goes_on
 
 
 def _least(samples: Sequence[Sample]) -> list[Sample]:

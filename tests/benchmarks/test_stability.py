@@ -94,9 +94,96 @@ def test_a_run_of_a_moment_is_no_fault():
     assert verdict(run(lambda share: share * 90 * MEBIBYTE, count=9)) is Verdict.STEADY
 
 
+def counted(count_at, noise: int = 2, n_samples: int = 60) -> list[int]:
+    """Return the files of a process in a run of five minutes, which come and go a little."""
+    dice = random.Random(3)
+    shares = [number / n_samples for number in range(n_samples)]
+    return [round(count_at(share)) + dice.randint(0, noise) for share in shares]
+
+
 def test_more_and_more_threads_are_seen():
     """A few more are not."""
     assert is_spreading([20 + 2 * number for number in range(100)])
     assert not is_spreading([20 + number % 9 for number in range(100)])
+    assert not is_spreading([20, 60])
     assert not is_spreading([20])
     assert not is_spreading([])
+
+
+@pytest.mark.parametrize("height", [36, 300])
+@pytest.mark.parametrize("percent", range(0, 100, 5))
+def test_a_step_is_no_growth(percent, height):
+    """A device took over the work of another one: as many connections more, and no more then."""
+    assert not is_spreading(counted(lambda share: 105 + height * (share >= percent / 100)))
+
+
+@pytest.mark.parametrize("percent", range(30, 90, 5))
+def test_a_step_that_takes_its_time_is_no_growth(percent):
+    """Connections are opened as they are needed, here within half a minute."""
+    rising = lambda share: min(max((share - percent / 100) * 10, 0), 1)  # noqa: E731
+    assert not is_spreading(counted(lambda share: 105 + 36 * rising(share)))
+
+
+@pytest.mark.parametrize("percent", range(10, 60, 10))
+def test_a_step_up_and_down_is_no_growth(percent):
+    """The work went to another device and came back."""
+    is_away = lambda share: percent <= 100 * share < percent + 30  # noqa: E731
+    assert not is_spreading(counted(lambda share: 105 + 36 * is_away(share)))
+
+
+@pytest.mark.parametrize("leak", [60, 100, 1000, 50_000])
+@pytest.mark.parametrize("noise", [0, 2, 8])
+def test_a_leak_of_files_is_seen(leak, noise):
+    """Slow or fast, among what comes and goes; so many in five minutes."""
+    assert is_spreading(counted(lambda share: 105 + leak * share, noise))
+
+
+@pytest.mark.parametrize("percent", [20, 40, 55])
+def test_a_leak_that_begins_late_is_seen(percent):
+    """It began with something that happened then, and is there at the end."""
+    assert is_spreading(counted(lambda share: 105 + 300 * max(share - percent / 100, 0)))
+
+
+@pytest.mark.parametrize("percent", [10, 40, 70])
+def test_a_leak_with_a_step_is_seen(percent):
+    """The one does not hide the other."""
+    step = lambda share: 36 * (share >= percent / 100)  # noqa: E731
+    assert is_spreading(counted(lambda share: 105 + step(share) + 250 * share))
+
+
+def test_a_step_again_and_again_is_a_leak():
+    """Of connections that nobody closes when the work goes on to the next device."""
+    assert is_spreading(counted(lambda share: 105 + 36 * int(share * 12)))
+
+
+@pytest.mark.parametrize("teeth", [3, 5, 8, 13, 29])
+def test_files_that_are_closed_again_and_again_are_no_leak(teeth):
+    """As those of a store that joins its files from time to time."""
+    assert not is_spreading(counted(lambda share: 105 + 60 * (share * teeth % 1)))
+
+
+@pytest.mark.parametrize("teeth", [13, 29])
+def test_a_leak_under_what_comes_and_goes_is_seen(teeth):
+    """Each time it comes back to more."""
+    assert is_spreading(counted(lambda share: 105 + 200 * share + 30 * (share * teeth % 1)))
+
+
+def test_a_leak_in_a_long_run_may_be_slow():
+    """An hour shows fifty files that five minutes do not."""
+    an_hour = counted(lambda share: 105 + 50 * share, n_samples=720)
+    assert is_spreading(an_hour)
+    assert not is_spreading(an_hour[:60])
+
+
+def test_a_pool_that_fills_up_is_no_leak():
+    """Of connections of which less and less are still to be opened."""
+    for pace in (4, 6, 10):
+        fill = lambda share, pace=pace: 200 * (1 - 2.718 ** (-pace * share))  # noqa: E731
+        assert not is_spreading(counted(lambda share, fill=fill: 105 + fill(share)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_files_that_come_and_go_by_chance_are_no_leak(seed):
+    """As many as those of an orchestrator's store do."""
+    dice = random.Random(seed)
+    assert not is_spreading([215 + dice.randint(-15, 30) for _ in range(60)])
