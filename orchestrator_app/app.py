@@ -133,6 +133,8 @@ def lifespan(app: Flask) -> Iterator[None]:
         stack.enter_context(following(parts.begin_to_stop, parts.executions.cut_short))
         stack.enter_context(purge_expired(parts.directory))
         stack.enter_context(parts.restoring.now_and_then())
+        if parts.settings.store_url:
+            threading.Thread(target=parts.queries.prepare, name="first-copy", daemon=True).start()
         if parts.settings.monitor_interval_seconds > 0:
             stack.enter_context(watch_devices(parts, hint))
         if parts.settings.announce:
