@@ -173,6 +173,13 @@ def watched_pools(wait: Callable[[Any, float], None]) -> dict[str, Any]:
             return super().getresponse()
 
     class Secure(urllib3.connection.HTTPSConnection):
+        def connect(self) -> None:
+            try:
+                super().connect()
+            except TimeoutError as error:  # of the handshake: urllib3 takes it for a late answer
+                what = f"{self.host} does not answer the TLS handshake within {self.timeout} s"
+                raise urllib3.exceptions.ConnectTimeoutError(self, what) from error
+
         def getresponse(self) -> Any:
             wait(self.sock, _seconds(self.timeout))
             return super().getresponse()

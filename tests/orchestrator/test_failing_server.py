@@ -16,6 +16,7 @@ import pytest
 from orchestrator_app.app import create_app
 from orchestrator_app.settings import Settings
 from orchestrator_app.store import SparqlStore, StoreUnavailableError, pulse
+from orchestrator_app.store.endpoint import Endpoint
 
 TITLES = "SELECT ?title { ?thing <https://www.w3.org/2019/wot/td#title> ?title }"
 
@@ -126,6 +127,22 @@ def test_all_who_wait_for_a_server_that_hangs_are_told(server, impatient, make_d
         time.sleep(0.05)
     assert store.get("urn:ex:a")
     store.close()
+
+
+def test_a_tls_handshake_that_is_not_answered_is_found_out_once(impatient, monkeypatch):
+    """It counts as connecting; who asks after that is refused, and nothing is sent."""
+    monkeypatch.setattr(pulse, "PAUSE_SECONDS", 3600)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        endpoint = Endpoint(f"https://127.0.0.1:{port}/query", "", 3600.0)
+        for reason in ("TLS handshake within 0.3 s", "is asked now and then"):
+            with pytest.raises(StoreUnavailableError, match=reason):
+                endpoint.truth("ASK { }")
+        listening.setblocking(False)
+        listening.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+        endpoint.disconnect()
 
 
 def test_what_needs_no_store_is_answered_while_it_hangs(server, app, monkeypatch):
