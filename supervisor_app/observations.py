@@ -55,9 +55,11 @@ class Subscription:
         is_lost: whether there was no room for one of them: then the rest is worth nothing.
         has_missed: whether there may have been changes, after the last one that was told, of
             which nothing is known any more.
+        place: the number after which the changes come; who comes back with it misses nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: int) -> None:
+        self.place = place
         self.is_lost = False
         self.has_missed = False
         self._changes: queue.Queue[Change] = queue.Queue(_MAX_PENDING)
@@ -153,15 +155,20 @@ class Observations:
     ) -> Iterator[Subscription]:
         """Yield what changes from now on, or after the change that was the last one told.
 
+        A change that there has not been yet was told by nobody here: the clock was put back.
+
         Raises:
             ProblemError: 503, too many ask already.
         """
         if not self._has_place():
             raise ProblemError(503, "Busy", f"{self._most} streams are open already")
-        subscription, joined = Subscription(), []
+        now = next(self._numbers)
+        begin = now if after is None or after > now else after
+        subscription, joined = Subscription(begin), []
+        subscription.has_missed = after is not None and after > now
         try:
             for operation in operations:
-                joined.append(self._join(operation, subscription, after))
+                joined.append(self._join(operation, subscription, begin, now))
             for watched in joined:
                 watched.is_ready.wait(_FIRST_VALUE_SECONDS)
             yield subscription
@@ -221,19 +228,20 @@ class Observations:
             thread.join()
 
     def _join(
-        self, operation: Operation, subscription: Subscription, after: int | None
+        self, operation: Operation, subscription: Subscription, after: int, now: int
     ) -> _Watched:
         key = (operation.slug, operation.kind, operation.name)
         with self._lock:
             watched = self._watched.get(key)
             if watched is None or watched.operation is not operation:
-                watched = self._watched[key] = _Watched(operation, next(self._numbers))
+                watched = self._watched[key] = _Watched(operation, now)
                 self._start(key, watched)
-            if after is not None:
-                subscription.has_missed |= after < watched.known_after
-                for change in watched.changes:
-                    if change.number > after:
-                        subscription.add(change)
+            for change in watched.changes:
+                if change.number > after:
+                    subscription.add(change)
+            if after < watched.known_after:
+                subscription.has_missed = True
+                subscription.place = max(subscription.place, watched.known_after)
             watched.subscriptions.append(subscription)
         return watched
 

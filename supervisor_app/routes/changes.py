@@ -125,9 +125,12 @@ def _last_told() -> int | None:
 
 
 def _stream(subscription: Subscription, is_sought: _IsSought) -> Iterator[str]:
-    yield "retry: 1000\n: subscribed\n\n"
-    if subscription.has_missed:
-        yield f"event: {MISSED}\ndata: {{}}\n\n"
+    """Yield the changes; first a place to come back to, for who hears nothing else.
+
+    An id without data is no event (HTML, clause 9.2.6).
+    """
+    missed = f"event: {MISSED}\ndata: {{}}\n" if subscription.has_missed else ""
+    yield f"retry: 1000\n: subscribed\n\n{missed}id: {subscription.place}\n\n"
     for change in _changes(subscription, is_sought):
         if change is None:
             yield ": alive\n\n"

@@ -1,14 +1,18 @@
 """Events and observable properties, over real connections."""
 
 import json
+import socket
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from supervisor_app import observations
 from supervisor_app.poll_places import PollPlaces
 from supervisor_app.routes import changes
 
@@ -104,6 +108,48 @@ def test_missed_changes_come_later(tank):
     url = f"{tank}properties/level/changes"
     with opened(url, **{"Last-Event-ID": str(last)}) as stream:
         assert next(stream)[2] == 2
+
+
+def cut_off(url, **headers):
+    """Open a stream, and have the connection reset after its first id; return what it told."""
+    parts = urlsplit(url)
+    lines = [f"GET {parts.path} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in {**STREAM, **headers}.items()]
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        told, answer = {}, connection.makefile(encoding="utf-8")
+        while "id" not in told and told.get("") != "alive":
+            name, _, value = answer.readline().strip().partition(": ")
+            told[name] = value
+        answer.close()
+    return told
+
+
+@pytest.mark.parametrize("path", ["properties/level/changes", "events/high", "events"])
+def test_who_was_cut_off_before_it_heard_anything_misses_nothing(tank, path, monkeypatch):
+    """It was told a place to come back to, and hears what came meanwhile."""
+    monkeypatch.setattr(observations, "LINGER_SECONDS", 60.0)  # it comes back in time
+    place = cut_off(f"{tank}{path}")["id"]
+    write(tank, 20)
+    with opened(f"{tank}{path}", **{"Last-Event-ID": place}) as stream:
+        name, number, value = next(stream)
+    assert (name, value) in (("level", 20), ("high", True))
+    assert number > int(place)
+
+
+def test_missed_is_told_once(tank):
+    """Who comes back with the place that came with it is told of nothing more that was missed."""
+    url = f"{tank}properties/level/changes"
+    first = cut_off(url, **{"Last-Event-ID": "1"})
+    again = cut_off(url, **{"Last-Event-ID": first["id"]})
+    assert (first.get("event"), again.get("event")) == ("missed", None)
+
+
+def test_a_number_that_nobody_was_told_is_no_place(tank):
+    """The clock of the device was put back, or somebody made it up: `missed`, and what comes."""
+    told = cut_off(f"{tank}properties/level/changes", **{"Last-Event-ID": str(10**18)})
+    assert (told["event"], int(told["id"]) < 10**18) == ("missed", True)
 
 
 def test_who_was_away_for_too_long_is_told_so(tank):
