@@ -16,6 +16,10 @@ LOADS = ("cpuLoad", "memoryLoad")
 NOTABLE_HUNDREDTHS = 10
 """A load that has changed by so much is written at once."""
 
+SWING_SECONDS = 10.0
+MOST_SWINGS = 6
+"""Of a load that goes up and down so many changes are written at once; then one in ten seconds."""
+
 LONGEST_UNTOLD_SECONDS = 60.0
 """For how long the time of the last answer may stay unwritten, with smaller changes of loads."""
 
@@ -82,16 +86,39 @@ def load_of(health: Mapping[str, Any], name: str) -> float | None:
     return float(max(0, min(load, 1)))
 
 
-def is_worth_writing(seen: Observation, kept: Observation | None) -> bool:
+@dataclass(frozen=True)
+class Writes:
+    """How often a device was written of.
+
+    Attributes:
+        due_seconds: when the last write was due, had they come one in `SWING_SECONDS`.
+    """
+
+    due_seconds: float = float("-inf")
+
+    def and_one(self, now_seconds: float) -> "Writes":
+        """Return them with one that is made now."""
+        return Writes(max(self.due_seconds, now_seconds - SWING_SECONDS) + SWING_SECONDS)
+
+    def are_many(self, now_seconds: float) -> bool:
+        """Whether a load that changed once more should wait."""
+        return self.due_seconds - now_seconds > SWING_SECONDS * (MOST_SWINGS - 2)
+
+
+def is_worth_writing(
+    seen: Observation, kept: Observation | None, *, are_many: bool = False
+) -> bool:
     """Whether anybody needs to know at once what was seen, or has not been told for long.
 
     Args:
         seen: what was seen just now.
         kept: what the store has of the device.
+        are_many: whether the device was written of so often that its loads can wait.
     """
     if kept is None or seen.is_healthy != kept.is_healthy:
         return True
-    return _have_changed(seen.loads, kept.loads) or _is_late(seen.last_seen, kept.last_seen)
+    is_notable = not are_many and _have_changed(seen.loads, kept.loads)
+    return is_notable or _is_late(seen.last_seen, kept.last_seen)
 
 
 def _have_changed(loads: Mapping[str, float], before: Mapping[str, float]) -> bool:

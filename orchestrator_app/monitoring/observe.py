@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator_app.deployment.devices import Devices
 from orchestrator_app.monitoring.observation import (
     Observation,
+    Writes,
     is_worth_writing,
     load_of,
     observation_of,
@@ -59,6 +60,7 @@ class Observer:
         self._answering_since: dict[str, float] = {}
         self._busy_since: dict[str, float] = {}
         self._latest: dict[str, Observation] = {}
+        self._writes: dict[str, Writes] = {}
 
     def look(self, wanted: Wanted) -> list[Observed]:
         """Return how every device is now, ordered by id."""
@@ -145,15 +147,22 @@ class Observer:
         while pending:
             done, pending = wait(pending, GATHERED_SECONDS)
             seen = [look.result()[1] for look in done if look.exception() is None]
-            self._write([o for o in seen if is_worth_writing(o, kept.get(o.device))], kept)
+            self._write([o for o in seen if self._is_worth_writing(o, kept.get(o.device))], kept)
 
-    def _write(self, seen: Iterable[Observation], kept: Mapping[str, Observation]) -> None:
+    def _is_worth_writing(self, seen: Observation, kept: Observation | None) -> bool:
+        writes = self._writes.get(seen.device, Writes())
+        return is_worth_writing(seen, kept, are_many=writes.are_many(self._clock()))
+
+    def _write(self, seen: Sequence[Observation], kept: Mapping[str, Observation]) -> None:
         puts = [Put(o, "observation", is_new=o.device not in kept) for o in seen]
-        for outcome in self._store.put_many(puts) if puts else ():
+        outcomes = self._store.put_many(puts) if puts else []
+        for observation, outcome in zip(seen, outcomes, strict=True):
             if isinstance(outcome, StoreError):
                 raise outcome
+            writes = self._writes.get(observation.device, Writes())
+            self._writes[observation.device] = writes.and_one(self._clock())
 
-    def _kept(self, known: Collection[str]) -> dict[str, Observation]:
+    def _kept(self, known: Set[str]) -> dict[str, Observation]:
         """Return what is kept of the devices that are known; what is kept of others is removed."""
         kept = {}
         for stored in self._store.list("observation"):
@@ -165,11 +174,10 @@ class Observer:
         self._forget_all_but(known)
         return kept
 
-    def _forget_all_but(self, known: Collection[str]) -> None:
-        for device in self._latest.keys() | self._silent_since.keys():
-            if device not in known:
-                self._latest.pop(device, None)
-                self._silent_since.pop(device, None)
+    def _forget_all_but(self, known: Set[str]) -> None:
+        for noted in (self._latest, self._silent_since, self._writes):
+            for device in noted.keys() - known:
+                noted.pop(device, None)
 
 
 def _has_registered_since(before: StoredDocument | None, now: StoredDocument | None) -> bool:

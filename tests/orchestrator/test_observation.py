@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from orchestrator_app.monitoring.observation import (
     Observation,
+    Writes,
     is_worth_writing,
     observation_of,
 )
@@ -93,3 +94,22 @@ def test_small_changes_add_up():
         for load in loads
     ]
     assert worth == [False, False, True]
+
+
+def test_a_few_writes_are_made_at_once_and_then_one_in_ten_seconds():
+    """Of a load that changes at each look; after a quiet minute it is as in the beginning."""
+    writes, made = Writes(), []
+    for second in [*range(40), *range(100, 110)]:
+        if not writes.are_many(second):
+            writes = writes.and_one(second)
+            made.append(second)
+    assert made == [0, 1, 2, 3, 4, 5, 10, 20, 30, 100, 101, 102, 103, 104, 105]
+
+
+def test_only_loads_wait():
+    """Silence, what is not kept and a minute do not, however much was written."""
+    moved = replace(KEPT, health={**KEPT.health, "cpuLoad": 0.9})
+    assert not is_worth_writing(moved, KEPT, are_many=True)
+    assert is_worth_writing(replace(moved, is_healthy=False), KEPT, are_many=True)
+    assert is_worth_writing(replace(moved, last_seen="2026-01-01T10:01:00Z"), KEPT, are_many=True)
+    assert is_worth_writing(KEPT, None, are_many=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_app.monitoring.observation import Observation, observation_id
+from orchestrator_app.monitoring.observation import MOST_SWINGS, Observation, observation_id
 from orchestrator_app.monitoring.observe import Observer
 from orchestrator_app.store import Outcomes, Put, StoreUnavailableError
 from wasmiot_td.errors import ThingUnreachable
@@ -90,6 +90,20 @@ def test_a_load_that_rises_is_written_at_once(yard, observer, store):
     observer.look({})
     assert store.written[1:] == [[LARGE]]
     assert kept(yard)["health"] == {"cpuLoad": 0.91}
+
+
+def test_a_load_that_goes_up_and_down_is_written_now_and_then(yard, store):
+    """A few times at once, and then once in ten seconds."""
+    seconds = iter(range(10_000))
+    observer = Observer(store, yard.parts.devices, clock=lambda: next(seconds) / 100)
+    for number in range(30):
+        yard.devices["large"].load = number % 2
+        observer.look({})
+    assert sum(LARGE in written for written in store.written) == MOST_SWINGS
+    observer = Observer(store, yard.parts.devices)
+    yard.devices["large"].load = 0.5
+    observer.look({})
+    assert kept(yard)["health"] == {"cpuLoad": 0.5}
 
 
 def test_the_last_answer_is_told_of_once_a_minute(yard, observer, store):
