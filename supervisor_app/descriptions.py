@@ -108,8 +108,12 @@ class Descriptions:
         return self._copy(key)
 
     def keep_only(self, keys: Iterable[str]) -> None:
-        """Remove the copies that nothing refers to any more."""
-        wanted = {self._file(key).name for key in keys}
+        """Forget the descriptions that nothing refers to any more, and remove their copies."""
+        known = set(keys)
+        for url in [url for url in [*self._at_hand, *self._outdated] if url not in known]:
+            self._at_hand.pop(url, None)
+            self._outdated.discard(url)
+        wanted = {self._file(key).name for key in known}
         for path in self._directory.glob("*.json"):
             if path.name not in wanted:
                 path.unlink(missing_ok=True)

@@ -220,6 +220,8 @@ class Installations:
     def _discard_unused(self) -> None:
         used = [p for i in self._installed.values() for p in i.packages()]
         self._packages.discard_unused(used)
+        modules = [m for i in self._installed.values() for m in i.modules]
+        self._runtime.keep_modules(self._packages.compiled_path(m.package.digest) for m in modules)
 
     def _file(self, slug: str) -> Path:
         return self._directory / f"{slug}.json"

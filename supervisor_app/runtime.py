@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ class Runtime:
         self._is_cut_short = False
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], Slot] = {}
+        self._modules: frozenset[Path] | None = None
         for _ in range(max(slots, 1)):
             self._release(Slot(self._functions))
 
@@ -63,8 +65,21 @@ class Runtime:
             self._release(slot)
 
     def _release(self, slot: Slot) -> None:
+        if self._modules is not None and self._modules is not slot.modules:
+            slot.keep_modules(self._modules)
         self._free.append(slot)  # the one that was used last is taken first: it is ready
         self._permits.put(None)
+
+    def keep_modules(self, compiled: Iterable[Path]) -> None:
+        """Let go of all modules but these; a slot that is at work does when it is free."""
+        self._modules = frozenset(compiled)
+        idle: list[Slot] = []
+        with suppress(queue.Empty):
+            while True:
+                self._permits.get_nowait()
+                idle.append(self._free.pop())
+        for slot in reversed(idle):
+            self._release(slot)
 
     def forget_state(self, slug: str) -> None:
         """Let go of the instances that an installation keeps."""

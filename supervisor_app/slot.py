@@ -12,7 +12,7 @@ is noted on the call, and the store's deadline is set to now.
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,11 @@ _WASI = "wasi_snapshot_preview1"
 
 
 class Slot:
-    """An engine with the host functions linked; runs one call at a time."""
+    """An engine with the host functions linked; runs one call at a time.
+
+    Attributes:
+        modules: which ones it was told to keep; None if it was told nothing.
+    """
 
     def __init__(self, functions: Sequence[HostFunction]) -> None:
         self.engine = new_engine()
@@ -46,6 +50,7 @@ class Slot:
         self._offered = {(f.module, f.name) for f in functions}
         self._resumable: ResumableCalls | None = None
         self._ready: dict[tuple[Path, bool], Template] = {}
+        self.modules: Collection[Path] | None = None
         self._call: Call | None = None
         self._store: wasmtime.Store | None = None
         self._instance: tuple[wasmtime.Store, Instance, Template] | None = None
@@ -89,6 +94,14 @@ class Slot:
             self._end(call)
             if not is_kept:
                 _close(store, call, template)
+
+    def keep_modules(self, compiled: Collection[Path]) -> None:
+        """Let go of the modules that are not among these: of a removed file the room stays taken.
+
+        Nobody may be calling meanwhile.
+        """
+        self._ready = {key: ready for key, ready in self._ready.items() if key[0] in compiled}
+        self.modules = compiled
 
     def take_state(self, exports: Mapping[str, str]) -> ModuleState | None:
         """Return what the instance keeps, of the types of its exports; None if there is none."""

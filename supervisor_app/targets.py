@@ -80,10 +80,15 @@ class Targets:
             answer = self._deliver(target, part, outcome, context)
         except InteractionError as error:
             if may_pass(error):
-                self._away_until[url] = time.monotonic() + AWAY_SECONDS
+                self._note_away(url)
             raise
         self._away_until.pop(url, None)
         return answer
+
+    def _note_away(self, url: str) -> None:
+        now = time.monotonic()
+        away = {known: until for known, until in self._away_until.items() if until > now}
+        self._away_until = away | {url: now + AWAY_SECONDS}
 
     def _deliver(self, target: Reference, part: str, outcome: Outcome, context: CallContext) -> Any:
         url, name = target.address
