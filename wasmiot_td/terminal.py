@@ -5,9 +5,9 @@ rich is imported when the first table or bar is drawn, so that `--json` and erro
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 PIPE_COLUMNS = 10_000
 """How wide a table may be that no person looks at: nothing is cut off."""
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """A function that is told how much more is done, and in which words it is said from now on."""
+
+    def __call__(self, amount: int, label: str = "") -> None:
+        """Show it."""
 
 
 def say_json(value: Any) -> None:
@@ -107,7 +112,7 @@ def progress(label: str, total: int | None = None, *, unit: str = "") -> Iterato
         A function that is told how much more is done.
     """
     if not sys.stderr.isatty():
-        yield lambda amount: None
+        yield lambda amount, label="": None
         return
     from rich.console import Console
     from rich.progress import Progress
@@ -115,7 +120,11 @@ def progress(label: str, total: int | None = None, *, unit: str = "") -> Iterato
     console = Console(file=sys.stderr)
     with Progress(*_columns(total, unit), console=console, transient=True) as bar:
         task = bar.add_task(printable(label), total=total)
-        yield lambda amount: bar.advance(task, amount)
+
+        def advance(amount: int, label: str = "") -> None:
+            bar.update(task, advance=amount, description=printable(label) if label else None)
+
+        yield advance
 
 
 def _columns(total: int | None, unit: str) -> "list[ProgressColumn]":
@@ -124,6 +133,7 @@ def _columns(total: int | None, unit: str) -> "list[ProgressColumn]":
         DownloadColumn,
         MofNCompleteColumn,
         SpinnerColumn,
+        TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
     )
@@ -131,5 +141,6 @@ def _columns(total: int | None, unit: str) -> "list[ProgressColumn]":
     label = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     if total is None:
         return [*label, TimeElapsedColumn()]
-    count = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-    return [*label, BarColumn(), count, TimeElapsedColumn()]
+    is_bytes = unit == "bytes"
+    count = [DownloadColumn(), TaskProgressColumn()] if is_bytes else [MofNCompleteColumn()]
+    return [*label, BarColumn(), *count, TimeElapsedColumn()]

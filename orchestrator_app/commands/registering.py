@@ -4,8 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
 from wasmiot_td.command_line import failure_of
 from wasmiot_td.json_lines import numbered_lines, pieces_of
@@ -42,28 +44,61 @@ class Sent:
         return not self.fault and isinstance(_value_of(self.content), dict)
 
 
+class _Meter:
+    """Counts the bytes that were read and not told of."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield pieces, and count what they have."""
+        for piece in pieces:
+            self._bytes += len(piece)
+            yield piece
+
+    def taken(self) -> int:
+        """Return how many were counted since this was asked last."""
+        taken, self._bytes = self._bytes, 0
+        return taken
+
+
 def registered(
-    orchestrator: "Orchestrator", sources: Iterable["Source"], advance: Callable[[int], None]
+    orchestrator: "Orchestrator",
+    sources: Iterable["Source"],
+    advance: Callable[[int, int], None],
 ) -> Iterator[dict[str, Any]]:
     """Register descriptions; yield what came of each, refusals too.
 
     Args:
         orchestrator: where.
         sources: where they are; no more is read of them than is sent next.
-        advance: told how many more are done.
+        advance: told how many more are done, and how many bytes more have been read for them.
     """
-    for batch in _batches(description for source in sources for description in _read(source)):
+    meter = _Meter()
+    read = (description for source in sources for description in _read(source, meter))
+    for batch in _batches(read):
         yield from _results(orchestrator, batch)
-        advance(len(batch))
+        advance(len(batch), meter.taken())
 
 
-def _read(source: "Source") -> Iterator[Sent]:
+def bytes_in(sources: Iterable["Source"]) -> int | None:
+    """Return how many bytes sources have; None where one does not say before it is read."""
+    total = 0
+    for source in sources:
+        path = Path(url2pathname(urlsplit(source.url).path))
+        if source.is_remote or source.is_standard_input or not path.is_file():
+            return None
+        total += path.stat().st_size
+    return total
+
+
+def _read(source: "Source", meter: _Meter) -> Iterator[Sent]:
     """Yield the descriptions of a source."""
     from wasmiot_td.document_sources import SourceError
 
     try:
         with source.opened() as stream:
-            yield from _read_stream(source, pieces_of(stream))
+            yield from _read_stream(source, meter.counted(pieces_of(stream)))
     except SourceError as error:
         yield Sent(source.name, fault=error.reason)
 

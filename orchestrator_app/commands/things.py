@@ -157,10 +157,14 @@ def registered_so_far(
     orchestrator: "Orchestrator", sources: "Sequence[Source]"
 ) -> tuple[list[dict[str, Any]], Exception | None]:
     """Return what came of descriptions, and why the others were not sent."""
-    from orchestrator_app.commands.registering import registered
+    from orchestrator_app.commands.registering import bytes_in, registered
 
     results = list[dict[str, Any]]()
-    with terminal.progress("registering") as advance:
+    with terminal.progress("registering", bytes_in(sources), unit="bytes") as show:
+
+        def advance(_count: int, n_bytes: int) -> None:
+            show(n_bytes, f"registering, {len(results):,} done")
+
         try:
             for result in registered(orchestrator, sources, advance):
                 results.append(result)

@@ -1,6 +1,7 @@
 """`wasmiot things`."""
 
 import json
+import os
 import signal
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from flask import Flask
+from flask import Flask, request
 from fleet import Fleet, Server
 
 from orchestrator_app.commands import registering
@@ -223,6 +224,38 @@ def test_a_folder_may_hold_files_of_lines(wasmiot: Any, tmp_path: Path) -> None:
     results = wasmiot.json("things", "add", tmp_path)
     assert [each["id"] for each in results] == [f"urn:x:cli:padded{i}" for i in range(3)]
     wasmiot("things", "remove", *(each["id"] for each in results))
+
+
+def test_how_far_it_is_is_told_in_descriptions_and_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each request, and all of it in the end; what cannot be read counts as done."""
+    monkeypatch.setattr(registering, "MOST_AT_ONCE", 2)
+    orchestrator = Flask("taking")
+
+    @orchestrator.post("/bulk/things")
+    def bulk() -> list[dict[str, str]]:
+        return [{"id": "urn:x:any"}] * len(request.data.splitlines())
+
+    files = [tmp_path / "three.jsonl", tmp_path / "one.json"]
+    files[0].write_text("\n\n".join(padded(number, 40_000) for number in range(3)))
+    files[1].write_text(padded(3, 40_000))
+    sources = list(expand_sources(map(str, files)))
+    told: list[tuple[int, int]] = []
+    client = Orchestrator("http://taking", WsgiTransport({"http://taking": orchestrator}))
+    results = list(registering.registered(client, sources, lambda *more: told.append(more)))
+    total = sum(file.stat().st_size for file in files)
+    assert (len(results), [count for count, _ in told]) == (4, [2, 2])
+    assert 80_000 < told[0][1] < sum(n_bytes for _, n_bytes in told) == total
+    assert registering.bytes_in(sources) == total
+
+
+@pytest.mark.parametrize("name", ["-", "http://thing.local/td", "pipe"])
+def test_what_has_no_size_before_it_is_read_has_no_total(name: str, tmp_path: Path) -> None:
+    """Of the standard input, the network and a pipe only what is done is shown."""
+    os.mkfifo(tmp_path / "pipe")
+    sources = list(expand_sources([str(tmp_path / "pipe") if name == "pipe" else name]))
+    assert registering.bytes_in(sources) is None
 
 
 def test_a_file_without_a_line_is_told(wasmiot: Any, tmp_path: Path) -> None:
