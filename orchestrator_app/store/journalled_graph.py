@@ -22,7 +22,7 @@ from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.errors import UnstorableDocumentError
 from orchestrator_app.store.graph_writer import GraphWriter
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
-from orchestrator_app.store.new_files import NewFiles, declare_ready, write_anew
+from orchestrator_app.store.new_files import NewFiles, declare_ready, size_of, write_anew
 
 #: What Oxigraph has not yet moved into its files is held in memory, about 1 KB a quad.
 _FLUSH_AFTER_QUADS = 25_000
@@ -134,7 +134,7 @@ class JournalledGraph:
         self.back_up(copy)
         if not write_anew(copy, new, self._gives_way):
             return False
-        made = ox.Store(str(new))
+        size, made = size_of(new), ox.Store(str(new))
         for _ in range(_PASSES):
             number = self._brought_up(made, number, self._written_number)
         if self._written_number - number > _MOST_BEHIND:  # all would wait for it
@@ -144,7 +144,7 @@ class JournalledGraph:
                 return False
             made.flush()
             del made
-            prepare = partial(declare_ready, new.parent.parent, new)
+            prepare = partial(declare_ready, new.parent.parent, new, size)
             return any(self._engine.exchange(prepare) for _ in range(_EXCHANGE_TRIES))
 
     def _brought_up(self, store: ox.Store, number: int, last: int) -> int:

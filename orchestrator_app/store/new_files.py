@@ -91,9 +91,15 @@ def write_anew(source: Path, target: Path, gives_way: threading.Event) -> bool:
     return process.wait() == 0
 
 
-def declare_ready(directory: Path, new: Path) -> None:
-    """Say that new files, which no engine has open, shall take the place of the old ones."""
-    (new / _SIZE).write_text(str(size_of(new)))
+def declare_ready(directory: Path, new: Path, size: int) -> None:
+    """Say that new files, which no engine has open, shall take the place of the old ones.
+
+    Args:
+        directory: of the old ones.
+        new: where the new ones are.
+        size: of their tables when they were written; what came later is not merged yet.
+    """
+    (new / _SIZE).write_text(str(size))
     _sync(new)
     new.rename(directory / READY)
     _sync(directory)

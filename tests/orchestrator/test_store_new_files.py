@@ -122,7 +122,7 @@ def test_an_exchange_that_was_cut_short_is_finished_at_the_start(tmp_path, make_
     store.checkpoint(copy)
     store.close()
     assert new_files.write_anew(copy, new, threading.Event())
-    new_files.declare_ready(directory, new)
+    new_files.declare_ready(directory, new, 0)
     files = [p for p in directory.iterdir() if p.is_file() and "documents" not in p.name]
     for path in files if cut != "before" else ():
         path.unlink()
