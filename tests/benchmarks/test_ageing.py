@@ -46,6 +46,22 @@ def test_each_kind_of_store_has_its_rows(tmp_path: Path) -> None:
     assert all(row["ours"] > 0 and row["peer"] > 0 and row["size"] == 200 for row in found)
 
 
+@pytest.mark.parametrize(("most_seconds", "n_times"), [(60.0, 500), (0.0, 11)])
+def test_a_store_that_takes_too_long_is_told_as_far_as_it_came(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, most_seconds: float, n_times: int
+) -> None:
+    """Its last part follows the first at once, and the number is that of both."""
+    rows = tmp_path / "rows.jsonl"
+    monkeypatch.setenv("BENCH_ROWS", str(rows))
+    monkeypatch.setattr(ageing, "MOST_SECONDS", most_seconds)
+    monkeypatch.setattr(ageing.fleet, "description", lambda _, title: thing(title).document, False)
+    store = OxigraphStore()
+    ageing._measure(store, "here", 500)
+    store.close()
+    sizes = {json.loads(line)["size"] for line in rows.read_text().splitlines()}
+    assert sizes == {n_times}
+
+
 def test_a_registration_that_is_not_kept_is_an_error() -> None:
     """How quickly it was taken is no figure then."""
     loaded = [thing("even"), thing("odd")]
