@@ -2,13 +2,13 @@
 
 import threading
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator_app.deployment.execution_name import Keyed
 from orchestrator_app.deployment.provenance import triples
-from orchestrator_app.store import Store
+from orchestrator_app.store import Store, StoredDocument
 
 PREFIX = "urn:wasmiot:execution:"
 MOST_EXECUTIONS = 500
@@ -19,6 +19,8 @@ MOST_OF_ALL = 20_000
 
 MOST_SWEPT = 50
 """How many are deleted at once, so that nobody has to wait long for the end of it."""
+
+_READ_AT_ONCE = 1_000
 
 Status = dict[str, Any]
 
@@ -44,9 +46,17 @@ class ExecutionLog:
         self._order: dict[str, tuple[str, str]] = {}
         self._dropped: dict[str, None] = {}
         self._keyed: dict[tuple[str, str], str] = {}
-        names = (s.id.removeprefix(PREFIX).rpartition(":") for s in store.list("execution"))
-        for slug, _, invocation in sorted(names, key=lambda name: name[2]):  # begins with its time
+        self._unfinished: list[tuple[str, str, Status]] = []
+        names = [self._found(stored) for stored in _each(store)]
+        for slug, invocation in sorted(names, key=lambda name: name[1]):  # begins with its time
             self.note(slug, invocation)
+
+    def _found(self, stored: StoredDocument) -> tuple[str, str]:
+        """Return what an execution is called; one that has not ended is remembered."""
+        slug, _, invocation = stored.id.removeprefix(PREFIX).rpartition(":")
+        if stored.document["status"] in ("pending", "running"):
+            self._unfinished.append((slug, invocation, stored.document))
+        return slug, invocation
 
     def write(self, slug: str, invocation: str, status: Status) -> None:
         """Keep a status."""
@@ -112,10 +122,16 @@ class ExecutionLog:
 
     def unfinished(self) -> list[tuple[str, str, Status]]:
         """Return what was going on when the orchestrator ended."""
-        with self._lock:
-            pairs = [(slug, i) for slug, known in self._known.items() for i in known]
-        found = [(slug, i, s) for slug, i in pairs if (s := self.read(slug, i)) is not None]
-        return [entry for entry in found if entry[2]["status"] in ("pending", "running")]
+        found, self._unfinished = self._unfinished, []
+        return [(slug, i, status) for slug, i, status in found if _id(slug, i) in self._order]
+
+
+def _each(store: Store) -> Iterator[StoredDocument]:
+    """Yield all executions, of which only a few are in memory at once."""
+    offset = 0
+    while found := store.list("execution", limit=_READ_AT_ONCE, offset=offset):
+        yield from found
+        offset += len(found)
 
 
 def _id(slug: str, invocation: str) -> str:

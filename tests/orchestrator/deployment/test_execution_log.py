@@ -61,3 +61,18 @@ def test_one_that_ends_after_it_was_dropped_is_kept(log, store):
     log.sweep(is_busy=False)
     assert kept(log, "a") == [0, 3, 2]
     assert store.count("execution") == 3
+
+
+def test_each_is_read_once_at_the_start(log, store, monkeypatch):
+    """A few at a time, of which those are remembered that had not ended."""
+    monkeypatch.setattr(execution_log, "_READ_AT_ONCE", 2)
+    log.write("a", f"{0:016x}-00", {"status": "running", "n": 0})
+    for number in (1, 2):
+        write(log, "a", number)
+    read, get = [], store.list
+    monkeypatch.setattr(store, "list", lambda *a, **k: read.append(k["limit"]) or get(*a, **k))
+    monkeypatch.setattr(store, "get", lambda _id: pytest.fail("it was read already"))
+    again = ExecutionLog(store)
+    assert [status["n"] for _, _, status in again.unfinished()] == [0]
+    assert read == [2, 2, 2]
+    assert len(again.invocations("a")) == 3
