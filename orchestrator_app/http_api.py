@@ -33,6 +33,7 @@ _VOCABULARY = Described(
 )
 _SHAPES = Described({TURTLE: "Text"})
 _STREAM = Described({SSE: "Text"})
+_COPY = (507,)  # of what is answered from a copy on the disk
 _QUERY_BODY = {"application/sparql-query": "Text", "application/x-www-form-urlencoded": "Object"}
 
 DESCRIBED: Mapping[str, Described] = {
@@ -65,13 +66,15 @@ DESCRIBED: Mapping[str, Described] = {
     "events.all_events": _STREAM,
     "events.events_of_type": _STREAM,
     "search.find_by_jsonpath": Described(
-        {JSON: "[Any]"}, arguments=(Argument("query", "JSONPath (RFC 9535)", is_required=True),)
+        {JSON: "[Any]"},
+        arguments=(Argument("query", "JSONPath (RFC 9535)", is_required=True),),
+        faults=_COPY,
     ),
-    "search.search_by_get": Described(_RESULTS, arguments=(QUERY,)),
+    "search.search_by_get": Described(_RESULTS, arguments=(QUERY,), faults=_COPY),
     "search.search_by_post": Described(_RESULTS, _QUERY_BODY),
     "search.not_offered": Described(statuses=(), faults=(501,)),
     "sparql.query_by_get": Described(
-        _RESULTS, arguments=(Argument("query", "SPARQL 1.1"), *GRAPHS)
+        _RESULTS, arguments=(Argument("query", "SPARQL 1.1"), *GRAPHS), faults=_COPY
     ),
     "sparql.query_by_post": Described(_RESULTS, _QUERY_BODY, arguments=GRAPHS),
     # modules and packages
@@ -102,7 +105,9 @@ DESCRIBED: Mapping[str, Described] = {
     "manifests.read_manifest": Described({JSON_LD: "Manifest"}),
     "manifests.delete_manifest": _DONE,
     "manifests.read_solution": Described(
-        {JSON_LD: "Object"}, arguments=(Argument("device", "explain this device, by its IRI"),)
+        {JSON_LD: "Object"},
+        arguments=(Argument("device", "explain this device, by its IRI"),),
+        faults=_COPY,
     ),
     "manifests.suppose": Described({JSON: "Object"}, {JSON: "Object"}),
     "manifests.deploy_manifest": Described({TD: "Thing"}, statuses=(201, 200), faults=(502,)),

@@ -86,7 +86,7 @@ def _unexpected(error: Exception) -> Response:
 
 def _problem_of_unexpected(error: Exception) -> Problem:
     if problem := problem_of_disk(error):
-        _log.warning("no_space path=%s error=%s", request.path, error)
+        _log.warning("disk_refuses path=%s error=%s", request.path, error)
         return problem
     _log.error("unexpected_error", exc_info=error)
     detail = "The orchestrator met an error of its own; its log has the rest."

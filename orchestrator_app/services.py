@@ -99,7 +99,10 @@ class Services:
 
     def close(self) -> None:
         """End the executions and the query processes, and release the store."""
-        self.executions.close()
+        try:
+            self.executions.close()
+        except OSError as error:  # the store is released all the same
+            _log.warning("executions_not_tidied error=%s", error)
         self.spans.close()
         self.queries.close()
         try:

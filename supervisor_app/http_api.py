@@ -14,7 +14,7 @@ PART = Argument(
     "which member of a joined input the body is; empty: a step sends it",
     place="header",
 )
-_RUN = (500, 502, 504)  # of a function that runs, and of other Things that it needs
+_RUN = (500, 502, 504, 507)  # of a function that runs and is kept, of other Things that it needs
 _DONE = Described(statuses=(204,))
 _CHANGES = Described({JSON: "Any", SSE: "Text"}, faults=_RUN)
 

@@ -15,6 +15,8 @@ from supervisor_app.errors import (
 )
 from wasmiot_td.errors import AddressRefused, DocumentError, InteractionError, ThingProblem
 from wasmiot_td.problem import (
+    NO_SPACE_TITLE,
+    NOT_WRITABLE_TITLE,
     PROBLEM_MEDIA_TYPE,
     Problem,
     ProblemError,
@@ -63,7 +65,8 @@ def _problem_of_work(error: Exception) -> Problem:
 
 def _problem_of_disk(error: Exception) -> Problem | None:
     if isinstance(error, NotKeptError):
-        return Problem(title="No space left", status=507, detail=str(error))
+        title = NO_SPACE_TITLE if "full" in str(error) else NOT_WRITABLE_TITLE  # sqlite's words
+        return Problem(title=title, status=507, detail=str(error))
     return problem_of_disk(error)
 
 
@@ -91,7 +94,7 @@ def response_to_error(error: Exception, path: str) -> Response:
     if problem.status == 500 and problem.title == "Internal error":
         _log.error("request_failed path=%s", path, exc_info=error)
     if problem.status == 507:
-        _log.warning("no_space path=%s error=%s", path, error)
+        _log.warning("disk_refuses path=%s error=%s", path, error)
     response = problem_response(problem)
     if isinstance(error, HTTPException):
         kept = (header for header in error.get_headers() if header[0] in _KEPT_HEADERS)

@@ -37,6 +37,7 @@ _MADE_HERE: Mapping[str, Any] = {
     "Object": {"type": "object"},
     "Whole": {"type": "integer", "minimum": 0},
 }
+_SAFE = ("GET", "HEAD")
 _VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 REF = "#/components/schemas/"
 
@@ -64,7 +65,7 @@ class Described:
         takes: of the request's body; nothing for none.
         statuses: of success, the usual one first.
         arguments: of the query and of the header.
-        faults: of failures that are not the client's, beside 503.
+        faults: of failures that are not the client's, beside 503, and 507 of what is not only read.
     """
 
     gives: Media = field(default_factory=dict)
@@ -127,7 +128,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": _id(operation),
         "tags": [operation.name.partition(".")[0]],
         "summary": operation.summary,
-        "responses": _responses(described),
+        "responses": _responses(described, is_kept=operation.method not in _SAFE),
     }
     if parameters:
         found["parameters"] = parameters
@@ -151,14 +152,15 @@ def _parameter(argument: Argument) -> dict[str, Any]:
     }
 
 
-def _responses(described: Described) -> dict[str, Any]:
+def _responses(described: Described, *, is_kept: bool) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status in described.statuses:
         responses[str(status)] = {"description": _MEANINGS[status]}
         if described.gives and status not in (204, 304):
             responses[str(status)]["content"] = _content(described.gives)
     problem = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": f"{REF}Problem"}}}
-    faults: list[int | str] = ["4XX", *sorted({*described.faults, 503})]
+    kept = {507} if is_kept else set()
+    faults: list[int | str] = ["4XX", *sorted({*described.faults, *kept, 503})]
     for fault in faults:
         responses[str(fault)] = {"description": _MEANINGS[fault], "content": problem}
     return responses
@@ -187,4 +189,5 @@ _MEANINGS: Mapping[int | str, str] = {
     502: "Another Thing refused or failed",
     503: "Not now; `Retry-After` says when",
     504: "Another Thing took too long",
+    507: "The disk is full, or cannot be written; the problem details say which",
 }

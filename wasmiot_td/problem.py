@@ -1,6 +1,7 @@
 """Problem details, the one form of every HTTP error (RFC 9457)."""
 
 import errno
+import os
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,11 @@ MOST_CHARACTERS = 2000
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 """What the system says of a disk that takes no more."""
+
+NO_LEAVE = (errno.EACCES, errno.EPERM)
+"""What it says of a file that this program may not write; of a connection too, then without one."""
+
+NO_SPACE_TITLE, NOT_WRITABLE_TITLE = "No space left", "Disk not writable"
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 
@@ -71,8 +77,28 @@ def problem_of_document(error: DocumentError) -> Problem:
 
 
 def problem_of_disk(error: BaseException) -> Problem | None:
-    """Return the problem details of an error that a disk takes no more; None of any other."""
-    if not isinstance(error, OSError) or error.errno not in NO_SPACE:
+    """Return the problem details of an error that a disk takes no more, or nothing at all.
+
+    Returns:
+        The details, without the place on the disk; None of any other error.
+    """
+    if not isinstance(error, OSError):
         return None
-    detail = f"what was sent cannot be kept: [Errno {error.errno}] {error.strerror}"
-    return Problem(status=507, title="No space left", detail=detail)
+    number = _number_of(error)
+    why = f"[Errno {number}] {error.strerror or os.strerror(number)}" if number else ""
+    if number in NO_SPACE:
+        detail = f"what was sent cannot be kept: {why}"
+        return Problem(status=507, title=NO_SPACE_TITLE, detail=detail)
+    is_of_a_file = error.filename is not None or error.errno is None
+    if number == errno.EROFS or (number in NO_LEAVE and is_of_a_file):
+        detail = f"the disk refuses what this needs: {why}"
+        return Problem(status=507, title=NOT_WRITABLE_TITLE, detail=detail)
+    return None
+
+
+def _number_of(error: OSError) -> int | None:
+    """Return the system's number of an error; the engine of the graph says it in words alone."""
+    if error.errno is not None:
+        return error.errno
+    known = (*NO_SPACE, errno.EROFS, *NO_LEAVE)
+    return next((number for number in known if str(error).endswith(os.strerror(number))), None)

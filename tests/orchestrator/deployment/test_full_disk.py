@@ -65,7 +65,7 @@ def test_an_execution_that_cannot_be_noted_is_not_begun(deployed, monkeypatch, c
         refused = deployed.client.post("/deployments/thermo/actions/execute")
     assert (refused.status_code, refused.json["title"]) == (507, "No space left")
     assert WHY in refused.json["detail"]
-    assert [(r.levelname, r.exc_info) for r in caplog.records if "no_space" in r.message] == [
+    assert [(r.levelname, r.exc_info) for r in caplog.records if "disk_refuses" in r.message] == [
         ("WARNING", None)
     ]
     assert "Traceback" not in caplog.text
