@@ -15,11 +15,20 @@ COUNTER = """(module (memory (export "memory") 1) (global $n (mut i32) (i32.cons
     (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))"""
 LOAD_METER = '''"""Stands in for the load of this machine, which all of its processes share."""
 import os
+import time
+from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
 
-def cpu_percent(interval=None):
-    return float(Path(os.environ["LOAD_FILE"]).read_text())
+Times = namedtuple("Times", "user idle")
+so_far, asked = Times(0.0, 0.0), time.monotonic()
+
+def cpu_times():
+    global so_far, asked
+    passed, load = time.monotonic() - asked, float(Path(os.environ["LOAD_FILE"]).read_text()) / 100
+    so_far = Times(so_far.user + passed * load, so_far.idle + passed * (1 - load))
+    asked += passed
+    return so_far
 
 def virtual_memory():
     return SimpleNamespace(percent=10.0)
