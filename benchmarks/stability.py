@@ -5,8 +5,8 @@ each of eight parts of the second half of a run. The first half is its warming u
 goes the middle of the slopes between any two of them (Theil and Sen), which a few odd ones do not
 change, and it is carried on to an hour's worth of requests.
 
-Threads and files are counted, so that what counts is whether their rise goes on: a step that then
-stays level is no growth, however high it is.
+Of threads and files too it counts whether their rise goes on: a step that then stays level is no
+growth, however high it is.
 
 Source: P. K. Sen, Estimates of the regression coefficient based on Kendall's tau, 1968.
 """
@@ -45,7 +45,8 @@ in the one, a slow one in the other. What comes before is warming up."""
 
 STEADY_SHARE = 0.5
 """In growth that goes on, every part of a window adds so much of what each would add at an even
-pace. A step, as when a device takes over the work of another one, is added by one or two."""
+pace. A step is added by one or two: of files when a device takes over the work of another one, of
+memory when a cache doubles or an engine keeps another file open."""
 
 _PARTS = 8
 _PARTS_OF_A_WINDOW = 4
@@ -55,7 +56,7 @@ class Verdict(StrEnum):
     """What becomes of a process."""
 
     STEADY = "steady"
-    FILLING = "fills up and levels off"
+    FILLING = "fills up"
     GROWING = "grows"
 
 
@@ -84,13 +85,20 @@ def verdict(samples: Sequence[Sample]) -> Verdict:
     is_seen = slope * _requests(least) >= SEEN_BYTES and _is_rising(least)
     if not is_seen or slope * HOUR_REQUESTS <= allowed:
         return Verdict.STEADY
+    held = [sample.rss_bytes for sample in least]
+    goes_on = _goes_on([min(pair) for pair in zip(held[::2], held[1::2], strict=True)])
+    return Verdict.GROWING if goes_on and not _levels_off(least, allowed) else Verdict.FILLING
+
+
+def _levels_off(least: Sequence[Sample], allowed: float) -> bool:
+    """Return whether a rise slows down, so that it ends before it has come to too much."""
     before, now = _slope(least[: _PARTS // 2]), _slope(least[_PARTS // 2 :])
     if before <= 0 or now > LEVELLING * before:
-        return Verdict.GROWING
+        return False
     span = least[-1].requests - least[_PARTS // 2].requests
     share = max(now, 0) / before
     still_to_come = max(now, 0) * span * share / (1 - share)  # a geometric series
-    return Verdict.FILLING if still_to_come <= allowed else Verdict.GROWING
+    return still_to_come <= allowed
 
 
 def hourly_bytes(samples: Sequence[Sample]) -> float:
@@ -106,20 +114,26 @@ def seen_hourly_bytes(samples: Sequence[Sample]) -> float:
 
 def is_spreading(counts: Sequence[int]) -> bool:
     """Return whether threads or files become more and more; of a moment nothing is said."""
-    return any(_goes_on(counts[-int(len(counts) * share) :]) for share in WINDOWS)
+    windows = [_lows(counts[-int(len(counts) * share) :]) for share in WINDOWS]
+    return any(_is_much(lows) and _goes_on(lows) for lows in windows if lows)
 
 
-def _goes_on(counts: Sequence[int]) -> bool:
-    """Return whether counts rise by too much, and through all of their parts."""
-    size = len(counts) // _PARTS_OF_A_WINDOW
-    if not size:
-        return False
-    parts = [sorted(counts[n * size : (n + 1) * size]) for n in range(_PARTS_OF_A_WINDOW)]
-    low = [part[size // 4] for part in parts]  # below what comes and goes, above a single dip
-    rise = low[-1] - low[0]
-    evenly = rise / (len(low) - 1)
-    goes_on = all(after - before >= STEADY_SHARE * evenly for before, after in pairwise(low))
-    return rise > MORE_SHARE * low[0] + MORE and goes_on
+def _is_much(lows: Sequence[int]) -> bool:
+    return lows[-1] - lows[0] > MORE_SHARE * lows[0] + MORE
+
+
+def _goes_on(lows: Sequence[int]) -> bool:
+    """Return whether values rise from part to part, to none by much less than evenly."""
+    evenly = (lows[-1] - lows[0]) / (len(lows) - 1)
+    rises = [after - before for before, after in pairwise(lows)]
+    return evenly > 0 and min(rises) >= STEADY_SHARE * evenly
+
+
+def _lows(values: Sequence[int]) -> list[int]:
+    """Return a low value of each part: below what comes and goes, above a single dip."""
+    size = len(values) // _PARTS_OF_A_WINDOW
+    parts = [sorted(values[n * size : (n + 1) * size]) for n in range(_PARTS_OF_A_WINDOW)]
+    return [part[size // 4] for part in parts] if size else []
 
 
 def _least(samples: Sequence[Sample]) -> list[Sample]:

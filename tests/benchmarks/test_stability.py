@@ -88,6 +88,35 @@ def test_what_levels_off_far_away_grows():
     assert verdict(samples) is Verdict.GROWING
 
 
+@pytest.mark.parametrize("percent", range(50, 95, 5))
+@pytest.mark.parametrize("height", [9, 40])
+def test_memory_that_rises_in_two_steps_does_not_go_on_rising(percent, height):
+    """A cache has doubled, and another one a little later; between and after that all stays."""
+    steps = lambda share: (share >= percent / 100) + (share >= percent / 100 + 0.1)  # noqa: E731
+    dice = random.Random(4)
+    samples = run(lambda share: (height * steps(share) + dice.random()) * MEBIBYTE)
+    assert verdict(samples) is not Verdict.GROWING
+
+
+def test_an_orchestrator_that_fills_up_by_steps_is_not_taken_for_one_that_grows():
+    """What one held in twelve minutes; one that was asked four times as much came to 272 MB."""
+    held = [188, 216, 234, 236, 250, 254, 257, 255, 254, 255, 258, 255, 256, 260, 256, 257, 257]
+    held += [257, 258, 257, 257, 258, 259, 259, 260, 260, 259, 259, 261, 262, 263, 264, 263, 264]
+    held += [267, 267, 268, 268, 268, 268, 268]
+    requests = [number * 121_493 // len(held) for number in range(len(held))]
+    pairs = zip(requests, held, strict=True)
+    samples = [Sample(0.0, number, size * MEBIBYTE) for number, size in pairs]
+    assert verdict(samples) is Verdict.FILLING
+
+
+@pytest.mark.parametrize("megabytes", [100, 200, 400])
+def test_a_leak_among_steps_grows(megabytes):
+    """So much in an hour's worth, taken by a few megabytes at a time as an allocator does."""
+    step = lambda size: size // 3 * 3  # noqa: E731
+    samples = run(lambda share: step(megabytes / 2 * share) * MEBIBYTE)
+    assert verdict(samples) is Verdict.GROWING
+
+
 def test_a_run_of_a_moment_is_no_fault():
     """Nothing can be said of a sample or two."""
     assert verdict(run(lambda _: 0, count=1)) is Verdict.STEADY
