@@ -1,5 +1,7 @@
 """The canonical form: TD's own JSON form, in the context `[TD 1.1, wasmiot, *the document's own]`.
 
+TD 1.0 is before them where the document names it.
+
 A document in a TD context has the right keys already, so only its context changes. Any other
 JSON-LD (other prefixes, expanded, flattened) is compacted and given TD's form again. Either way
 the law is that the graph stays the same; where a change of context would break it, the document
@@ -85,9 +87,16 @@ def has_td_context(document: Any) -> bool:
 
 
 def canonical_context(context: Any) -> list[Any]:
-    """Return a context with TD 1.1 and wasmiot first and all that is neither after them."""
-    others = [each for each in _contexts(context) if not (_is_iri(each) and each in _REPLACED)]
-    return [*CANONICAL_CONTEXT, *mend_context([each for each in others if each != {}])]
+    """Return a context with TD 1.1 and wasmiot first and all that is neither after them.
+
+    Who names TD 1.0 has consumers of that, to whom it stays first.
+
+    Source: TD 1.1, clause 5.3.1.1 (td-context-ns-td10-namespace).
+    """
+    given = _contexts(context)
+    others = [each for each in given if not (_is_iri(each) and each in _REPLACED)]
+    older = [TD_1_0_CONTEXT] if TD_1_0_CONTEXT in given else []
+    return [*older, *CANONICAL_CONTEXT, *mend_context([each for each in others if each != {}])]
 
 
 def without_context(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,17 @@ def test_an_anonymous_description_gets_an_id(client, thing):
     assert read.json["registration"]["wasmiot:introducedBy"] == "http"
 
 
+@pytest.mark.parametrize("has_both", [True, False], ids=["both", "old-alone"])
+def test_consumers_of_td_1_0_find_the_context_that_they_know(client, thing, has_both):
+    """It stays the first, the one of TD 1.1 is the second, in one description and in the list."""
+    old, new = "https://www.w3.org/2019/wot/td/v1", "https://www.w3.org/2022/wot/td/v1.1"
+    document = thing(id="urn:ex:lamp") | {"@context": [old, new] if has_both else old}
+    assert client.put("/things/urn:ex:lamp", json=document).status_code == 201
+    for served in (client.get("/things/urn:ex:lamp").json, client.get("/things").json[0]):
+        assert served["@context"][:2] == [old, new]
+        assert client.put("/things/urn:ex:lamp", json=served).status_code == 204
+
+
 def test_a_description_with_an_id_is_not_posted(client, thing):
     """It names its own place: the answer says to put it there, and nothing is stored."""
     response = client.post("/things", json=thing(id="urn:ex:lamp"))

@@ -240,24 +240,32 @@ def test_own_prefixes_are_kept_and_those_of_td_are_not() -> None:
     assert loaded["@type"] == "saref:LightSwitch"
 
 
+EXAMPLE = {"ex": "https://ex.example/"}
+
+
 @pytest.mark.parametrize(
-    ("context", "rest"),
+    ("context", "older", "rest"),
     [
-        (TD_CONTEXT, []),
-        (TD_1_0_CONTEXT, []),
-        ([TD_1_0_CONTEXT, TD_CONTEXT], []),
-        ([{"ex": "https://ex.example/"}, TD_CONTEXT], [{"ex": "https://ex.example/"}]),
-        ([TD_CONTEXT, {"@language": "fi"}], [{"@language": "fi"}]),
-        ([TD_CONTEXT, {}], []),
+        (TD_CONTEXT, [], []),
+        (TD_1_0_CONTEXT, [TD_1_0_CONTEXT], []),
+        ([TD_1_0_CONTEXT, TD_CONTEXT], [TD_1_0_CONTEXT], []),
+        ([TD_CONTEXT, TD_1_0_CONTEXT], [TD_1_0_CONTEXT], []),
+        ([TD_1_0_CONTEXT, *CANONICAL_CONTEXT, EXAMPLE], [TD_1_0_CONTEXT], [EXAMPLE]),
+        ([EXAMPLE, TD_CONTEXT], [], [EXAMPLE]),
+        ([TD_CONTEXT, {"@language": "fi"}], [], [{"@language": "fi"}]),
+        ([TD_CONTEXT, {}], [], []),
     ],
 )
-def test_a_td_context_of_any_kind_becomes_the_canonical_one(context: Any, rest: list[Any]) -> None:
-    """TD 1.0 and TD 1.1, as text or array, in any order: TD 1.1, wasmiot, then the own."""
+def test_a_td_context_of_any_kind_becomes_the_canonical_one(
+    context: Any, older: list[Any], rest: list[Any]
+) -> None:
+    """TD 1.1 and wasmiot, then the own; first TD 1.0 where it is named, for its consumers."""
     source = {**LAMP, "@context": context, "@type": "Thing"}
     source["properties"] = {}
     loaded = load(source).document
-    assert loaded["@context"] == [*CANONICAL_CONTEXT, *rest]
+    assert loaded["@context"] == [*older, *CANONICAL_CONTEXT, *rest]
     assert dataset(loaded, BASE) == dataset(source, BASE)
+    assert load(loaded).document == loaded
 
 
 def test_a_prefix_that_only_the_canonical_context_knows_keeps_its_meaning() -> None:
