@@ -19,7 +19,7 @@ from pathlib import Path
 
 from orchestrator_app.store.documents import FILE_NAME
 
-MOST_CHANGED_QUADS = 500_000
+MOST_CHANGED_QUADS = 100_000
 """After so many quads that came or went it is looked whether the files have grown by it."""
 
 SPARE_BYTES = 32 * 1024 * 1024
@@ -44,6 +44,7 @@ class NewFiles:
         self._n_changed = 0
         if directory is not None:  # what a process that was killed had begun
             shutil.rmtree(directory / WORK, ignore_errors=True)
+            self._n_changed = MOST_CHANGED_QUADS if _has_grown(directory) else 0
 
     def are_due(self, n_changed: int) -> bool:
         """Count quads that came or went; return whether so many make it worth a new beginning."""
@@ -51,9 +52,8 @@ class NewFiles:
         if self._directory is None or self._n_changed < MOST_CHANGED_QUADS:
             return False
         self._n_changed = 0
-        now = size_of(self._directory)
-        has_room = shutil.disk_usage(self._directory).free > 2 * now
-        return has_room and now > 2 * _size_when_new(self._directory) + SPARE_BYTES
+        has_room = shutil.disk_usage(self._directory).free > 2 * size_of(self._directory)
+        return has_room and _has_grown(self._directory)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -135,6 +135,10 @@ def size_of(directory: Path) -> int:
         except FileNotFoundError:  # it was merged into another
             continue
     return sizes
+
+
+def _has_grown(directory: Path) -> bool:
+    return size_of(directory) > 2 * _size_when_new(directory) + SPARE_BYTES
 
 
 def _size_when_new(directory: Path) -> int:

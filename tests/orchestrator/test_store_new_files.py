@@ -199,14 +199,30 @@ def test_an_engine_in_use_keeps_its_files(tmp_path, monkeypatch):
     made.close()
 
 
+@pytest.fixture
+def grown(tmp_path) -> Path:
+    """A directory whose tables have grown."""
+    with (tmp_path / "1.sst").open("wb") as file:
+        file.truncate(new_files.SPARE_BYTES + 1)
+    return tmp_path
+
+
 def test_files_that_have_not_grown_stay(tmp_path):
     """However much came and went: what is read and written again and again takes no room."""
+    assert not new_files.NewFiles(tmp_path).are_due(10 * new_files.MOST_CHANGED_QUADS)
+
+
+def test_files_that_have_grown_are_looked_at_now_and_then(tmp_path, request):
+    """What is new alone, as at the first load of a fleet, is no reason to write it again."""
     files = new_files.NewFiles(tmp_path)
-    assert not files.are_due(10 * new_files.MOST_CHANGED_QUADS)
-    table = tmp_path / "1.sst"
-    table.write_bytes(b"")
-    with table.open("r+b") as file:
-        file.truncate(new_files.SPARE_BYTES + 1)
+    request.getfixturevalue("grown")
     assert not files.are_due(new_files.MOST_CHANGED_QUADS - 1)
     assert files.are_due(1)
     assert not files.are_due(1)
+
+
+def test_files_that_had_grown_are_looked_at_after_the_start(grown):
+    """Who is started anew each night would never come to it."""
+    assert new_files.NewFiles(grown).are_due(0)
+    (grown / "size-when-new").write_text("1")
+    assert not new_files.NewFiles(grown).are_due(0)
