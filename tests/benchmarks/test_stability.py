@@ -98,17 +98,6 @@ def test_memory_that_rises_in_two_steps_does_not_go_on_rising(percent, height):
     assert verdict(samples) is not Verdict.GROWING
 
 
-def test_an_orchestrator_that_fills_up_by_steps_is_not_taken_for_one_that_grows():
-    """What one held in twelve minutes; one that was asked four times as much came to 272 MB."""
-    held = [188, 216, 234, 236, 250, 254, 257, 255, 254, 255, 258, 255, 256, 260, 256, 257, 257]
-    held += [257, 258, 257, 257, 258, 259, 259, 260, 260, 259, 259, 261, 262, 263, 264, 263, 264]
-    held += [267, 267, 268, 268, 268, 268, 268]
-    requests = [number * 121_493 // len(held) for number in range(len(held))]
-    pairs = zip(requests, held, strict=True)
-    samples = [Sample(0.0, number, size * MEBIBYTE) for number, size in pairs]
-    assert verdict(samples) is Verdict.FILLING
-
-
 @pytest.mark.parametrize("megabytes", [100, 200, 400])
 def test_a_leak_among_steps_grows(megabytes):
     """So much in an hour's worth, taken by a few megabytes at a time as an allocator does."""
