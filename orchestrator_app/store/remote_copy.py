@@ -9,8 +9,10 @@ moment, as long as there is one between two writes.
 
 import shutil
 import tempfile
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ import pyoxigraph as ox
 
 from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
+from orchestrator_app.store.new_files import NewFiles, declare_ready, size_of, write_anew
 from orchestrator_app.store.oxigraph_terms import ground_text
 
 _GRAPHS_AT_ONCE = 200
@@ -47,6 +50,8 @@ class RemoteCopy:
         self._shared = Counter[str]()
         self._copy: Engine | None = None
         self._place: Path | None = None
+        self._new_files, self._n_changed = NewFiles(None), 0
+        self._gives_way = threading.Event()
 
     def write(self, directory: Path) -> None:
         """Write the copy as it is now to a new directory."""
@@ -63,6 +68,11 @@ class RemoteCopy:
         with copy.in_use():
             copy.store.backup(str(directory))
         copy.note_flush()
+        self._write_anew(copy, directory)
+
+    def give_way(self) -> None:
+        """Write nothing anew any more: it shall be closed."""
+        self._gives_way.set()
 
     def close(self) -> None:
         """Remove the copy."""
@@ -72,13 +82,24 @@ class RemoteCopy:
         if self._place is not None:
             shutil.rmtree(self._place, ignore_errors=True)
 
+    def _write_anew(self, copy: Engine, source: Path) -> None:
+        """Write the copy's files anew where what is gone has made them large (`new_files.py`)."""
+        n_changed, self._n_changed = self._n_changed, 0
+        if not self._new_files.are_due(n_changed):
+            return
+        with self._new_files.folder() as folder:
+            new = folder / "new"
+            if write_anew(source, new, self._gives_way):
+                assert copy.directory is not None
+                copy.exchange(partial(declare_ready, copy.directory, new, size_of(new)))
+
     def _begun(self, place: Path) -> Engine:
         """Return an empty copy, in the place of what there may be."""
         if self._copy is not None:
             self._copy.close()
         shutil.rmtree(place, ignore_errors=True)
         self._known, self._shared = {}, Counter()
-        self._copy = Engine(place)
+        self._copy, self._new_files = Engine(place), NewFiles(place)
         return self._copy
 
     def _catch_up(self, copy: Engine) -> bool:
@@ -95,13 +116,17 @@ class RemoteCopy:
         to_read = [*changed, *gone]
         for begin in range(0, len(to_read), _GRAPHS_AT_ONCE):
             names = to_read[begin : begin + _GRAPHS_AT_ONCE]
-            _write(copy, _changes(names, self._rows(_triples_of(names))))
+            self._write(copy, _changes(names, self._rows(_triples_of(names))))
         shared = Counter[str]()
         rows = _counted(self._rows(self._shared_query), shared)
-        _write(copy, _changes((), rows, is_shared=True))
+        self._write(copy, _changes((), rows, is_shared=True))
         has_lost = any(shared[name] < count for name, count in self._shared.items())
         self._known, self._shared = current, shared
         return not has_lost
+
+    def _write(self, copy: Engine, changes: Iterable[GraphChange]) -> None:
+        with copy.in_use():
+            self._n_changed += MergedGraphs(copy.store).write(changes).n_quads
 
     def _rows(self, query: str) -> Iterator[Any]:
         with tempfile.TemporaryDirectory(prefix="wasmiot-results-") as folder:
@@ -116,11 +141,6 @@ def _counted(rows: Iterable[Any], counts: Counter[str]) -> Iterator[Any]:
     for row in rows:
         counts[row["g"].value] += 1
         yield row
-
-
-def _write(copy: Engine, changes: Iterable[GraphChange]) -> None:
-    with copy.in_use():
-        MergedGraphs(copy.store).write(changes)
 
 
 def _triples_of(names: Iterable[str]) -> str:

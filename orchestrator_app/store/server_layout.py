@@ -3,7 +3,7 @@
 What changes with each write is noted of a record, and the store and each document point to theirs.
 After some writes a new record takes the place of the old one. For a server on an LSM tree, as
 Oxigraph's on RocksDB, keeps a mark for each triple that was removed, until it compacts its files,
-and passes them all when it looks for the triples of a subject: of one that is written each second,
+and passes them all when it looks for the triples of a subject: of one that was written each second,
 a read took 250 ms after 300,000 writes. A record has few such marks, and the pointers a fraction.
 """
 

@@ -300,6 +300,7 @@ class SparqlStore:
     def close(self) -> None:
         """See `Store.close`."""
         self._endpoint.disconnect()
+        self._copy.give_way()
         with self._copy_lock:
             self._copy.close()
 

@@ -2,11 +2,12 @@
 
 import threading
 
+import pyoxigraph as ox
 import pytest
 
 from orchestrator_app.app import create_app, lifespan
 from orchestrator_app.settings import Settings
-from orchestrator_app.store import SparqlStore, StoreUnavailableError
+from orchestrator_app.store import SparqlStore, StoreUnavailableError, new_files
 from orchestrator_app.store.endpoint import Endpoint
 
 TITLES = "SELECT ?value { <urn:ex:a> <urn:ex:p0> ?value }"
@@ -74,3 +75,27 @@ def test_a_server_that_fails_meanwhile_is_asked_again(settings, monkeypatch):
         failing.clear()
         answer = app.test_client().get("/sparql", query_string={"query": TITLES})
     assert answer.json["results"]["bindings"][0]["value"]["value"] == "7"
+
+
+def test_the_copy_does_not_keep_what_is_gone(oxigraph_server, make_document, tmp_path, monkeypatch):
+    """Its files are written anew, once strings that nobody uses have made them large."""
+    monkeypatch.setattr(new_files, "MOST_CHANGED_QUADS", 1000)
+    monkeypatch.setattr(new_files, "SPARE_BYTES", 0)
+    anew = []
+    declare = new_files.declare_ready
+    monkeypatch.setattr(
+        "orchestrator_app.store.remote_copy.declare_ready",
+        lambda *args: (anew.append(args), declare(*args)),
+    )
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    (tmp_path / "copies").mkdir()
+    for turn in range(4):
+        lines = [f'<urn:ex:a> <urn:ex:p{i}> "{turn} {i}" .' for i in range(600)]
+        store.put(make_document("urn:ex:a", "\n".join(lines).encode()), kind="thing")
+        store.checkpoint(tmp_path / "copies" / str(turn))
+        copied = ox.Store.read_only(str(tmp_path / "copies" / str(turn)))
+        values = {q.object.value for q in copied.quads_for_pattern(None, None, None, None)}
+        assert values == {f"{turn} {i}" for i in range(600)}
+    store.close()
+    assert anew
