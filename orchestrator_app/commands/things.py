@@ -118,6 +118,7 @@ def show(orchestrator: "Orchestrator", is_json: bool, name: str) -> None:
             "actions": sorted(thing.get("actions", {})),
             "events": sorted(thing.get("events", {})),
             "introduced by": registration.get("wasmiot:introducedBy"),
+            "announced as": registration.get("wasmiot:announcedAs"),
             "registered": registration.get("created"),
             "expires": registration.get("expires"),
         }
