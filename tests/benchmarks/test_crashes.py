@@ -8,6 +8,12 @@ from crashes import crash
 LOST = "def test_it():\n    assert 'kept' == 'acknowledged', 'a write was lost'\n"
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What pytest loads for the tests of the whole project takes longer than these."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def written(folder: Path, text: str) -> list[str]:
     """Return the tests to be run: a file of some text."""
     path = folder / "test_kept.py"
