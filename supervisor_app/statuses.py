@@ -19,6 +19,9 @@ from supervisor_app.errors import NotKeptError
 MOST_STATUSES = 10_000
 """How many invocations of a device are kept at most, with their files; the oldest go first."""
 
+_LATE_PART = 10
+"""One that ends when so many more have begun that this part of all is over counts anew."""
+
 MOST_OWED = 1000
 """How many ends of calls are known that the disk has not taken; of the oldest nothing is known."""
 
@@ -46,6 +49,18 @@ SELECT id, slug, action,
     ELSE JSON_REMOVE(members, '$.output') END,
     file_media_type, fingerprint
 FROM invocation WHERE slug = ? ORDER BY number DESC
+"""
+_CHANGED = """
+UPDATE invocation SET members = :members, file_media_type = :media_type, is_ended = :is_ended,
+    expires = :expires, number = CASE
+    WHEN :is_ended AND number < (SELECT MAX(number) FROM invocation) - :late
+    THEN (SELECT MAX(number) + 1 FROM invocation) ELSE number END
+WHERE id = :id
+"""
+_NEW = """
+INSERT INTO invocation
+    (id, slug, action, members, file_media_type, is_ended, expires, fingerprint)
+VALUES (:id, :slug, :action, :members, :media_type, :is_ended, :expires, :fingerprint)
 """
 _RESTARTED = {
     "type": "about:blank",
@@ -195,28 +210,21 @@ class Statuses:
             self.save(status.with_members(status="failed", timeEnded=now(), error=_RESTARTED))
 
     def _write(self, status: Status) -> None:
-        expires = time.time() + self._keep_seconds
-        row = (
-            status.id,
-            status.slug,
-            status.action,
-            json.dumps(status.members),
-            status.file_media_type,
-            status.is_ended,
-            expires,
-            status.fingerprint,
-        )
+        row = {
+            "id": status.id,
+            "slug": status.slug,
+            "action": status.action,
+            "members": json.dumps(status.members),
+            "media_type": status.file_media_type,
+            "is_ended": status.is_ended,
+            "expires": time.time() + self._keep_seconds,
+            "fingerprint": status.fingerprint,
+            "late": MOST_STATUSES // _LATE_PART,
+        }
         with self._cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO invocation"
-                " (id, slug, action, members, file_media_type, is_ended, expires, fingerprint)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-                " members = excluded.members, file_media_type = excluded.file_media_type,"
-                " is_ended = excluded.is_ended, expires = excluded.expires, number = CASE"
-                " WHEN excluded.is_ended THEN (SELECT MAX(number) + 1 FROM invocation)"
-                " ELSE number END",
-                row,
-            )
+            cursor.execute(_CHANGED, row)
+            if not cursor.rowcount:  # an upsert would take a number each time
+                cursor.execute(_NEW, row)
 
     def _oldest(self) -> int:
         """Return the number up to which there are too many."""

@@ -36,6 +36,16 @@ def test_the_latest_statuses_are_kept(kept):
     assert sorted(path.stem for path in kept.output_path("i").parent.glob("*.output")) == left
 
 
+def test_a_call_that_begins_and_ends_counts_once(tmp_path, monkeypatch):
+    """As many are kept as is said."""
+    monkeypatch.setattr(statuses, "MOST_STATUSES", 50)
+    with closing(Statuses(tmp_path, 3600.0)) as kept:
+        for number in range(120):
+            kept.save(status(number, "running"))
+            kept.save(status(number))
+        assert len(kept.of_installation("slow")) == 50
+
+
 def test_what_goes_on_is_kept(kept):
     """However many calls came after it; and when it has ended it is as new as what ended then."""
     kept.save(status(0, "running"))
