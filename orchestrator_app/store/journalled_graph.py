@@ -130,7 +130,8 @@ class JournalledGraph:
 
         The journal is kept meanwhile, as whoever calls this has the lock of copies.
         """
-        number = self._written_number
+        directory, number = self._engine.directory, self._written_number
+        assert directory is not None
         self.back_up(copy)
         if not write_anew(copy, new, self._gives_way):
             return False
@@ -144,7 +145,7 @@ class JournalledGraph:
                 return False
             made.flush()
             del made
-            prepare = partial(declare_ready, new.parent.parent, new, size)
+            prepare = partial(declare_ready, directory, new, size)
             return any(self._engine.exchange(prepare) for _ in range(_EXCHANGE_TRIES))
 
     def _brought_up(self, store: ox.Store, number: int, last: int) -> int:

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,15 +58,18 @@ class NewFiles:
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
-        """Lend an empty folder, which is gone in the end with all that is in it."""
+        """Lend an empty folder, which is gone in the end with all that is in it.
+
+        Its name is its own: a process that outlives who was killed may be writing into another.
+        """
         assert self._directory is not None
-        folder = self._directory / WORK
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        work = self._directory / WORK
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(exist_ok=True)
         try:
-            yield folder
+            yield Path(tempfile.mkdtemp(dir=work))
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def write_anew(source: Path, target: Path, gives_way: threading.Event) -> bool:

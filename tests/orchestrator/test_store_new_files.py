@@ -188,6 +188,14 @@ def test_a_copy_does_not_wait_for_new_files(store, tmp_path, make_document, monk
     assert kept == [0]
 
 
+def test_each_time_files_are_written_in_a_folder_of_their_own(tmp_path):
+    """The process of an orchestrator that was killed may go on with the one before."""
+    with new_files.NewFiles(tmp_path).folder() as before:
+        with new_files.NewFiles(tmp_path).folder() as now:
+            assert (before != now, before.exists(), now.is_dir()) == (True, False, True)
+        assert not (tmp_path / new_files.WORK).exists()
+
+
 def test_an_engine_in_use_keeps_its_files(tmp_path, monkeypatch):
     """Who reads is not disturbed; it is tried another time."""
     monkeypatch.setattr("orchestrator_app.store.engine.PATIENCE_SECONDS", 0.01)
