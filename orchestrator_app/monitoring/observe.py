@@ -175,7 +175,8 @@ class Observer:
         return kept
 
     def _forget_all_but(self, known: Set[str]) -> None:
-        for noted in (self._latest, self._silent_since, self._writes):
+        times = (self._silent_since, self._answering_since, self._busy_since)
+        for noted in (self._latest, self._writes, *times):
             for device in noted.keys() - known:
                 noted.pop(device, None)
 
