@@ -3,17 +3,14 @@
 Pure: what is sent when is `sparql_store.py`'s.
 """
 
-import itertools
-import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.ground_triples import Triple, iri_term, read_triples, string_term
 from orchestrator_app.store.interface import Put
-from orchestrator_app.store.oxigraph_terms import ground_text
 from orchestrator_app.store.server_layout import (
     JSON,
     KIND,
@@ -22,15 +19,9 @@ from orchestrator_app.store.server_layout import (
     REVISION,
     SHARED_GRAPH,
     STORE,
-    in_store,
     is_of_revision,
     is_unknown,
-    new_record,
-    new_stamp,
 )
-
-_SUBJECT = re.compile(r"<[^ >]*>")
-_REST = re.compile(r'<[^ >]*> (?:<[^ >]*>|"(?:[^"\\]|\\.)*"(?:\^\^<[^ >]*>|@[A-Za-z0-9-]+)?) \.')
 
 Quad = tuple[str, str, str, str]
 
@@ -74,90 +65,16 @@ def wanted_of(put: Put) -> tuple[State, set[Quad]]:
     triples = read_triples(put.document.n_triples + b"\n" + put.extra_triples, graph)
     shared: set[Quad] = set()
     for name, text in (put.shared_graphs or {}).items():
-        shared |= _shared_quads(name, text)
-    return State(wanted, frozenset(_in_graph(graph, triples))), shared
-
-
-@dataclass(frozen=True)
-class Insertion:
-    """Documents that are not there, as one operation.
-
-    Attributes:
-        names: of the documents.
-        added: the quads, with those that they share.
-        where: the condition that none of them is there.
-        written: the pattern that holds once they are.
-    """
-
-    names: Collection[str]
-    added: str
-    where: str
-    written: str
-
-
-def insertion_of(puts: Iterable[Put]) -> Insertion | None:
-    """Return how new documents are inserted; None if there are none, or two of one name.
-
-    Raises:
-        UnstorableDocumentError: an IRI or a triple is malformed.
-    """
-    puts, revision = list(puts), new_stamp()
-    names = {iri_term(put.document.id) for put in puts}
-    if not names or len(names) < len(puts):
-        return None
-    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
-    where = "".join(map(is_unknown, names))
-    return Insertion(names, _inserted_text(puts, revision), where, in_store(written))
-
-
-def _inserted_text(puts: Iterable[Put], revision: str) -> str:
-    """Return documents as SPARQL's QuadData, with what they share."""
-    texts, shared = list[str](), set[Quad]()
-    for put in puts:
-        texts.append(_notes_block(put, revision))
-        graph = layout.graph_name(put.document.id)
-        texts.append(_graph_block(graph, put.document.n_triples + b"\n" + put.extra_triples))
-        for shared_name, triples in (put.shared_graphs or {}).items():
-            shared |= _shared_quads(shared_name, triples)
-    return f"{' '.join(texts)} {blocks(shared)}"
-
-
-def _notes_block(put: Put, revision: str) -> str:
-    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
-    texts = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
-    name, record, kind = iri_term(put.document.id), new_record(), texts.pop(KIND)
-    said = "; ".join(f"{predicate} {text}" for predicate, text in texts.items())
-    return in_store(
-        f"{name} {KIND} {kind}; {RECORD} {record} . {record} {said}; {REVISION} {revision}"
-    )
-
-
-def _graph_block(graph: str, n_triples: bytes) -> str:
-    """Return triples as a graph of QuadData, each subject once.
-
-    What Oxigraph reads, in the form that this program writes, is only put together anew; anything
-    else is looked at term by term.
-    """
-    text = ground_text(n_triples, graph).decode()
-    subjects = defaultdict[str, list[str]](list)
-    for line in text.split("\n"):
-        if line:
-            subject, _, rest = line.partition(" ")
-            subjects[subject].append(rest)
-    said = itertools.chain.from_iterable(subjects.values())
-    is_plain = all(map(_SUBJECT.fullmatch, subjects)) and all(map(_REST.fullmatch, said))
-    if "\0" in text or not is_plain:
-        return blocks(_in_graph(graph, read_triples(n_triples, graph)))
-    joined = [f"{name} {' ; '.join([rest[:-2] for rest in own])}" for name, own in subjects.items()]
-    return f"GRAPH {iri_term(graph)} {{ {' . '.join(joined)} }}"
+        shared |= shared_quads(name, text)
+    return State(wanted, frozenset(in_graph(graph, triples))), shared
 
 
 @lru_cache(64)
-def _shared_quads(name: str, n_triples: bytes) -> frozenset[Quad]:
+def shared_quads(name: str, n_triples: bytes) -> frozenset[Quad]:
     """Return the quads of a graph that documents share, and that say that they do."""
     marker = (STORE, STORE, SHARED_GRAPH, iri_term(name))
     triples = read_triples(n_triples, name)
-    return frozenset([marker, *_in_graph(layout.graph_name(name), triples)])
+    return frozenset([marker, *in_graph(layout.graph_name(name), triples)])
 
 
 def unchanged(name: str, known: State) -> str:
@@ -172,7 +89,8 @@ def sought(quads: Iterable[Quad]) -> set[Quad]:
     return {(*quad[:3], f"?old{number}") for number, quad in enumerate(sorted(quads))}
 
 
-def _in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:
+def in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:
+    """Return triples as quads of a graph."""
     name = iri_term(graph)
     return {(name, *triple) for triple in triples}
 

@@ -7,10 +7,8 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
@@ -19,11 +17,9 @@ from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
-    Insertion,
     Quad,
     State,
     blocks,
-    insertion_of,
     sought,
     unchanged,
     wanted_of,
@@ -40,6 +36,7 @@ from orchestrator_app.store.ground_triples import (
     result_term,
     string_term,
 )
+from orchestrator_app.store.insertions import Made, with_insertions
 from orchestrator_app.store.interface import (
     Documents,
     Outcomes,
@@ -78,14 +75,10 @@ _SHARED_TRIPLES = (
 )
 _THING = string_term(layout.THING)
 _MAX_ATTEMPTS = 20
-_AT_ONCE = 20
 _FEWEST_TOGETHER = 2
 _READ_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
-
-_Made = Callable[[], Insertion | None]
-"""Makes the insertion of some documents, or raises as `insertion_of`."""
 
 
 class SparqlStore:
@@ -133,14 +126,14 @@ class SparqlStore:
         A server that fails in between has kept some of them: which, is told for each.
         """
         outcomes: Outcomes = []
-        for some, insertion in _with_insertions(puts):
+        for some, insertion in with_insertions(puts):
             outcomes += self._written(some, insertion)
             if isinstance(outcomes[-1], StoreUnavailableError):
                 outcomes += outcomes[-1:] * (len(puts) - len(outcomes))
                 break
         return outcomes
 
-    def _written(self, puts: Sequence[Put], insertion: _Made) -> Outcomes:
+    def _written(self, puts: Sequence[Put], insertion: Made) -> Outcomes:
         """Write some documents; after the first for which the server is not there none is tried."""
         are_written = self._are_written_together(puts, insertion)
         failure: StoreUnavailableError | None = None
@@ -165,7 +158,7 @@ class SparqlStore:
         with self._write_lock:
             return self._replace(put, wanted, shared)
 
-    def _are_written_together(self, puts: Sequence[Put], insertion: _Made) -> bool:
+    def _are_written_together(self, puts: Sequence[Put], insertion: Made) -> bool:
         """Write those of some documents that are new, in one operation; nothing if they are not.
 
         A server may refuse so long an operation; each of them alone it may take.
@@ -377,23 +370,6 @@ class SparqlStore:
         self._endpoint.update(
             operation(removed=removed, where=where, added=added, are_things=are_things)
         )
-
-
-def _with_insertions(puts: Sequence[Put]) -> Iterator[tuple[Sequence[Put], _Made]]:
-    """Yield some documents at a time, and what makes the insertion of the new ones.
-
-    That of the next ones is made while the server writes these.
-    """
-    parts = [puts[begin : begin + _AT_ONCE] for begin in range(0, len(puts), _AT_ONCE)]
-    made = [partial(insertion_of, [p for p in part if p.is_new is not False]) for part in parts]
-    if len(parts) < 2:
-        yield from zip(parts, made, strict=True)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        begun = [pool.submit(each) for each in made[:1]]
-        for number, part in enumerate(parts):
-            begun += [pool.submit(each) for each in made[number + 1 : number + 2]]
-            yield part, begun[number].result
 
 
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:

@@ -1,0 +1,124 @@
+"""New documents as operations of a graph server: the texts of those that are written together."""
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from orchestrator_app.store import layout
+from orchestrator_app.store.document_quads import Quad, blocks, in_graph, shared_quads
+from orchestrator_app.store.ground_triples import iri_term, read_triples, string_term
+from orchestrator_app.store.interface import Put
+from orchestrator_app.store.oxigraph_terms import ground_text
+from orchestrator_app.store.server_layout import (
+    KIND,
+    RECORD,
+    REVISION,
+    in_store,
+    is_unknown,
+    new_record,
+    new_stamp,
+)
+
+_AT_ONCE = 20
+
+_SUBJECT = re.compile(r"<[^ >]*>")
+_REST = re.compile(r'<[^ >]*> (?:<[^ >]*>|"(?:[^"\\]|\\.)*"(?:\^\^<[^ >]*>|@[A-Za-z0-9-]+)?) \.')
+
+
+@dataclass(frozen=True)
+class Insertion:
+    """Documents that are not there, as one operation.
+
+    Attributes:
+        names: of the documents.
+        added: the quads, with those that they share.
+        where: the condition that none of them is there.
+        written: the pattern that holds once they are.
+    """
+
+    names: Collection[str]
+    added: str
+    where: str
+    written: str
+
+
+Made = Callable[[], Insertion | None]
+"""Makes the insertion of some documents, or raises as `insertion_of`."""
+
+
+def insertion_of(puts: Iterable[Put]) -> Insertion | None:
+    """Return how new documents are inserted; None if there are none, or two of one name.
+
+    Raises:
+        UnstorableDocumentError: an IRI or a triple is malformed.
+    """
+    puts, revision = list(puts), new_stamp()
+    names = {iri_term(put.document.id) for put in puts}
+    if not names or len(names) < len(puts):
+        return None
+    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
+    where = "".join(map(is_unknown, names))
+    return Insertion(names, _inserted_text(puts, revision), where, in_store(written))
+
+
+def _inserted_text(puts: Iterable[Put], revision: str) -> str:
+    """Return documents as SPARQL's QuadData, with what they share."""
+    texts, shared = list[str](), set[Quad]()
+    for put in puts:
+        texts.append(_notes_block(put, revision))
+        graph = layout.graph_name(put.document.id)
+        texts.append(_graph_block(graph, put.document.n_triples + b"\n" + put.extra_triples))
+        for shared_name, triples in (put.shared_graphs or {}).items():
+            shared |= shared_quads(shared_name, triples)
+    return f"{' '.join(texts)} {blocks(shared)}"
+
+
+def _notes_block(put: Put, revision: str) -> str:
+    noted = layout.bookkeeping(put.kind, put.document.document, put.registration)
+    texts = {f"<{predicate}>": string_term(text) for predicate, text in noted.items()}
+    name, record, kind = iri_term(put.document.id), new_record(), texts.pop(KIND)
+    said = "; ".join(f"{predicate} {text}" for predicate, text in texts.items())
+    return in_store(
+        f"{name} {KIND} {kind}; {RECORD} {record} . {record} {said}; {REVISION} {revision}"
+    )
+
+
+def _graph_block(graph: str, n_triples: bytes) -> str:
+    """Return triples as a graph of QuadData, each subject once.
+
+    What Oxigraph reads, in the form that this program writes, is only put together anew; anything
+    else is looked at term by term.
+    """
+    text = ground_text(n_triples, graph).decode()
+    subjects = defaultdict[str, list[str]](list)
+    for line in text.split("\n"):
+        if line:
+            subject, _, rest = line.partition(" ")
+            subjects[subject].append(rest)
+    said = itertools.chain.from_iterable(subjects.values())
+    is_plain = all(map(_SUBJECT.fullmatch, subjects)) and all(map(_REST.fullmatch, said))
+    if "\0" in text or not is_plain:
+        return blocks(in_graph(graph, read_triples(n_triples, graph)))
+    joined = [f"{name} {' ; '.join([rest[:-2] for rest in own])}" for name, own in subjects.items()]
+    return f"GRAPH {iri_term(graph)} {{ {' . '.join(joined)} }}"
+
+
+def with_insertions(puts: Sequence[Put]) -> Iterator[tuple[Sequence[Put], Made]]:
+    """Yield some documents at a time, and what makes the insertion of the new ones.
+
+    That of the next ones is made while the server writes these.
+    """
+    parts = [puts[begin : begin + _AT_ONCE] for begin in range(0, len(puts), _AT_ONCE)]
+    made = [partial(insertion_of, [p for p in part if p.is_new is not False]) for part in parts]
+    if len(parts) < 2:
+        yield from zip(parts, made, strict=True)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        begun = [pool.submit(each) for each in made[:1]]
+        for number, part in enumerate(parts):
+            begun += [pool.submit(each) for each in made[number + 1 : number + 2]]
+            yield part, begun[number].result
