@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from orchestrator_app.disk import bring_to_disk
 from wasmiot_td.errors import WasmiotError
 
 FORMAT = "wasmiot-backup"
@@ -132,7 +133,7 @@ def restored(file: Path, directory: Path, advance: Advance = lambda _: None) -> 
     try:
         contents = _read(file, new, advance)
         new.rename(place)  # over a directory only if it is empty
-        _sync(place.parent)
+        bring_to_disk(place.parent)
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return contents
@@ -242,11 +243,3 @@ def _check_manifest(file: Path, text: bytes, digests: dict[str, str]) -> None:
     wrong += sorted(_REQUIRED - digests.keys())
     if wrong:
         raise BackupError(f"{file} is damaged: {wrong[0]} is not what the manifest says")
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from orchestrator_app.disk import bring_to_disk
 from wasmiot_td.problem import ProblemError
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -111,8 +112,4 @@ class PackageStore:
 
     def sync(self) -> None:
         """Make the moves survive a power cut."""
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        bring_to_disk(self._directory)

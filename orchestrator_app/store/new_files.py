@@ -8,7 +8,6 @@ taken again, whenever a crash comes between: that the folder `READY` is there sa
 files are whole.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestrator_app.disk import bring_to_disk
 from orchestrator_app.store.documents import FILE_NAME
 
 MOST_CHANGED_QUADS = 100_000
@@ -104,9 +104,9 @@ def declare_ready(directory: Path, new: Path, size: int) -> None:
         size: of their tables when they were written; what came later is not merged yet.
     """
     (new / _SIZE).write_text(str(size))
-    _sync(new)
+    bring_to_disk(new)
     new.rename(directory / READY)
-    _sync(directory)
+    bring_to_disk(directory)
 
 
 def adopt(directory: Path) -> None:
@@ -124,7 +124,7 @@ def adopt(directory: Path) -> None:
     for path in ready.iterdir():
         if path.name != "LOCK":
             _link(path, directory / path.name)
-    _sync(directory)
+    bring_to_disk(directory)
     shutil.rmtree(directory / WORK, ignore_errors=True)
     ready.rename(directory / WORK)  # so that half of it is never taken for all
     shutil.rmtree(directory / WORK, ignore_errors=True)
@@ -157,11 +157,4 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # a file system without links
         shutil.copy(source, target)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        bring_to_disk(target)

@@ -1,5 +1,7 @@
 """The files of an embedded store hold what is there, and not all that ever was."""
 
+import errno
+import os
 import threading
 from pathlib import Path
 
@@ -234,3 +236,29 @@ def test_files_that_had_grown_are_looked_at_after_the_start(grown):
     assert new_files.NewFiles(grown).are_due(0)
     (grown / "size-when-new").write_text("1")
     assert not new_files.NewFiles(grown).are_due(0)
+
+
+def test_where_there_are_no_links_copies_are_on_the_disk_before_their_source_goes(
+    tmp_path, monkeypatch
+):
+    """A power cut would else leave the graph neither its old files nor whole new ones."""
+    ready, told = tmp_path / new_files.READY, []
+    ready.mkdir()
+    for name in ("CURRENT", "1.sst"):
+        (ready / name).write_text(name)
+    rename = os.rename
+
+    def refuse(*_names, **_options):
+        raise OSError(errno.EPERM, "no links here")
+
+    def renamed(*names):
+        told.append("gone")
+        rename(*names)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "fsync", lambda file: told.append(os.fstat(file).st_ino))
+    new_files.adopt(tmp_path)
+    copies = {(tmp_path / name).stat().st_ino for name in ("CURRENT", "1.sst")}
+    assert (set(told[:2]), told[2:]) == (copies, [tmp_path.stat().st_ino, "gone"])
+    assert (tmp_path / "1.sst").read_text() == "1.sst"
