@@ -132,6 +132,8 @@ def restored(file: Path, directory: Path, advance: Advance = lambda _: None) -> 
     new = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}-"))
     try:
         contents = _read(file, new, advance)
+        for folder, _, _ in os.walk(new):
+            bring_to_disk(Path(folder))
         new.rename(place)  # over a directory only if it is empty
         bring_to_disk(place.parent)
     finally:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import itertools
+import os
 import tarfile
 import threading
 import time
@@ -255,6 +256,26 @@ def test_a_directory_with_something_in_it_is_refused(archive: Path, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     restored(archive, tmp_path / "empty")
     assert (tmp_path / "empty" / "id").is_file()
+
+
+def test_what_is_restored_is_on_the_disk_before_it_has_its_name(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file and the names in each folder: a power cut leaves all of it, or nothing."""
+    told: list[object] = []
+    rename = os.rename
+
+    def renamed(*names: Path) -> None:
+        told.append("named")
+        rename(*names)
+
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(os, "fsync", lambda file: told.append(os.fstat(file).st_ino))
+    restored(archive, tmp_path / "second")
+    all_of_it = [tmp_path / "second", *(tmp_path / "second").rglob("*")]
+    before = told[: told.index("named")]
+    assert sorted(map(str, before)) == sorted(str(path.stat().st_ino) for path in all_of_it)
+    assert told[len(before) :] == ["named", tmp_path.stat().st_ino]
 
 
 def test_a_newer_backup_is_refused_in_a_sentence(archive: Path, tmp_path: Path) -> None:
