@@ -1,11 +1,19 @@
-"""Which tests may run beside each other: those of one file never, nor those that use mDNS.
+"""Which tests may run beside each other, and that no property test is held to a time.
 
-Multicast DNS on the loopback interface is one for the whole machine, and each answer goes to all.
+Those of one file never, nor those that use mDNS: multicast DNS on the loopback interface is one for
+the whole machine, and each answer goes to all.
+
+Hypothesis would fail a test whose examples come slowly, or one of which takes long: any may, on a
+machine that is busy with something else.
 """
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 HERE = Path(__file__).parent
 MULTICAST = frozenset(

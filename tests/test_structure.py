@@ -10,6 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("wasmiot_td", "orchestrator_app", "supervisor_app")
@@ -172,3 +173,9 @@ def test_each_part_imports_only_what_it_declares(package: str, extras: tuple[str
     declared = distributions_of(*extras)
     undeclared = [name for name in foreign if not {d.lower() for d in owners[name]} & declared]
     assert undeclared == []
+
+
+def test_property_tests_are_held_to_no_time() -> None:
+    """On a machine that is busy with something else, an example may take long."""
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check

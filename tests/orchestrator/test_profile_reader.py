@@ -82,7 +82,7 @@ def lacking_by_query(store) -> dict[str, set[str]]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, max_size=12))
 def test_the_match_in_memory_is_the_match_in_the_graph(history):
     """After each change of devices, interfaces and modules, both find the same."""

@@ -293,5 +293,5 @@ class StandingFleet(RuleBasedStateMachine):
 
 
 for machine in (Fleet, StandingFleet):
-    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+    machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestFleet, TestStandingFleet = Fleet.TestCase, StandingFleet.TestCase

@@ -63,7 +63,7 @@ def every_assignment(problem):
 
 
 @pytest.mark.parametrize("shape", ["chain", "forest", "graph"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_nothing_better_exists(shape, data):
     """Trying every assignment finds none with more points, and finds one only if we do."""
@@ -77,7 +77,7 @@ def test_nothing_better_exists(shape, data):
 @given(
     problems(most_devices=30, most_steps=2) | problems(most_devices=12, most_steps=3, shape="graph")
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_nothing_better_exists_among_many_devices(problem):
     """The same holds where the search looks at a few of many devices only."""
     values = {tuple(map(int, rows)): value for rows, value in every_assignment(problem)}
@@ -86,7 +86,7 @@ def test_nothing_better_exists_among_many_devices(problem):
 
 
 @given(problems() | problems(shape="forest") | problems(shape="graph"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_bound_is_never_too_low(problem):
     """No assignment has more points than the bound of any of its pairs."""
     bounds = upper_bounds(problem)
@@ -95,13 +95,13 @@ def test_a_bound_is_never_too_low(problem):
 
 
 @given(problems() | problems(shape="graph"))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_same_problem_gives_the_same_answer(problem):
     """The assignment is a function of the problem alone."""
     assert best_rows(problem) == best_rows(problem)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problems(shape="chain") | problems(shape="graph"))
 def test_the_integer_program_alone_finds_the_best_too(problem):
     """It is asked where the search meets its limit, whatever the shape of the graph."""

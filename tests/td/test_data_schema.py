@@ -343,7 +343,7 @@ def closed(schema: Any) -> Any:
     return result
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(output=SCHEMAS, taken=SCHEMAS, values=st.lists(VALUES, max_size=12))
 def test_acceptance_is_sound(output: Any, taken: Any, values: list[Any]) -> None:
     """If an output is acceptable, every value that it allows is valid for the input."""
@@ -354,21 +354,21 @@ def test_acceptance_is_sound(output: Any, taken: Any, values: list[Any]) -> None
             assert check_value(value, taken) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schema=SCHEMAS)
 def test_every_schema_accepts_anything_or_itself_as_const(schema: Any) -> None:
     """Nothing refuses the schema that accepts everything."""
     assert mismatches(schema, {}) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(value=VALUES, schema=SCHEMAS)
 def test_a_value_is_accepted_as_const_exactly_if_it_is_valid(value: Any, schema: Any) -> None:
     """Two ways to the same answer: the value itself, and an output that is always that value."""
     assert bool(check_value(value, schema)) == bool(mismatches({"const": value}, schema))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     value=st.text() | VALUES,
     schema=st.dictionaries(

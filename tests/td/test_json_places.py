@@ -53,7 +53,7 @@ def pointers(value: Any, pointer: str = "") -> set[str]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(value=JSON, indent=st.sampled_from([None, 0, 2]))
 def test_no_value_is_missed(value: Any, indent: int | None) -> None:
     """Whatever the text looks like, exactly its values have places, in order."""

@@ -43,7 +43,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 @given(document=st.dictionaries(MEMBERS, VALUES, max_size=5))
 def test_any_json_is_refused_or_has_the_standards_graph(document: dict[str, Any]) -> None:
     """Whatever the JSON, the triples are well-formed and, where nothing was left out, complete."""
@@ -62,11 +62,7 @@ def test_any_json_is_refused_or_has_the_standards_graph(document: dict[str, Any]
     assert wanted in (None, found)
 
 
-@settings(
-    deadline=None,
-    max_examples=300,
-    suppress_health_check=list(HealthCheck),
-)
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(document=st.dictionaries(MEMBERS, VALUES, max_size=5))
 def test_the_quick_way_expands_as_pyld_does(document: dict[str, Any]) -> None:
     """Any JSON comes out the same, in the same order, or is refused by both."""

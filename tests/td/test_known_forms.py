@@ -80,7 +80,7 @@ LEARNED = learned(BASE)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(PLAIN), max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_known_form_with_any_values_is_loaded_alike(values):
     """Whatever the id and the plain values are: the same graph, or the same faults."""
     document = {**BASE, **values}
@@ -95,7 +95,7 @@ def test_a_known_form_with_any_values_is_loaded_alike(values):
     ),
     st.dictionaries(st.sampled_from(NAMES), st.sampled_from(PLAIN), min_size=1, max_size=2),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_else_a_document_holds_its_form_is_right_for_others(changes, values):
     """Learned from a document with odd members anywhere, and used for one with other values."""
     document = changed(changes)

@@ -135,7 +135,7 @@ def assert_same(document, known):
         max_size=3,
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_a_document_holds_it_is_loaded_alike(changes):
     """With odd members and values anywhere: the same graph, or the same faults."""
     document = changed(changes)

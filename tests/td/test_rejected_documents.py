@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_documents import LAMP, MANIFEST, outcome_of
 
@@ -155,7 +155,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     name=st.sampled_from([*LAMP, "@type", "actions", "forms", "links", "@id", "@graph", "@list"]),
     value=JSON_VALUES,
