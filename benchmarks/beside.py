@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -230,11 +229,12 @@ def _registrations(first: int, n_things: int, make: Maker) -> list[tuple[str, by
 
 @contextmanager
 def _over_a_server(folder: Path) -> Iterator[Measured]:
-    with measured.oxigraph_server(folder / "ours", "--union-default-graph") as store:
-        options = ("--store-url", store.query_url, "--store-update-url", store.update_url)
-        with measured.orchestrator(folder / "remote", *options) as (process, client):
-            folders = [folder / "ours", folder / "remote"]
-            yield Measured(SAME, client, [process, store.process], folders)
+    with (
+        measured.oxigraph_server(folder / "ours", "--union-default-graph") as store,
+        measured.orchestrator(folder / "remote", *store.options) as (process, client),
+    ):
+        folders = [folder / "ours", folder / "remote"]
+        yield Measured(SAME, client, [process, store.process], folders)
 
 
 @contextmanager
@@ -269,8 +269,4 @@ def _turns(
     clients: Sequence[measured.Client],
     numbers: list[int],
 ) -> list[float]:
-    taken = [
-        [times_of(partial(call, client), [number]).median_ms for client in clients]
-        for number in numbers
-    ]
-    return [statistics.median(times) for times in zip(*taken, strict=True)]
+    return [times.median_ms for times in measured.in_turns(call, clients, numbers)]

@@ -53,6 +53,18 @@ HEADLINES = (
     Headline("bench_directory", "match, rare", "the devices that can run a module, of", 10_000),
     Headline(
         "bench_directory",
+        "page of 100, over an Oxigraph server",
+        "a page of 100 Things, over a graph server",
+        10_000,
+    ),
+    Headline(
+        "bench_directory",
+        "match after a change, rare, over an Oxigraph server",
+        "right after a change, over a graph server: the devices that can run a module, of",
+        10_000,
+    ),
+    Headline(
+        "bench_directory",
         "new Things, clients at once, over an Oxigraph server",
         "new Things, clients at once, the same kind of store",
         8,

@@ -10,16 +10,18 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 MEBIBYTE = 2**20
+
+Subject = TypeVar("Subject")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Times:
 
     median_ms: float
     slow_ms: float
+    first_ms: float
+
+    @classmethod
+    def of(cls, taken_ms: Sequence[float]) -> "Times":
+        """Return what is told of calls of which each took so long."""
+        slow_ms = sorted(taken_ms)[int(len(taken_ms) * 0.95)]
+        return cls(statistics.median(taken_ms), slow_ms, taken_ms[0])
 
     def __str__(self) -> str:
         return f"{self.median_ms:.2f} ms (95 %: {self.slow_ms:.2f})"
@@ -35,27 +44,63 @@ class Times:
 
 @dataclass(frozen=True)
 class Oxigraph:
-    """A running `oxigraph` server."""
+    """A running `oxigraph` server, which keeps everything in a folder."""
 
     query_url: str
     update_url: str
     process: "subprocess.Popen[bytes]"
+    folder: Path
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """With which an orchestrator keeps its graph there."""
+        return ("--store-url", self.query_url, "--store-update-url", self.update_url)
 
 
 def times_of(call: Callable[[Any], Any], arguments: list[Any]) -> Times:
     """Call with each argument, and return how long it took."""
-    taken = []
+    return in_turns(lambda _, argument: call(argument), [None], arguments)[0]
+
+
+def in_turns(
+    call: Callable[[Subject, Any], Any],
+    subjects: Sequence[Subject],
+    arguments: Sequence[Any],
+    before: Callable[[Subject, Any], Any] | None = None,
+) -> list[Times]:
+    """Call with each argument for each of what is compared, and return how long it took for each.
+
+    They take turns, so that what else runs on the machine slows all alike.
+
+    Args:
+        call: is timed.
+        subjects: what is compared.
+        arguments: of the calls.
+        before: is done before each call, with the same, and is not timed.
+    """
+    taken: list[list[float]] = [[] for _ in subjects]
     for argument in arguments:
-        begin = time.perf_counter()
-        call(argument)
-        taken.append((time.perf_counter() - begin) * 1000)
-    taken.sort()
-    return Times(statistics.median(taken), taken[int(len(taken) * 0.95)])
+        for subject, own in zip(subjects, taken, strict=True):
+            if before:
+                before(subject, argument)
+            begin = time.perf_counter()
+            call(subject, argument)
+            own.append((time.perf_counter() - begin) * 1000)
+    return [Times.of(own) for own in taken]
 
 
 def disk_bytes(folder: Path) -> int:
-    """Return what the files of a folder take on the disk."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    """Return what the files of a folder take on the disk; some may come and go meanwhile.
+
+    One of several names counts once: copies of a store share files with it.
+    """
+    found: dict[tuple[int, int], int] = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                told = os.lstat(Path(place) / name)
+                found[told.st_dev, told.st_ino] = told.st_blocks * 512
+    return sum(found.values())
 
 
 def resident_bytes(process: subprocess.Popen[bytes]) -> int:
@@ -144,7 +189,7 @@ def oxigraph_server(folder: Path, *options: str) -> Iterator[Oxigraph]:
     command = [program, "serve", *options, "--location", str(folder / "graph")]
     with served([*command, "--bind", f"127.0.0.1:{port}"], folder, port) as process:
         url = f"http://127.0.0.1:{port}"
-        yield Oxigraph(f"{url}/query", f"{url}/update", process)
+        yield Oxigraph(f"{url}/query", f"{url}/update", process, folder)
 
 
 class Client:

@@ -38,7 +38,7 @@ def test_each_kind_of_store_has_its_rows(tmp_path: Path) -> None:
     """The last beside the first, of as many registrations as were asked for."""
     rows = tmp_path / "rows.jsonl"
     command = [sys.executable, str(ROOT / "benchmarks" / "bench_directory.py")]
-    options = ["--sizes", "", "--beside", "0", "--again", "200"]
+    options = ["--sizes", "", "--served", "0", "--beside", "0", "--again", "200"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "BENCH_ROWS": str(rows)}
     subprocess.run([*command, *options], env=environment, check=True, timeout=120)
     found = [json.loads(line) for line in rows.read_text().splitlines()]

@@ -15,6 +15,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("bench_*.py"))
+ASKED_OVER_A_SERVER = (
+    "page of 100, over an Oxigraph server",
+    "match after a change, rare, over an Oxigraph server",
+)
+"""What runs had not measured until 22 November 2026: one of those has none of these headlines."""
+
 SCRIPT = '''"""Measure nothing.
 
 More words.
@@ -141,8 +147,10 @@ def test_the_documents_quote_what_was_measured(figures: dict[str, Any]) -> None:
     published = json.loads((BENCHMARKS / "figures.json").read_text())
     section = figures["section"](published)
     assert section in (ROOT / "README.md").read_text()
+    names = {row["what"] for row in published["scripts"]["bench_directory"]}
+    unknown = () if names & set(ASKED_OVER_A_SERVER) else ASKED_OVER_A_SERVER
     for headline in figures["HEADLINES"]:
-        assert f"| {headline.says}" in section, headline
+        assert headline.what in unknown or f"| {headline.says}" in section, headline
     page = (ROOT / "docs" / "reference" / "figures.md").read_text()
     assert page == figures["full_page"](published)
 
