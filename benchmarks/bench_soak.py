@@ -1,8 +1,10 @@
 """Whether an orchestrator and a supervisor stay as they are under 200 clients for a long time.
 
-Usage: `python benchmarks/bench_soak.py [--minutes N] [--clients N] [--rate N]`. Real processes, a
-bit of everything (`examples/mixed_load.py`): Things by id and by page, SPARQL, registrations,
-executions, synchronous and asynchronous calls, health, numbers, and one client in ten listens.
+Usage: `python benchmarks/bench_soak.py [--minutes N] [--clients N] [--rate N] [--served]`. Real
+processes, a bit of everything (`examples/mixed_load.py`): Things by id and by page, SPARQL,
+registrations, executions, synchronous and asynchronous calls, health, numbers, and one client in
+ten listens. With `--served` the orchestrator keeps its graph on an Oxigraph server on disk, which
+is looked at and judged as the others are; without, in its own embedded store.
 
 An hour's worth of requests is what 200 devices and open pages ask of one server that come every
 five seconds: 40 a second, 144,000 in all (`stability.HOUR_REQUESTS`). Each server's own requests
@@ -10,9 +12,10 @@ count. The clients here do not wait between requests, so that two cores need twe
 hour for it, as busy as they are else; what the five minutes by default show is carried on to it.
 
 It tells requests a second, p50 and p99 by kind, and as a curve the memory, threads and open files
-of each process, and of the largest that answers queries or checks modules for it. The exit code is
-1 if a request got anything but its answer or 503 with `Retry-After`, or all of a kind got that; if
-a listener lacked an event or heard none; if a process ends, or grows in memory, threads or files:
+of each process, and of the largest that answers queries or checks modules for it; of orchestrator
+and graph server also what they take on the disk, which is not judged. The exit code is 1 if a
+request got anything but its answer or 503 with `Retry-After`, or all of a kind got that; if a
+listener lacked an event or heard none; if a process ends, or grows in memory, threads or files:
 `stability.py` says by what that is told from filling up, and from a step, as when a device takes
 over the work of another one.
 """
@@ -20,13 +23,16 @@ over the work of another one.
 import argparse
 import asyncio
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import measured
 import psutil
 from rows import Row, record
 from stability import (
@@ -72,6 +78,7 @@ class Watched:
         of_children: look at the largest of those that it has started.
         brief_bytes: what one of those held at most that had just begun.
         is_gone: the server has ended, and nothing more is known of it.
+        folder: where it keeps everything; None for what keeps nothing of its own.
     """
 
     name: str
@@ -80,6 +87,7 @@ class Watched:
     of_children: bool = False
     brief_bytes: int = 0
     is_gone: bool = False
+    folder: Path | None = None
     samples: list[Sample] = field(default_factory=list)
 
     def look(self, seconds: float, answered: Mapping[str, int]) -> None:
@@ -91,7 +99,8 @@ class Watched:
         brief = [counts[0] for each, counts in held if not self._is_warm(each)]
         self.brief_bytes = max(self.brief_bytes, *brief, 0)
         if old:
-            self.samples.append(Sample(seconds, requests, *max(old)))
+            on_disk = measured.disk_bytes(self.folder) if self.folder else 0
+            self.samples.append(Sample(seconds, requests, *max(old), on_disk))
 
     def _found(self) -> list[psutil.Process]:
         """Return the processes of which the largest counts; none once the server has ended."""
@@ -131,13 +140,15 @@ def _held(process: psutil.Process) -> tuple[int, int, int] | None:
 def main() -> int:
     """Run it, and return the exit code."""
     options = _parser().parse_args()
-    with Fleet(is_discovered=False) as fleet:
-        system = start_system(fleet)
+    with _graph_server(options.served) as graph_server, Fleet(is_discovered=False) as fleet:
+        system = start_system(fleet, graph_server.options if graph_server else ())
         system.add_supervisor("chain", ROOM_BYTES)
         upload_chain(system.orchestrator, 5)
         system.orchestrator.deploy(submit_chain(system.orchestrator))
         device = start_slow_device(fleet)
         watched = _watched(system.server, device, fleet.servers[1])
+        watched[0].folder = fleet.folder / system.server.name
+        watched += [_watched_server(graph_server)] if graph_server else []
         mix = Mix(system.server.url, device.url, "chain", n_things=options.things)
         registered = asyncio.run(mix.register_all())
         acts = [_paced(act, options) for act in mix.acts(options.clients)]
@@ -157,7 +168,21 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--clients", type=int, default=200)
     made.add_argument("--things", type=int, default=500, help="that are registered")
     made.add_argument("--rate", type=float, default=0.0, help="requests a second at most, of all")
+    made.add_argument("--served", action="store_true", help="over an Oxigraph server on disk")
     return made
+
+
+@contextmanager
+def _graph_server(is_wanted: bool) -> Iterator[measured.Oxigraph | None]:
+    """Run a graph server on disk, if one is wanted, until all that need it have ended."""
+    if not is_wanted:
+        yield None
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="wasmiot-soak-") as folder,
+        measured.oxigraph_server(Path(folder), "--union-default-graph") as server,
+    ):
+        yield server
 
 
 def _paced(act: Act, options: argparse.Namespace) -> Act:
@@ -186,6 +211,11 @@ def _watched(orchestrator: Server, device: Server, chain: Server) -> list[Watche
     ]
     beside = [Watched(f"largest helper of the {e.name}", e.process, e.kinds, True) for e in serving]
     return serving + beside
+
+
+def _watched_server(server: measured.Oxigraph) -> Watched:
+    process = psutil.Process(server.process.pid)
+    return Watched("graph server", process, OF_ORCHESTRATOR, folder=server.folder)
 
 
 def _unanswered(tally: Tally) -> list[str]:
@@ -243,6 +273,7 @@ def _tell_curve(each: Watched) -> None:
         one = each.samples[place]
         minutes, size = f"{one.seconds / 60:5.1f} min", f"{one.rss_bytes / MEBIBYTE:7.1f} MB"
         counts = f"{one.threads} threads, {one.files} files"
+        counts += f", {one.disk_bytes / MEBIBYTE:.1f} MB on disk" if one.disk_bytes else ""
         print(f"    {minutes} {one.requests:8} answers {size}, {counts}")
 
 

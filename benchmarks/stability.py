@@ -66,6 +66,7 @@ class Sample:
 
     Attributes:
         requests: how many had been answered by then, by all.
+        disk_bytes: what its folder takes, where that is looked at.
     """
 
     seconds: float
@@ -73,6 +74,7 @@ class Sample:
     rss_bytes: int
     threads: int = 0
     files: int = 0
+    disk_bytes: int = 0
 
 
 def verdict(samples: Sequence[Sample]) -> Verdict:
