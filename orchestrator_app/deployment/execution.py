@@ -214,11 +214,10 @@ class Executions:
 
     def look_for_triggered(self) -> None:
         """Know of what devices began by themselves, and follow it to its end."""
-        for deployed in self._deployments.records.list():
-            if self._triggered.is_due(deployed):
-                known = self._book.invocations(deployed.slug)
-                for found in self._triggered.find(deployed, known):
-                    self._adopt(deployed, found)
+        for deployed in self._triggered.due(self._deployments.records.list()):
+            known = self._book.invocations(deployed.slug)
+            for found in self._triggered.find(deployed, known):
+                self._adopt(deployed, found)
 
     def cut_short(self) -> None:
         """End the executions that are under way, with a reason; what waits does not begin."""

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,15 +69,18 @@ class Triggered:
         self._clock = clock
         self._looked: dict[str, float] = {}
 
-    def is_due(self, deployed: Deployed) -> bool:
-        """Whether devices should be asked again; it counts as asked from now on."""
-        if deployed.trigger is None:
-            return False
-        last = self._looked.get(deployed.slug)
-        if last is not None and self._clock() - last < PAUSE_SECONDS:
-            return False
-        self._looked[deployed.slug] = self._clock()
-        return True
+    def due(self, deployed: Iterable[Deployed]) -> Iterator[Deployed]:
+        """Yield those of all deployments whose devices should be asked again.
+
+        Each counts as asked from then on; one that is there no longer is forgotten.
+        """
+        triggered = {each.slug: each for each in deployed if each.trigger is not None}
+        self._looked = {slug: at for slug, at in self._looked.items() if slug in triggered}
+        for slug, each in triggered.items():
+            last = self._looked.get(slug)
+            if last is None or self._clock() - last >= PAUSE_SECONDS:
+                self._looked[slug] = self._clock()
+                yield each
 
     def find(self, deployed: Deployed, known: "list[str]") -> "list[Found]":
         """Return the newest executions that are not known, the oldest of them first.

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from orchestrator_app.deployment import trace
+from orchestrator_app.deployment.triggered import PAUSE_SECONDS, Triggered
 from wasmiot_td.call_context import CarryingTransport
 
 LEFT = {"step": "twice", "input": "left"}
@@ -240,3 +241,23 @@ def test_what_a_trigger_began_is_listed_with_its_provenance(wide):
         "<https://wetware.fi/2023/wasmiot/v1.0#deployment> ?d }"
     )
     assert len(rows) == 2
+
+
+def test_who_begins_by_themselves_is_asked_now_and_then(wide):
+    """A deployment that has gone is forgotten: another of its name is asked of at once."""
+    manifest = {"name": "thermo", "sequence": DIAMOND[:2], "trigger": {"every": "PT1H"}}
+    wide.client.post("/manifests", json=manifest)
+    now, records = [0.0], wide.parts.deployments.records
+    triggered = Triggered(wide.parts.store, wide.parts.looks, lambda: now[0])
+
+    def due() -> list[str]:
+        return [deployed.slug for deployed in triggered.due(records.list())]
+
+    wide.client.post("/manifests/thermo/deploy")
+    assert (due(), due()) == (["thermo"], [])
+    now[0] = PAUSE_SECONDS
+    assert (due(), due()) == (["thermo"], [])
+    wide.client.delete("/deployments/thermo")
+    assert due() == []
+    wide.client.post("/manifests/thermo/deploy")
+    assert due() == ["thermo"]
