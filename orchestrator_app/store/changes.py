@@ -10,6 +10,11 @@ MOST_SUBJECTS = 50_000
 _PART = "#/"
 
 
+def nodes_of(subjects: Iterable[str]) -> frozenset[str]:
+    """Return what subjects are about: a part of a document counts as the document."""
+    return frozenset(subject.partition(_PART)[0] for subject in subjects)
+
+
 class ChangeLog:
     """The subjects of the triples that were added or removed, by version; for several threads.
 
@@ -28,7 +33,7 @@ class ChangeLog:
 
     def note(self, version: int, subjects: Iterable[str]) -> None:
         """Remember what a version changed; versions come in their order."""
-        changed = {subject.partition(_PART)[0] for subject in subjects}
+        changed = nodes_of(subjects)
         with self._lock:
             for subject in changed:
                 self._versions[subject] = version

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from orchestrator_app.store import layout
+from orchestrator_app.store.changes import nodes_of
 from orchestrator_app.store.ground_triples import Triple, iri_term, read_triples, string_term
 from orchestrator_app.store.interface import Put
 from orchestrator_app.store.server_layout import (
@@ -87,6 +88,20 @@ def unchanged(name: str, known: State) -> str:
 def sought(quads: Iterable[Quad]) -> set[Quad]:
     """Return the pattern of quads whose objects are not written out: they may be long."""
     return {(*quad[:3], f"?old{number}") for number, quad in enumerate(sorted(quads))}
+
+
+def nodes_in(quads: Iterable[Quad]) -> frozenset[str]:
+    """Return the nodes that quads are about."""
+    return nodes_of(subject[1:-1] for _, subject, _, _ in quads)
+
+
+def nodes_by_graph(quads: Iterable[Quad]) -> dict[str, list[str]]:
+    """Return the nodes that quads are about, by the graph; but for what is noted of the store."""
+    found = defaultdict[str, set[str]](set)
+    for graph, subject, _, _ in quads:
+        if graph != STORE:
+            found[graph[1:-1]] |= nodes_of([subject[1:-1]])
+    return {graph: sorted(nodes) for graph, nodes in found.items()}
 
 
 def in_graph(graph: str, triples: Iterable[Triple]) -> set[Quad]:

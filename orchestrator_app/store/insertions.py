@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.document_quads import Quad, blocks, in_graph, shared_quads
+from orchestrator_app.store.changes import nodes_of
+from orchestrator_app.store.document_quads import (
+    Quad,
+    blocks,
+    in_graph,
+    nodes_by_graph,
+    shared_quads,
+)
 from orchestrator_app.store.ground_triples import iri_term, read_triples, string_term
 from orchestrator_app.store.interface import Put
 from orchestrator_app.store.oxigraph_terms import ground_text
@@ -22,6 +29,7 @@ from orchestrator_app.store.server_layout import (
     new_record,
     new_stamp,
 )
+from orchestrator_app.store.server_log import Change
 
 _AT_ONCE = 20
 
@@ -35,12 +43,14 @@ class Insertion:
 
     Attributes:
         names: of the documents.
+        change: what it changes.
         added: the quads, with those that they share.
         where: the condition that none of them is there.
         written: the pattern that holds once they are.
     """
 
     names: Collection[str]
+    change: Change
     added: str
     where: str
     written: str
@@ -56,25 +66,26 @@ def insertion_of(puts: Iterable[Put]) -> Insertion | None:
     Raises:
         UnstorableDocumentError: an IRI or a triple is malformed.
     """
-    puts, revision = list(puts), new_stamp()
+    puts, stamp = list(puts), new_stamp()
     names = {iri_term(put.document.id) for put in puts}
     if not names or len(names) < len(puts):
         return None
-    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
-    where = "".join(map(is_unknown, names))
-    return Insertion(names, _inserted_text(puts, revision), where, in_store(written))
-
-
-def _inserted_text(puts: Iterable[Put], revision: str) -> str:
-    """Return documents as SPARQL's QuadData, with what they share."""
-    texts, shared = list[str](), set[Quad]()
+    revision = string_term(stamp)
+    texts, subjects, shared = list[str](), set[str](), set[Quad]()
     for put in puts:
-        texts.append(_notes_block(put, revision))
         graph = layout.graph_name(put.document.id)
-        texts.append(_graph_block(graph, put.document.n_triples + b"\n" + put.extra_triples))
+        n_triples = put.document.n_triples + b"\n" + put.extra_triples
+        block, its_subjects = _graph_block(graph, n_triples)
+        texts += (_notes_block(put, revision), block)
+        subjects.update(its_subjects)
         for shared_name, triples in (put.shared_graphs or {}).items():
             shared |= shared_quads(shared_name, triples)
-    return f"{' '.join(texts)} {blocks(shared)}"
+    texts.append(blocks(shared))
+    kinds = {put.document.id: put.kind for put in puts}
+    change = Change(stamp, kinds, nodes=nodes_of(subjects), shared=nodes_by_graph(shared))
+    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
+    where = "".join(map(is_unknown, names))
+    return Insertion(names, change, " ".join(texts), where, in_store(written))
 
 
 def _notes_block(put: Put, revision: str) -> str:
@@ -87,8 +98,8 @@ def _notes_block(put: Put, revision: str) -> str:
     )
 
 
-def _graph_block(graph: str, n_triples: bytes) -> str:
-    """Return triples as a graph of QuadData, each subject once.
+def _graph_block(graph: str, n_triples: bytes) -> tuple[str, Collection[str]]:
+    """Return triples as a graph of QuadData, each subject once, and the IRIs of the subjects.
 
     What Oxigraph reads, in the form that this program writes, is only put together anew; anything
     else is looked at term by term.
@@ -102,9 +113,11 @@ def _graph_block(graph: str, n_triples: bytes) -> str:
     said = itertools.chain.from_iterable(subjects.values())
     is_plain = all(map(_SUBJECT.fullmatch, subjects)) and all(map(_REST.fullmatch, said))
     if "\0" in text or not is_plain:
-        return blocks(in_graph(graph, read_triples(n_triples, graph)))
+        quads = in_graph(graph, read_triples(n_triples, graph))
+        return blocks(quads), {subject[1:-1] for _, subject, _, _ in quads}
     joined = [f"{name} {' ; '.join([rest[:-2] for rest in own])}" for name, own in subjects.items()]
-    return f"GRAPH {iri_term(graph)} {{ {' . '.join(joined)} }}"
+    text = f"GRAPH {iri_term(graph)} {{ {' . '.join(joined)} }}"
+    return text, [subject[1:-1] for subject in subjects]
 
 
 def with_insertions(puts: Sequence[Put]) -> Iterator[tuple[Sequence[Put], Made]]:

@@ -1,18 +1,19 @@
 """A copy of a server's graphs as an Oxigraph store, kept up by what has changed there.
 
 Strangers' queries are answered from it and not by the server: whether a server ends a query that
-was begun is its own affair, and what it limits is not the protocol's. Each document has a
-revision, so one list of them tells which graphs to read again. The server's version tells whether
-somebody wrote meanwhile: then what has changed is read once more, so that the copy is of one
-moment, as long as there is one between two writes.
+was begun is its own affair, and what it limits is not the protocol's. The log of what is written
+tells which graphs to read again (`server_changes.py`). Where it does not, the revisions of all
+documents tell. The server's version tells whether somebody wrote meanwhile: then what has changed
+is read once more, so that the copy is of one moment, as long as there is one between two writes.
 """
 
 import shutil
 import tempfile
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from orchestrator_app.store.engine import Engine
 from orchestrator_app.store.merged_graphs import GraphChange, MergedGraphs
 from orchestrator_app.store.new_files import NewFiles, declare_ready, size_of, write_anew
 from orchestrator_app.store.oxigraph_terms import ground_text
+from orchestrator_app.store.server_changes import ServerChanges
+from orchestrator_app.store.server_log import Change
 
 _GRAPHS_AT_ONCE = 200
 _MOST_PASSES = 5
@@ -34,18 +37,19 @@ class RemoteCopy:
     """The copy, made when it is asked for first."""
 
     def __init__(
-        self, download: Download, version: Callable[[], int], revisions: str, shared: str
+        self, download: Download, changes: ServerChanges, revisions: str, shared: str
     ) -> None:
         """Say how to read the server.
 
         Args:
             download: as above.
-            version: tells a number that grows with every change on the server.
+            changes: what is written on the server.
             revisions: the query for the graphs of documents with their revisions.
             shared: the query for the triples of the graphs that documents share.
         """
-        self._download, self._version = download, version
+        self._download, self._changes = download, changes
         self._revisions_query, self._shared_query = revisions, shared
+        self._number: int | None = None
         self._known: dict[str, str] = {}
         self._shared = Counter[str]()
         self._copy: Engine | None = None
@@ -59,11 +63,11 @@ class RemoteCopy:
             self._place = directory.parent.with_name(f"{directory.parent.name}-copy")
         copy = self._copy or self._begun(self._place)
         for _ in range(_MOST_PASSES):
-            version = self._version()
-            if not self._catch_up(copy):
+            number = self._changes.follow().number
+            if not self._catch_up(copy, number):
                 copy = self._begun(self._place)
-                self._catch_up(copy)
-            if self._version() == version:
+                self._catch_up(copy, number)
+            if self._changes.follow().number == number:
                 break
         with copy.in_use():
             copy.store.backup(str(directory))
@@ -98,31 +102,57 @@ class RemoteCopy:
         if self._copy is not None:
             self._copy.close()
         shutil.rmtree(place, ignore_errors=True)
-        self._known, self._shared = {}, Counter()
+        self._number, self._known, self._shared = None, {}, Counter()
         self._copy, self._new_files = Engine(place), NewFiles(place)
         return self._copy
 
-    def _catch_up(self, copy: Engine) -> bool:
-        """Read what has changed; return whether that is all.
+    def _catch_up(self, copy: Engine, number: int) -> bool:
+        """Read what was changed until a number; return whether that is all."""
+        changes = None if self._number is None else self._changes.since(self._number)
+        is_all = True
+        if changes is None:
+            is_all = self._compare(copy)
+        else:
+            self._apply(copy, changes)
+        self._number = number
+        return is_all
+
+    def _apply(self, copy: Engine, changes: Iterable[Change]) -> None:
+        """Read the graphs that some changes name."""
+        current, shared = self._known.copy(), set[str]()
+        for change in changes:
+            current |= dict.fromkeys(change.documents, change.stamp)
+            for name in change.removed:
+                current.pop(name, None)
+            shared |= change.shared.keys()
+        self._read_changed(copy, current)
+        for names in _parts(shared):
+            rows = _counted(self._rows(_triples_of(names)), counts := Counter[str]())
+            self._write(copy, _changes((), rows, is_shared=True))
+            self._shared |= counts  # the larger of both: they only grow
+
+    def _compare(self, copy: Engine) -> bool:
+        """Read all graphs whose documents have another revision; return whether that is all.
 
         Graphs that documents share only grow. On a server that was put back to an older state they
         may hold less than before: then the copy has too much.
         """
-        current = {
-            row["g"].value: row["revision"].value for row in self._rows(self._revisions_query)
-        }
-        changed = [name for name, revision in current.items() if self._known.get(name) != revision]
-        gone = self._known.keys() - current.keys()
-        to_read = [*changed, *gone]
-        for begin in range(0, len(to_read), _GRAPHS_AT_ONCE):
-            names = to_read[begin : begin + _GRAPHS_AT_ONCE]
-            self._write(copy, _changes(names, self._rows(_triples_of(names))))
+        revisions = self._rows(self._revisions_query)
+        self._read_changed(copy, {row["g"].value: row["revision"].value for row in revisions})
         shared = Counter[str]()
         rows = _counted(self._rows(self._shared_query), shared)
         self._write(copy, _changes((), rows, is_shared=True))
         has_lost = any(shared[name] < count for name, count in self._shared.items())
-        self._known, self._shared = current, shared
+        self._shared = shared
         return not has_lost
+
+    def _read_changed(self, copy: Engine, current: dict[str, str]) -> None:
+        """Read the graphs of the documents whose revisions are not these."""
+        changed = [name for name, revision in current.items() if self._known.get(name) != revision]
+        gone = self._known.keys() - current.keys()
+        for names in _parts([*changed, *gone]):
+            self._write(copy, _changes(names, self._rows(_triples_of(names))))
+        self._known = current
 
     def _write(self, copy: Engine, changes: Iterable[GraphChange]) -> None:
         with copy.in_use():
@@ -134,6 +164,13 @@ class RemoteCopy:
             self._download(query, path)
             rows: Any = ox.parse_query_results(path=str(path), format=ox.QueryResultsFormat.JSON)
             yield from rows
+
+
+def _parts(names: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Yield names as many at once as are asked for."""
+    left = iter(names)
+    while part := list(islice(left, _GRAPHS_AT_ONCE)):
+        yield part
 
 
 def _counted(rows: Iterable[Any], counts: Counter[str]) -> Iterator[Any]:

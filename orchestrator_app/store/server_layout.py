@@ -5,6 +5,8 @@ After some writes a new record takes the place of the old one. For a server on a
 Oxigraph's on RocksDB, keeps a mark for each triple that was removed, until it compacts its files,
 and passes them all when it looks for the triples of a subject: of one that was written each second,
 a read took 250 ms after 300,000 writes. A record has few such marks, and the pointers a fraction.
+The record of the store also has an entry of each write (`server_log.py`); the one before it is kept
+for the sake of these, and what was before that is removed.
 """
 
 import random
@@ -13,6 +15,7 @@ from collections.abc import Iterable
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.ground_triples import string_term
+from orchestrator_app.store.server_log import Change, entry_expression
 
 LAYOUT_VERSION = 2
 """Layout 1 noted everything of the store and the documents themselves."""
@@ -26,6 +29,8 @@ VERSION = f"<{layout.BOOKKEEPING}#version>"
 SHARED_GRAPH = f"<{layout.SHARED_GRAPH}>"
 STAMP = f"<{layout.BOOKKEEPING}#stamp>"
 THINGS = f"<{layout.BOOKKEEPING}#thingsStamp>"
+ENTRY = f"<{layout.BOOKKEEPING}#entry>"
+BEFORE = f"<{layout.BOOKKEEPING}#before>"
 
 RECORDED = (JSON, REGISTRATION, REVISION)
 MARKS = (VERSION, STAMP, THINGS)
@@ -42,9 +47,12 @@ _REVISION_OF = f"?g {RECORD} ?record . ?record {REVISION} ?revision"
 REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ {_REVISION_OF} }} }}"
 """The question for the graphs of documents, with their revisions."""
 
-
-_REVISION_OF = f"?g {RECORD} ?record . ?record {REVISION} ?revision"
-REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ {_REVISION_OF} }} }}"
+POSITION = (
+    f"SELECT ?marks ?before ?version ?stamp ?things {{ GRAPH {STORE} {{ {STORE} {RECORD} ?marks ."
+    f" ?marks {VERSION} ?version ; {STAMP} ?stamp ; {THINGS} ?things"
+    f" OPTIONAL {{ ?marks {BEFORE} ?before }} }} }}"
+)
+"""The question where the store is: its record, the one before it, and its marks."""
 
 
 def is_record_full() -> bool:
@@ -58,8 +66,8 @@ def new_record() -> str:
 
 
 def new_stamp() -> str:
-    """Return a text that nobody else has, as a term."""
-    return string_term(uuid.uuid4().hex)
+    """Return a text that nobody else has."""
+    return uuid.uuid4().hex
 
 
 def in_store(pattern: str) -> str:
@@ -89,32 +97,58 @@ def documents_named(names: Iterable[str]) -> str:
     return f"SELECT ?id ?kind ?json ?registration {{ {values} {in_store(said)} }}"
 
 
+def entries_of(marks: Iterable[str]) -> str:
+    """Return the question for the entries of records of the store."""
+    values = f"VALUES ?marks {{ {' '.join(f'<{each}>' for each in marks)} }}"
+    return f"SELECT ?entry {{ {values} {in_store(f'?marks {ENTRY} ?entry')} }}"
+
+
 def state_pattern(kind: str) -> str:
     """Return the pattern of `?state`, which names what there is of a kind."""
     mark = THINGS if kind == layout.THING else STAMP
     return in_store(f"{STORE} {RECORD} ?marks . ?marks {mark} ?state")
 
 
-def operation(*, removed: str, where: str, added: str = "", are_things: bool) -> str:
+def operation(
+    change: Change, *, removed: str, where: str, added: str = "", are_things: bool, is_full: bool
+) -> str:
     """Return an update that also counts the version on, and that of the Things if it is of them.
 
     It changes nothing in a store that is not laid out.
+
+    Args:
+        change: what it changes, for the log.
+        removed: quads that go.
+        where: what must hold.
+        added: quads that come.
+        are_things: whether what Things say changes, or which there are.
+        is_full: whether the store gets a new record.
     """
-    is_full, stamp = is_record_full(), new_stamp()
+    stamp = string_term(change.stamp)
     marks = MARKS if is_full or are_things else MARKS[:2]
     old = dict(zip(marks, ("?version", "?stamp", "?things"), strict=False))
     new = dict.fromkeys(old, stamp) | {VERSION: "?next"}
     if is_full and not are_things:
         new[THINGS] = old[THINGS]
     record = new_record() if is_full else "?marks"
-    before = _said("?marks", old)
-    pointed = (f"{STORE} {RECORD} ?marks . ", f"{STORE} {RECORD} {record} . ")
-    from_, to = pointed if is_full else ("", "")
+    before, after = _said("?marks", old), _said(record, new | {ENTRY: "?entry"})
+    pointer = f"{STORE} {RECORD} ?marks . "
+    pointed = f"{STORE} {RECORD} {record} . {record} {BEFORE} ?marks . "
+    from_, to = (pointer, pointed) if is_full else ("", "")
+    entry = f"BIND ({entry_expression(change, '?next')} AS ?entry)"
     return (
         f"DELETE {{ {removed} {in_store(from_ + before)} }}"
-        f" INSERT {{ {added} {in_store(to + _said(record, new))} }}"
-        f" WHERE {{ {in_store(pointed[0] + before)} BIND (?version + 1 AS ?next) {where} }}"
+        f" INSERT {{ {added} {in_store(to + after)} }}"
+        f" WHERE {{ {in_store(pointer + before)} BIND (?version + 1 AS ?next) {entry} {where} }}"
     )
+
+
+def without_older_entries() -> str:
+    """Return the update that removes the records of the store that nobody reads any more."""
+    kept = f"{STORE} {RECORD} ?marks . ?marks {BEFORE} ?before . "
+    older = (f"?before {BEFORE} ?old", f"?before {BEFORE} ?older . ?older {BEFORE} ?old")
+    chain = " UNION ".join(f"{{ {in_store(kept + each)} }}" for each in older)
+    return f"DELETE {{ {in_store('?old ?p ?o')} }} WHERE {{ {chain} {in_store('?old ?p ?o')} }}"
 
 
 def _said(subject: str, values: dict[str, str]) -> str:
@@ -126,7 +160,7 @@ def laid_out() -> str:
 
     The names are the same whoever sends it: two at once lay out one store.
     """
-    version, stamp = string_term(str(LAYOUT_VERSION)), new_stamp()
+    version, stamp = string_term(str(LAYOUT_VERSION)), string_term(new_stamp())
     is_layout = in_store(f"{STORE} {LAYOUT} {version}")
     pointer = in_store(f"{STORE} {RECORD} ?marks")
     first = f"{STORE} {RECORD} <{_RECORDS}first>"
@@ -152,7 +186,7 @@ def moved_from_layout_1() -> str:
     """
     texts = f"{JSON} ?json ; {REGISTRATION} ?registration"
     record = f'IRI(CONCAT("{_RECORDS}", ENCODE_FOR_URI(STR(?id))))'
-    said = f"?id {RECORD} ?record . ?record {texts} ; {REVISION} {new_stamp()}"
+    said = f"?id {RECORD} ?record . ?record {texts} ; {REVISION} {string_term(new_stamp())}"
     version = f"{STORE} {LAYOUT} {string_term(str(LAYOUT_VERSION))}"
     steps = [
         f"DELETE {{ {in_store(f'?id {texts}')} }} INSERT {{ {in_store(said)} }}"

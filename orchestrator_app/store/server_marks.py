@@ -10,6 +10,7 @@ these a server lets one through.
 
 import logging
 import threading
+from dataclasses import dataclass
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.endpoint import Endpoint, advice
@@ -18,16 +19,33 @@ from orchestrator_app.store.server_layout import (
     LAYOUT,
     LAYOUT_VERSION,
     MARKS,
+    POSITION,
     RECORD,
-    STAMP,
     STORE,
-    VERSION,
     in_store,
     laid_out,
     moved_from_layout_1,
 )
+from orchestrator_app.store.server_log import Position
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Where a server was when somebody looked.
+
+    Attributes:
+        number: grows with every difference to what was read before.
+        position: None if what is noted there is not what this program notes.
+        things: the state of the Things.
+        records: of the store, the one in its turn first; they have the entries of the log.
+    """
+
+    number: int
+    position: Position | None = None
+    things: str = ""
+    records: tuple[str, ...] = ()
 
 
 class ServerMarks:
@@ -53,14 +71,23 @@ class ServerMarks:
 
     def version(self) -> int:
         """See `Store.version`."""
-        marks = f"{STORE} {RECORD} ?marks . ?marks {VERSION} ?n ; {STAMP} ?stamp"
-        rows = self._endpoint.bindings(f"SELECT ?n ?stamp {{ {in_store(marks)} }}")
+        return self.read().number
+
+    def read(self) -> Reading:
+        """Look where the server is."""
+        rows = self._endpoint.bindings(POSITION)
         read = tuple(sorted(term["value"] for row in rows for term in row.values()))
         with self._lock:
             if read != self._read or not self._number:
                 self._read = read
                 self._number += 1
-            return self._number
+            number = self._number
+        if len(rows) != 1:
+            return Reading(number)
+        said = {name: term["value"] for name, term in rows[0].items()}
+        records = [said[name] for name in ("marks", "before") if name in said]
+        position = Position(int(said["version"]), said["stamp"])
+        return Reading(number, position, said["things"], tuple(records))
 
     def mend(self) -> bool:
         """Lay the store out anew if somebody has emptied it; return whether that was needed."""

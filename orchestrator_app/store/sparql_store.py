@@ -1,11 +1,5 @@
-"""The store on any SPARQL 1.1 server, through rdflib's `SPARQLUpdateStore`.
+"""The store on any SPARQL 1.1 server, through rdflib's `SPARQLUpdateStore`."""
 
-Several orchestrators may write to one server. So a document has a revision, an update holds only
-if the revision is still the one from which its differences were worked out, and it is one
-operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2).
-"""
-
-import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,14 +10,7 @@ from typing import Any
 from rdflib.term import Identifier
 
 from orchestrator_app.store import layout
-from orchestrator_app.store.document_quads import (
-    Quad,
-    State,
-    blocks,
-    sought,
-    unchanged,
-    wanted_of,
-)
+from orchestrator_app.store.document_quads import Quad, State, wanted_of
 from orchestrator_app.store.endpoint import Endpoint
 from orchestrator_app.store.errors import (
     KindConflictError,
@@ -31,11 +18,7 @@ from orchestrator_app.store.errors import (
     StoreUnavailableError,
     UnstorableDocumentError,
 )
-from orchestrator_app.store.ground_triples import (
-    iri_term,
-    result_term,
-    string_term,
-)
+from orchestrator_app.store.ground_triples import iri_term, string_term
 from orchestrator_app.store.insertions import Made, with_insertions
 from orchestrator_app.store.interface import (
     Documents,
@@ -48,24 +31,20 @@ from orchestrator_app.store.interface import (
     TextRows,
 )
 from orchestrator_app.store.remote_copy import RemoteCopy
+from orchestrator_app.store.server_changes import ServerChanges
+from orchestrator_app.store.server_documents import ServerDocuments
 from orchestrator_app.store.server_layout import (
     KIND,
-    RECORD,
     REGISTRATION,
-    REVISION,
     REVISIONS,
     SHARED_GRAPH,
     STORE,
     documents_named,
     in_store,
     is_any,
-    is_record_full,
-    new_record,
-    new_stamp,
-    operation,
 )
 from orchestrator_app.store.server_marks import ServerMarks
-from orchestrator_app.store.server_pages import documents_of, list_query, page_of, page_query
+from orchestrator_app.store.server_pages import ServerPages, documents_of
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
 from wasmiot_td.turns import PatientLock
 
@@ -73,12 +52,9 @@ _SHARED_TRIPLES = (
     f"SELECT ?g ?s ?p ?o {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }}"
     " GRAPH ?g { ?s ?p ?o } }"
 )
-_THING = string_term(layout.THING)
 _MAX_ATTEMPTS = 20
 _FEWEST_TOGETHER = 2
 _READ_AT_ONCE = 50
-
-_log = logging.getLogger(__name__)
 
 
 class SparqlStore:
@@ -104,7 +80,10 @@ class SparqlStore:
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._marks = ServerMarks(self._endpoint, query_url)
         self._write_lock = PatientLock()
-        self._copy = RemoteCopy(self._endpoint.download, self.version, REVISIONS, _SHARED_TRIPLES)
+        self._changes = ServerChanges(self._endpoint, self._marks)
+        self._documents = ServerDocuments(self._endpoint, self._changes)
+        self._pages = ServerPages(self._endpoint, self._changes)
+        self._copy = RemoteCopy(self._endpoint.download, self._changes, REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
         self._emptied_listeners: list[Callable[[], None]] = []
 
@@ -172,8 +151,7 @@ class SparqlStore:
                 return False
             are_things = any(put.kind == layout.THING for put in new)
             with self._write_lock:
-                self._changed(removed="", added=made.added, where=made.where, are_things=are_things)
-                return self.ask(f"ASK {{ {made.written} }}")
+                return self._documents.insert(made, are_things=are_things)
         except (UnstorableDocumentError, StoreUnavailableError):
             return False
 
@@ -182,11 +160,11 @@ class SparqlStore:
         noted = {REGISTRATION: string_term(layout.registration_text(registration))}
         with self._write_lock:
             for _ in range(_MAX_ATTEMPTS):
-                known = self._state(document_id, is_graph_read=False)
+                known = self._documents.state(document_id, is_graph_read=False)
                 if not known.is_there:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
-                if known == wanted or self._try(document_id, known, wanted, set()):
+                if known == wanted or self._documents.write(document_id, known, wanted, set()):
                     return True
                 self._mend()
         raise _written_by_too_many(document_id)
@@ -209,11 +187,11 @@ class SparqlStore:
 
     def list(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Documents:
         """See `Store.list`."""
-        return documents_of(self._endpoint.bindings(list_query(kind, limit, offset)), kind)
+        return self._pages.list(kind, limit, offset)
 
     def page(self, kind: str, *, limit: int | None = None, offset: int = 0) -> Page:
-        """See `Store.page`; one question, which a server answers as of one moment."""
-        return page_of(kind, self._endpoint.bindings(page_query(kind, limit, offset)))
+        """See `Store.page`."""
+        return self._pages.page(kind, limit, offset)
 
     def count(self, kind: str) -> int:
         """See `Store.count`."""
@@ -224,34 +202,16 @@ class SparqlStore:
         """See `Store.delete`."""
         if not layout.is_graph_name(document_id):
             return False
-        name = iri_term(document_id)
         with self._write_lock:
             for attempt in range(_MAX_ATTEMPTS):
-                known = self._state(document_id, is_graph_read=False)
+                known = self._documents.state(document_id)
                 if not known.is_there:
                     return attempt > 0
                 if attempt:
                     self._mend()
-                self._remove(name, known, is_graph_optional=attempt == 0)
-                if not self.ask(is_any([name])):
+                if self._documents.remove(document_id, known):
                     return True
         raise _written_by_too_many(document_id)
-
-    def _remove(self, name: str, known: State, *, is_graph_optional: bool) -> None:
-        """Remove a document and its graph, if it is still what is known.
-
-        Virtuoso removes nothing where there is no graph and it is optional.
-        """
-        noted = blocks(sought(known.notes(name)))
-        graph = f"GRAPH {name} {{ ?s ?p ?o }}"
-        if not is_graph_optional and not self.ask(f"ASK {{ {graph} }}"):
-            graph = ""
-        optional = f"OPTIONAL {{ {graph} }}" if is_graph_optional else graph
-        self._changed(
-            removed=f"{noted} {graph}",
-            where=f"{noted}{unchanged(name, known)} {optional}",
-            are_things=known.noted[KIND] == _THING,
-        )
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """See `Store.select`."""
@@ -282,8 +242,12 @@ class SparqlStore:
         return self.version()
 
     def changed_since(self, version: int) -> frozenset[str] | None:
-        """See `Store.changed_since`; others write too, so only that nothing changed is known."""
-        return frozenset() if self.version() == version else None
+        """See `Store.changed_since`."""
+        self._changes.follow()
+        changes = self._changes.since(version)
+        if changes is None:
+            return None
+        return frozenset[str]().union(*(change.all_nodes for change in changes))
 
     def checkpoint(self, directory: Path) -> None:
         """See `Store.checkpoint`; reads from the server what has changed since the last one."""
@@ -314,62 +278,16 @@ class SparqlStore:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
         document_id = put.document.id
         for _ in range(_MAX_ATTEMPTS):
-            known = self._state(document_id)
+            known = self._documents.state(document_id)
             known_kind = known.noted.get(KIND)
             if known_kind not in (None, wanted.noted[KIND]):
                 raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[KIND][1:-1])
-            if self._is_there(known, wanted, shared) or self._try(
+            if self._documents.is_there(known, wanted, shared) or self._documents.write(
                 document_id, known, wanted, shared
             ):
                 return known_kind is None
             self._mend()
         raise _written_by_too_many(document_id)
-
-    def _is_there(self, known: State, wanted: State, shared: set[Quad]) -> bool:
-        is_noted = known.noted.items() >= wanted.noted.items()
-        if not is_noted or known.quads != wanted.quads:
-            return False
-        return not shared or self.ask(f"ASK {{ {blocks(shared)} }}")
-
-    def _state(self, document_id: str, *, is_graph_read: bool = True) -> State:
-        name = iri_term(document_id)
-        own = f" UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}" if is_graph_read else ""
-        recorded = in_store(f"{name} {RECORD} ?record . ?record ?noted ?o")
-        rows = self._endpoint.bindings(
-            "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text)"
-            f" {{ {{ {in_store(f'{name} ?noted ?o')} }} UNION {{ {recorded} }}{own} }}"
-        )
-        noted, quads = {}, set()
-        for row in rows:
-            text = result_term(row["o"], row["text"]["value"])
-            if "noted" in row:
-                noted[f"<{row['noted']['value']}>"] = text
-            else:
-                subject, predicate = row["s"], row["p"]["value"]
-                quads.add((name, result_term(subject, subject["value"]), f"<{predicate}>", text))
-        return State(noted, frozenset(quads), noted.pop(RECORD, ""))
-
-    def _try(self, document_id: str, known: State, wanted: State, shared: set[Quad]) -> bool:
-        """Write what differs if nobody was faster; return whether it was written."""
-        name, revision = iri_term(document_id), new_stamp()
-        record = known.record if known.record and not is_record_full() else new_record()
-        goal = replace(wanted, noted=wanted.noted | {REVISION: revision}, record=record)
-        before, after = known.notes(name), goal.notes(name)
-        removed = sought(before - after)
-        self._changed(
-            removed=blocks(removed | (known.quads - goal.quads)),
-            added=blocks((after - before) | (goal.quads - known.quads) | shared),
-            where=blocks(removed) + unchanged(name, known),
-            are_things=goal.noted[KIND] == _THING and not known.says_the_same(goal),
-        )
-        written = f"{name} {RECORD} {record} . {record} {REVISION} {revision}"
-        return self.ask(f"ASK {{ {in_store(written)} }}")
-
-    def _changed(self, *, removed: str, where: str, added: str = "", are_things: bool) -> None:
-        """Send one operation that also counts the store's version on."""
-        self._endpoint.update(
-            operation(removed=removed, where=where, added=added, are_things=are_things)
-        )
 
 
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:

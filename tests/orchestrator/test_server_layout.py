@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator_app.store import SparqlStore
+from orchestrator_app.store import SparqlStore, StoreUnavailableError, server_documents
+from orchestrator_app.store.server_layout import without_older_entries
 
 A, B = "urn:ex:a", "urn:ex:b"
 STORE = "urn:wasmiot:store"
 RECORD = f"{STORE}#record"
+LOG = (f"{STORE}#entry", f"{STORE}#before")
 NOTES = f"SELECT ?s ?p ?o {{ GRAPH <{STORE}> {{ ?s ?p ?o }} }}"
 
 
@@ -44,11 +46,30 @@ def test_records_take_turns_and_leave_nothing_behind(server, numbered):
         for _ in range(10):
             write_often(store, numbered, 3)
             notes = server.rows(NOTES)
-            counts.add(len(notes))
+            counts.add(sum(row["p"] not in LOG for row in notes))
             seen |= {row["o"] for row in notes if row["p"] == RECORD and row["s"] == A}
         assert store.get(A).registration == {"renewed": 2}
     assert counts == {10}  # layout, pointer, three marks; kind, pointer, three texts
     assert len(seen) > 3
+
+
+def test_the_log_goes_back_over_two_records(server, numbered, monkeypatch):
+    """Of what was written longer ago nothing is kept; what could not be removed then goes later."""
+    counts = []
+    monkeypatch.setattr(server_documents, "is_record_full", lambda: len(counts) % 4 == 3)
+    with opened(server) as store:
+        send = store._endpoint.update
+
+        def forgetful(text):
+            if len(counts) in range(20, 24) and text == without_older_entries():
+                raise StoreUnavailableError("gone for a moment")
+            send(text)
+
+        monkeypatch.setattr(store._endpoint, "update", forgetful)
+        for number in range(60):
+            store.put(numbered(number), kind="thing")
+            counts.append(sum(row["p"] in LOG for row in server.rows(NOTES)))
+    assert max(counts[8:20]) == max(counts[28:]) < max(counts[20:28])
 
 
 def test_no_subject_is_written_for_ever(server, numbered, monkeypatch):

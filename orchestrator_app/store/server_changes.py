@@ -1,0 +1,88 @@
+"""Follow what is written on a graph server, by whomever, and remember what changed since when."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orchestrator_app.store.endpoint import Endpoint
+from orchestrator_app.store.server_layout import entries_of
+from orchestrator_app.store.server_log import Change, changes_between
+from orchestrator_app.store.server_marks import Reading, ServerMarks
+
+MOST_NAMES = 20_000
+"""What is remembered; who has not looked for longer reads everything."""
+
+
+class ServerChanges:
+    """The changes on one server, by the numbers of `ServerMarks.version`; for several threads."""
+
+    def __init__(self, endpoint: Endpoint, marks: ServerMarks) -> None:
+        self._endpoint, self._marks = endpoint, marks
+        self._lock = threading.Lock()
+        self._seen = Reading(0)
+        self._changes = deque[tuple[int, Change]]()
+        self._n_names = self._forgotten = 0
+        self._shared = set[str]()
+
+    def follow(self) -> Reading:
+        """Look where the server is, and read what was changed since the last look."""
+        with self._lock:
+            now = self._marks.read()
+            if now.position is None:
+                self._forget(now.number + 1)
+            elif now.position != self._seen.position:
+                self._note(now.number, self._changes_until(now))
+            self._seen = now
+            return now
+
+    def since(self, number: int) -> Sequence[Change] | None:
+        """Return what was changed after a number until the last look; None if it is not known."""
+        with self._lock:
+            if number < self._forgotten:
+                return None
+            return [change for noted, change in self._changes if noted > number]
+
+    def untold(self, change: Change) -> Change:
+        """Return a change without the shared graphs of which it is known that they are there."""
+        with self._lock:
+            new = {
+                graph: about for graph, about in change.shared.items() if graph not in self._shared
+            }
+        return replace(change, shared=new)
+
+    def told(self, change: Change) -> None:
+        """Remember that the shared graphs of a change are there: the next need not tell of them."""
+        with self._lock:
+            self._shared.update(change.shared)
+
+    def _changes_until(self, now: Reading) -> Sequence[Change] | None:
+        last, position = self._seen.position, now.position
+        if last is None or position is None:
+            return None  # nobody has looked before
+        found: list[str] = []
+        for record in now.records:
+            rows = self._endpoint.bindings(entries_of([record]))
+            found += [row["entry"]["value"] for row in rows]
+            changes = changes_between(found, last, position)
+            if changes is not None:
+                return changes
+        return None
+
+    def _note(self, number: int, changes: Sequence[Change] | None) -> None:
+        """Remember changes; what is not known is as if everything had changed."""
+        if changes is None:
+            self._forget(number)
+            return
+        self._changes.extend((number, change) for change in changes)
+        self._n_names += sum(map(len, changes))
+        while self._n_names > MOST_NAMES:
+            noted, change = self._changes.popleft()
+            self._n_names -= len(change)
+            self._forgotten = max(self._forgotten, noted)
+
+    def _forget(self, until: int) -> None:
+        self._forgotten = max(self._forgotten, until)
+        self._changes.clear()
+        self._shared.clear()
+        self._n_names = 0
