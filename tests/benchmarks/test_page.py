@@ -19,7 +19,7 @@ ASKED_OVER_A_SERVER = (
     "page of 100, over an Oxigraph server",
     "match after a change, rare, over an Oxigraph server",
 )
-"""What runs had not measured until 22 November 2026: one of those has none of these headlines."""
+"""Measured since after the run that was published on 23 November 2026, which has none of these."""
 
 SCRIPT = '''"""Measure nothing.
 
