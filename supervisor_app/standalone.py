@@ -1,6 +1,7 @@
 """Serve a TD from files, with no orchestrator at all: `--td FILE --module FILE`."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,28 @@ from supervisor_app.local_data_files import with_data_files
 from supervisor_app.local_modules import LocalModule, located, matched
 from supervisor_app.modules import Packages
 from supervisor_app.references import as_list
+from wasmiot_td.access.declared import schemes_of
 
 SIGNATURE = "wasmiot:signature"
 SIGNED_SUFFIX = ".signed.json"
 """`camera.signed.json` beside `camera.wasm` is its Thing Model with signatures."""
 
+_log = logging.getLogger(__name__)
+
 
 def install_files(
-    installations: Installations, packages: Packages, td: Path, modules: Sequence[Path], base: str
+    installations: Installations,
+    packages: Packages,
+    td: Path,
+    modules: Sequence[Path],
+    base: str,
+    security: Mapping[str, Any],
 ) -> str:
     """Install the TD of a file over the modules of files; return the installation's name.
 
     Files that it names by relative paths lie beside it. Without files it keeps the modules that
-    it was served with before.
+    it was served with before. What it is served with in place of its own `security` is told where
+    that asks for another scheme.
 
     Raises:
         DocumentError: the TD is not acceptable, or says of a module what does not fit the files.
@@ -42,7 +52,15 @@ def install_files(
         installations.put(slug, document, f"{base}deployments/{slug}/", chosen)
     finally:
         installations.discard_unused()
+    _tell_of_security(td, schemes_of(document), schemes_of(security))
     return slug
+
+
+def _tell_of_security(td: Path, asked: Set[str], served: Set[str]) -> None:
+    """Warn where a TD asks for a scheme that this device does not; each TD has to name one."""
+    if not asked <= served | {"nosec"}:
+        said = [", ".join(sorted(schemes)) for schemes in (asked, served)]
+        _log.warning("security_replaced file=%s asks_for=%s served_with=%s", td, *said)
 
 
 def _installed(installations: Installations, slug: str) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ from supervisor_app.thing_steps import ThingSteps
 from supervisor_app.triggers import Triggers
 from wasmiot_td.access.authorization import AuthorizedTransport
 from wasmiot_td.access.binding import reach_of
-from wasmiot_td.access.declared import with_security
+from wasmiot_td.access.declared import declared_security, with_security
 from wasmiot_td.access.guard import Guard
 from wasmiot_td.access.opening import open_guard, with_credentials
 from wasmiot_td.access.peer_tokens import PeerTokens
@@ -319,7 +319,8 @@ def assemble(settings: Settings, transport: Transport | None = None) -> Supervis
     supervisor.joins.restore(lambda slug, name: supervisor.operation(slug, "actions", name))
     supervisor.use_grants()
     if settings.td is not None:
-        install_files(installations, packages, settings.td, settings.modules, supervisor.base)
+        td, modules, declared = settings.td, settings.modules, declared_security(guard)
+        install_files(installations, packages, td, modules, supervisor.base, declared)
     return supervisor
 
 

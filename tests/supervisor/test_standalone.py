@@ -11,6 +11,7 @@ from file_modules import LENGTH_OF_MODEL
 from supervisor_app.app import create_app
 from supervisor_app.cli import settings_of
 from supervisor_app.settings import Settings
+from wasmiot_td.access.tokens import make_token
 from wasmiot_td.errors import ValidationError
 from wasmiot_td.problem import ProblemError
 
@@ -204,6 +205,40 @@ def test_what_cannot_be_honoured(serve, td, said):
     """It is refused with where it belongs, and never ignored."""
     with pytest.raises(ValidationError, match=re.escape(said)):
         serve({**COUNT, **td}, {"m.wasm": COUNTER}, ["m.wasm"])
+
+
+BASIC = {"basic_sc": {"scheme": "basic"}, "either_sc": {"scheme": "combo", "oneOf": ["basic_sc"]}}
+
+
+@pytest.mark.parametrize(
+    ("security", "told"),
+    [
+        ({"securityDefinitions": BASIC, "security": "basic_sc"}, "basic"),
+        ({"securityDefinitions": BASIC, "security": ["either_sc"]}, "basic"),
+        ({"securityDefinitions": BASIC}, "basic"),
+        ({"security": ["bearer_sc"]}, "bearer_sc"),
+        ({"securityDefinitions": {"n": {"scheme": "nosec"}}, "security": ["n"]}, ""),
+        ({}, ""),
+    ],
+    ids=["named", "combined", "defined alone", "not defined", "none", "nothing said"],
+)
+def test_security_that_is_not_asked_for_here_is_told(serve, caplog, security, told):
+    """Who wrote it believes in it; the device asks for what its operator says, and serves that."""
+    device = serve({**COUNT, **security}, {"m.wasm": COUNTER}, ["m.wasm"])
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    wanted = [f"asks_for={told} served_with=nosec"] if told else []
+    assert [text.partition(".json ")[2] for text in warned] == wanted
+    served = device.client.get("/deployments/thing/td").json
+    assert served["securityDefinitions"] == {"nosec_sc": {"scheme": "nosec"}}
+
+
+@pytest.mark.parametrize(("scheme", "is_told"), [("bearer", False), ("basic", True)])
+def test_security_that_is_asked_for_here_is_no_fault(serve, tmp_path, caplog, scheme, is_told):
+    """Where a token opens the device, a TD that says so is right."""
+    make_token(tmp_path / "data" / "access", "a person", "read")
+    said = {"securityDefinitions": {"s": {"scheme": scheme}}, "security": ["s"]}
+    serve({**COUNT, **said}, {"m.wasm": COUNTER}, ["m.wasm"], data_dir=tmp_path / "data")
+    assert (f"asks_for={scheme} served_with=bearer" in caplog.text) == is_told
 
 
 @pytest.mark.parametrize(

@@ -42,3 +42,29 @@ def declared_security(guard: Guard) -> dict[str, Any]:
 def with_security(document: Mapping[str, Any], guard: Guard) -> dict[str, Any]:
     """Return a description that says how to get in here."""
     return {**document, **declared_security(guard)}
+
+
+def schemes_of(document: Mapping[str, Any]) -> frozenset[str]:
+    """Return the schemes that a description asks for, itself or within a combination.
+
+    Args:
+        document: it may not have been checked; where it names a scheme that it does not define, the
+            name stands for it, and where it names none, all that it defines are meant.
+    """
+    said = document.get("securityDefinitions")
+    definitions = said if isinstance(said, Mapping) else {}
+    open_, schemes = _names(document.get("security", list(definitions))), dict[str, str]()
+    while open_:
+        name = open_.pop()
+        found = definitions.get(name)
+        definition = found if isinstance(found, Mapping) else {"scheme": name}
+        if name not in schemes:
+            open_ += _names(definition.get("oneOf")) + _names(definition.get("allOf"))
+        schemes[name] = str(definition.get("scheme"))
+    return frozenset(schemes.values()) - {"combo"}
+
+
+def _names(value: Any) -> list[str]:
+    """Return names of which one may stand without a list around it."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    return [str(name) for name in listed]
