@@ -209,6 +209,19 @@ def app(tmp_path: Path) -> Iterator[Flask]:
     made.extensions["wasmiot"].close()
 
 
+@pytest.fixture(params=["embedded", "server"])
+def app_over_each_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
+    """An orchestrator that knows nothing yet: over its own store, and over an Oxigraph server."""
+    urls = {}
+    if request.param == "server":
+        server: GraphServer = request.getfixturevalue("oxigraph_server")
+        server.clear()
+        urls = {"store_url": server.query_url, "store_update_url": server.update_url}
+    made = create_app(Settings(data_dir=tmp_path / "data", **urls))
+    yield made
+    made.extensions["wasmiot"].close()
+
+
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A client of that orchestrator."""
