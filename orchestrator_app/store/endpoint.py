@@ -1,6 +1,5 @@
 """A SPARQL 1.1 server as rdflib's `SPARQLUpdateStore`, with time limits and errors that tell."""
 
-import json
 import random
 import shutil
 import time
@@ -15,6 +14,7 @@ import urllib3
 from rdflib.plugins.stores.sparqlstore import SPARQLUpdateStore
 from rdflib.query import Result
 
+from orchestrator_app.fast_json import loads
 from orchestrator_app.store.errors import StoreUnavailableError, UnstorableDocumentError
 from orchestrator_app.store.pulse import PROBE_SECONDS, Pulse
 from wasmiot_td.connections import RenewedPool
@@ -100,7 +100,7 @@ class Endpoint(SPARQLUpdateStore):
         """Return what a function reads of the results of a query."""
         url, body, content_type = self._request_of(query)
         try:
-            return read(json.loads(self._answer(url, body, content_type)))
+            return read(loads(self._answer(url, body, content_type).decode()))
         except (ValueError, KeyError, TypeError) as error:
             raise StoreUnavailableError(f"{url} does not answer with results: {error}") from error
 
