@@ -82,6 +82,15 @@ def test_a_fleet_runs_on_a_network_that_is_not_trusted(reader: Reader) -> None:
     read(reader, blocks_of(how_to("secure")))
 
 
+def test_a_log_stays_within_bounds(reader: Reader, tmp_path: Path) -> None:
+    """The page has a log rotated under a server, which goes on at its beginning."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    reader.replacements = {**reader.replacements, "/var/log/wasmiot": str(folder)}
+    read(reader, blocks_of(how_to("log")))
+    assert (folder / "orchestrator.log").read_bytes().startswith(b"INFO ")
+
+
 def test_the_unit_for_a_raspberry_pi_is_one_that_systemd_takes(tmp_path: Path) -> None:
     """And its command is one that the supervisor understands."""
     (unit,) = (b for b in blocks_of(how_to("raspberry-pi")) if b.language == "ini")
