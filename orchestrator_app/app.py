@@ -15,7 +15,7 @@ from orchestrator_app.access import put_door
 from orchestrator_app.backups import remove_snapshots
 from orchestrator_app.chunked_bodies import ChunkedBodies
 from orchestrator_app.directory.introduction import announce_directory, introduce_things
-from orchestrator_app.directory.purge import purge_expired
+from orchestrator_app.directory.purge import purge_expired, remove_unused
 from orchestrator_app.measures import measures_of
 from orchestrator_app.monitoring.loop import watch_devices
 from orchestrator_app.problems import register_problem_answers
@@ -132,6 +132,7 @@ def lifespan(app: Flask) -> Iterator[None]:
         stack.callback(wait_until, lambda: parts.executions.live_count == 0)
         stack.enter_context(following(parts.begin_to_stop, parts.executions.cut_short))
         stack.enter_context(purge_expired(parts.directory))
+        stack.enter_context(remove_unused(parts.store))
         stack.enter_context(parts.restoring.now_and_then())
         if parts.settings.store_url:
             threading.Thread(target=parts.queries.prepare, name="first-copy", daemon=True).start()

@@ -147,6 +147,13 @@ class Store(Protocol):
     def delete(self, document_id: str) -> bool:
         """Remove a document and its graph; return whether it was there."""
 
+    def remove_unused_graphs(self) -> int:
+        """Remove the graphs that documents shared and that no document's graph names any more.
+
+        Returns:
+            How many there were.
+        """
+
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """Answer a trusted SELECT over the union of all graphs.
 

@@ -5,8 +5,9 @@ wrong. Therefore the default graph holds their merge, kept up in the same step.
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import pyoxigraph as ox
 
@@ -77,6 +78,20 @@ class MergedGraphs:
             written += self._update(rest[begin : begin + _AT_ONCE], is_repair)
         return written
 
+    def unnamed(self, documents: Container[str]) -> list[str]:
+        """Return the graphs that are of no document and that none names.
+
+        Args:
+            documents: the names of the graphs of documents.
+        """
+        names = (graph for graph in self._store.named_graphs() if graph.value not in documents)
+        return [g.value for g in names if self._is_there(g) and not self._is_named(g)]
+
+    def _is_named(self, graph: ox.NamedNode | ox.BlankNode) -> bool:
+        own = (ox.DefaultGraph(), graph)
+        quads = self._store.quads_for_pattern(None, None, graph, None)
+        return any(quad.graph_name not in own for quad in quads)
+
     def _apart(
         self, changes: Iterable[GraphChange]
     ) -> tuple[Sequence[GraphChange], Sequence[GraphChange]]:
@@ -87,7 +102,7 @@ class MergedGraphs:
             (new if is_new else others).append(change)
         return new, others
 
-    def _is_there(self, graph: ox.NamedNode) -> bool:
+    def _is_there(self, graph: ox.NamedNode | ox.BlankNode) -> bool:
         return any(True for _ in self._store.quads_for_pattern(None, None, None, graph))
 
     def _load(self, changes: Sequence[GraphChange]) -> Written:
@@ -139,9 +154,16 @@ class MergedGraphs:
         return any(q.graph_name != merge and q not in removed for q in same)
 
 
-def _last(changes: Iterable[GraphChange]) -> Collection[GraphChange]:
-    """Return the last change of each graph, and every one of a graph that is shared."""
-    return {(c.graph, c.number if c.is_shared else -1): c for c in changes}.values()
+def _last(changes: Iterable[GraphChange]) -> Iterable[GraphChange]:
+    """Yield the last change of each graph; of one that is shared, every one since it was removed.
+
+    What a shared graph held before it was removed may stay if it comes back at once.
+    """
+    last = dict[ox.NamedNode, list[GraphChange]]()
+    for change in changes:
+        kept = [each for each in last.get(change.graph, ()) if each.is_shared and change.is_shared]
+        last[change.graph] = [*kept, change]
+    return chain.from_iterable(last.values())
 
 
 def _merged(quads: Iterable[ox.Quad]) -> str:

@@ -35,6 +35,7 @@ from orchestrator_app.store.interface import (
     TextRows,
 )
 from orchestrator_app.store.journalled_graph import JournalledGraph, named_node
+from orchestrator_app.store.merged_graphs import MergedGraphs
 from orchestrator_app.store.older_layout import move_documents
 from orchestrator_app.store.oxigraph_terms import ground_text, to_oxigraph, to_rdflib
 
@@ -175,6 +176,23 @@ class OxigraphStore:
             self._states[known.noted[layout.KIND]] += 1
             del ids[bisect.bisect_left(ids, document_id)], self._kinds[document_id]
         return True
+
+    def remove_unused_graphs(self) -> int:
+        """See `Store.remove_unused_graphs`."""
+        if not self._unnamed():  # writers need not wait for that
+            return 0
+        with self._write_lock:
+            names = self._unnamed()
+            if names:
+                self._take(self._documents.write([], [GraphText(name, b"") for name in names]))
+                self._shared_graphs = {key for key in self._shared_graphs if key[0] not in names}
+        return len(names)
+
+    def _unnamed(self) -> frozenset[str]:
+        self._require_open()
+        self._graph.settle()
+        with self._engine.in_use():
+            return frozenset(MergedGraphs(self._engine.store).unnamed(self._kinds))
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """See `Store.select`."""

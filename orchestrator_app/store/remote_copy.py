@@ -10,8 +10,8 @@ is read once more, so that the copy is of one moment, as long as there is one be
 import shutil
 import tempfile
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,7 @@ class RemoteCopy:
         self._revisions_query, self._shared_query = revisions, shared
         self._number: int | None = None
         self._known: dict[str, str] = {}
-        self._shared = Counter[str]()
+        self._shared = set[str]()
         self._copy: Engine | None = None
         self._place: Path | None = None
         self._new_files, self._n_changed = NewFiles(None), 0
@@ -64,9 +64,7 @@ class RemoteCopy:
         copy = self._copy or self._begun(self._place)
         for _ in range(_MOST_PASSES):
             number = self._changes.follow().number
-            if not self._catch_up(copy, number):
-                copy = self._begun(self._place)
-                self._catch_up(copy, number)
+            self._catch_up(copy, number)
             if self._changes.follow().number == number:
                 break
         with copy.in_use():
@@ -102,20 +100,18 @@ class RemoteCopy:
         if self._copy is not None:
             self._copy.close()
         shutil.rmtree(place, ignore_errors=True)
-        self._number, self._known, self._shared = None, {}, Counter()
+        self._number, self._known, self._shared = None, {}, set()
         self._copy, self._new_files = Engine(place), NewFiles(place)
         return self._copy
 
-    def _catch_up(self, copy: Engine, number: int) -> bool:
-        """Read what was changed until a number; return whether that is all."""
+    def _catch_up(self, copy: Engine, number: int) -> None:
+        """Read what was changed until a number."""
         changes = None if self._number is None else self._changes.since(self._number)
-        is_all = True
         if changes is None:
-            is_all = self._compare(copy)
+            self._compare(copy)
         else:
             self._apply(copy, changes)
         self._number = number
-        return is_all
 
     def _apply(self, copy: Engine, changes: Iterable[Change]) -> None:
         """Read the graphs that some changes name."""
@@ -124,27 +120,21 @@ class RemoteCopy:
             current |= dict.fromkeys(change.documents, change.stamp)
             for name in change.removed:
                 current.pop(name, None)
-            shared |= change.shared.keys()
-        self._read_changed(copy, current)
+            shared.update(change.shared, change.dropped)
         for names in _parts(shared):
-            rows = _counted(self._rows(_triples_of(names)), counts := Counter[str]())
-            self._write(copy, _changes((), rows, is_shared=True))
-            self._shared |= counts  # the larger of both: they only grow
+            self._write(copy, _changes(names, self._rows(_triples_of(names))))
+        self._shared |= shared
+        self._read_changed(copy, current)
 
-    def _compare(self, copy: Engine) -> bool:
-        """Read all graphs whose documents have another revision; return whether that is all.
-
-        Graphs that documents share only grow. On a server that was put back to an older state they
-        may hold less than before: then the copy has too much.
-        """
+    def _compare(self, copy: Engine) -> None:
+        """Read all graphs whose documents have another revision, and all that documents share."""
         revisions = self._rows(self._revisions_query)
-        self._read_changed(copy, {row["g"].value: row["revision"].value for row in revisions})
-        shared = Counter[str]()
-        rows = _counted(self._rows(self._shared_query), shared)
-        self._write(copy, _changes((), rows, is_shared=True))
-        has_lost = any(shared[name] < count for name, count in self._shared.items())
+        current = {row["g"].value: row["revision"].value for row in revisions}
+        shared = set[str]()
+        rows = _noted(self._rows(self._shared_query), shared)
+        self._write(copy, _changes(self._shared, rows))
         self._shared = shared
-        return not has_lost
+        self._read_changed(copy, current)
 
     def _read_changed(self, copy: Engine, current: dict[str, str]) -> None:
         """Read the graphs of the documents whose revisions are not these."""
@@ -173,10 +163,10 @@ def _parts(names: Iterable[str]) -> Iterator[Sequence[str]]:
         yield part
 
 
-def _counted(rows: Iterable[Any], counts: Counter[str]) -> Iterator[Any]:
-    """Yield rows, and count those of each graph."""
+def _noted(rows: Iterable[Any], names: set[str]) -> Iterator[Any]:
+    """Yield rows, and note the graphs of which they are."""
     for row in rows:
-        counts[row["g"].value] += 1
+        names.add(row["g"].value)
         yield row
 
 
@@ -185,13 +175,11 @@ def _triples_of(names: Iterable[str]) -> str:
     return f"SELECT ?g ?s ?p ?o {{ VALUES ?g {{ {values} }} GRAPH ?g {{ ?s ?p ?o }} }}"
 
 
-def _changes(
-    names: Collection[str], rows: Iterable[Any], *, is_shared: bool = False
-) -> Iterator[GraphChange]:
+def _changes(names: Iterable[str], rows: Iterable[Any]) -> Iterator[GraphChange]:
     """Yield what graphs are to hold, those also of which there are no rows."""
     lines: Mapping[str, list[str]] = defaultdict(list, {name: [] for name in names})
     for row in rows:
         lines[row["g"].value].append(f"{row['s']} {row['p']} {row['o']} .\n")
     for name, own in lines.items():
         graph = ox.NamedNode(name)
-        yield GraphChange(graph, ground_text("".join(own).encode(), graph.value), is_shared)
+        yield GraphChange(graph, ground_text("".join(own).encode(), graph.value))

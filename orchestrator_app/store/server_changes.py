@@ -43,19 +43,6 @@ class ServerChanges:
                 return None
             return [change for noted, change in self._changes if noted > number]
 
-    def untold(self, change: Change) -> Change:
-        """Return a change without the shared graphs of which it is known that they are there."""
-        with self._lock:
-            new = {
-                graph: about for graph, about in change.shared.items() if graph not in self._shared
-            }
-        return replace(change, shared=new)
-
-    def told(self, change: Change) -> None:
-        """Remember that the shared graphs of a change are there: the next need not tell of them."""
-        with self._lock:
-            self._shared.update(change.shared)
-
     def _changes_until(self, now: Reading) -> Sequence[Change] | None:
         last, position = self._seen.position, now.position
         if last is None or position is None:
@@ -74,12 +61,20 @@ class ServerChanges:
         if changes is None:
             self._forget(number)
             return
-        self._changes.extend((number, change) for change in changes)
-        self._n_names += sum(map(len, changes))
+        for change in map(self._told_once, changes):
+            self._changes.append((number, change))
+            self._n_names += len(change)
         while self._n_names > MOST_NAMES:
             noted, change = self._changes.popleft()
             self._n_names -= len(change)
             self._forgotten = max(self._forgotten, noted)
+
+    def _told_once(self, change: Change) -> Change:
+        """Return a change without the shared graphs that were there before it."""
+        new = {name: about for name, about in change.shared.items() if name not in self._shared}
+        self._shared.update(new)
+        self._shared.difference_update(change.dropped)
+        return replace(change, shared=new)
 
     def _forget(self, until: int) -> None:
         self._forgotten = max(self._forgotten, until)

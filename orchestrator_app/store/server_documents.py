@@ -6,6 +6,7 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator_app.store import layout
@@ -22,11 +23,13 @@ from orchestrator_app.store.endpoint import Endpoint
 from orchestrator_app.store.errors import StoreError
 from orchestrator_app.store.ground_triples import iri_term, result_term, string_term
 from orchestrator_app.store.insertions import Insertion
-from orchestrator_app.store.server_changes import ServerChanges
 from orchestrator_app.store.server_layout import (
+    IS_UNUSED,
     KIND,
     RECORD,
     REVISION,
+    SHARED_GRAPH,
+    STORE,
     in_store,
     is_record_full,
     new_record,
@@ -44,8 +47,8 @@ _log = logging.getLogger(__name__)
 class ServerDocuments:
     """The documents on one server; who writes sees to it that nobody else here does."""
 
-    def __init__(self, endpoint: Endpoint, changes: ServerChanges) -> None:
-        self._endpoint, self._changes = endpoint, changes
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     def state(self, document_id: str, *, is_graph_read: bool = True) -> State:
         """Return what there is of a document."""
@@ -124,6 +127,19 @@ class ServerDocuments:
             are_things=are_things,
         )
 
+    def drop_unused(self, names: Sequence[str]) -> bool:
+        """Remove graphs that were shared and that no graph names, also now; return whether any."""
+        values = f"VALUES ?g {{ {' '.join(map(iri_term, names))} }}"
+        marker = in_store(f"{STORE} {SHARED_GRAPH} ?g")
+        removed = f"{marker} GRAPH ?g {{ ?s ?p ?o }}"
+        return self._changed(
+            Change(new_stamp(), dropped=names),
+            removed=removed,
+            where=f"{values} {removed} {IS_UNUSED}",
+            is_done=f"ASK {{ {values} FILTER NOT EXISTS {{ {marker} }} }}",
+            are_things=False,
+        )
+
     def _changed(
         self,
         change: Change,
@@ -137,17 +153,17 @@ class ServerDocuments:
         """Send one operation that also counts the store's version on; return whether it was done.
 
         Args:
-            change: what it changes, for the log; of what is shared, what is known is left out.
+            change: what it changes, for the log.
             removed: quads that go.
             where: what must hold.
             is_done: asks whether it was done.
             added: quads that come.
             are_things: whether it changes what Things say, or which there are.
         """
-        is_full, told = is_record_full(), self._changes.untold(change)
+        is_full = is_record_full()
         self._endpoint.update(
             operation(
-                told,
+                change,
                 removed=removed,
                 where=where,
                 added=added,
@@ -157,7 +173,6 @@ class ServerDocuments:
         )
         if not self._endpoint.truth(is_done):
             return False
-        self._changes.told(told)
         if is_full:
             self._tidy()
         return True

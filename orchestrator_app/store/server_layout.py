@@ -47,6 +47,10 @@ _REVISION_OF = f"?g {RECORD} ?record . ?record {REVISION} ?revision"
 REVISIONS = f"SELECT ?g ?revision {{ GRAPH {STORE} {{ {_REVISION_OF} }} }}"
 """The question for the graphs of documents, with their revisions."""
 
+IS_UNUSED = f"FILTER NOT EXISTS {{ GRAPH ?any {{ ?x ?y ?g }} FILTER (?any != {STORE}) }}"
+UNUSED_GRAPHS = f"SELECT ?g {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }} {IS_UNUSED} }}"
+"""The question for the graphs that documents shared and that none names any more."""
+
 POSITION = (
     f"SELECT ?marks ?before ?version ?stamp ?things {{ GRAPH {STORE} {{ {STORE} {RECORD} ?marks ."
     f" ?marks {VERSION} ?version ; {STAMP} ?stamp ; {THINGS} ?things"

@@ -37,7 +37,9 @@ class Change:
         documents: the kinds of the documents that it wrote, by id.
         removed: those of the documents that it removed.
         nodes: about which their graphs now say something else; no parts of documents.
-        shared: the graphs shared by documents that it may have added, and what they are about.
+        shared: the graphs shared by documents that it has added if they were not there, and what
+            they are about.
+        dropped: the shared graphs that it may have removed.
     """
 
     stamp: str
@@ -45,15 +47,17 @@ class Change:
     removed: Mapping[str, str] = field(default_factory=dict)
     nodes: Collection[str] = ()
     shared: Mapping[str, Collection[str]] = field(default_factory=dict)
+    dropped: Collection[str] = ()
 
     @property
     def all_nodes(self) -> frozenset[str]:
         """About which any graph may now say something else."""
-        return frozenset(self.nodes).union(*self.shared.values())
+        return frozenset(self.nodes).union(self.dropped, *self.shared.values())
 
     def __len__(self) -> int:
         """Return how many names it holds."""
-        return len(self.documents) + len(self.removed) + len(self.nodes) + len(self.shared)
+        parts = (self.documents, self.removed, self.nodes, self.shared, self.dropped)
+        return sum(map(len, parts))
 
 
 def entry_expression(change: Change, version: str) -> str:
@@ -69,6 +73,7 @@ def entry_expression(change: Change, version: str) -> str:
         "removed": dict(change.removed),
         "nodes": sorted(change.nodes),
         "shared": dict(change.shared),
+        "dropped": sorted(change.dropped),
     }
     said_shortly = {name: value for name, value in said.items() if value}
     rest = json.dumps(said_shortly, ensure_ascii=False, separators=(",", ":"))

@@ -39,6 +39,7 @@ from orchestrator_app.store.server_layout import (
     REVISIONS,
     SHARED_GRAPH,
     STORE,
+    UNUSED_GRAPHS,
     documents_named,
     in_store,
     is_any,
@@ -81,7 +82,7 @@ class SparqlStore:
         self._marks = ServerMarks(self._endpoint, query_url)
         self._write_lock = PatientLock()
         self._changes = ServerChanges(self._endpoint, self._marks)
-        self._documents = ServerDocuments(self._endpoint, self._changes)
+        self._documents = ServerDocuments(self._endpoint)
         self._pages = ServerPages(self._endpoint, self._changes)
         self._copy = RemoteCopy(self._endpoint.download, self._changes, REVISIONS, _SHARED_TRIPLES)
         self._copy_lock = threading.Lock()
@@ -212,6 +213,16 @@ class SparqlStore:
                 if self._documents.remove(document_id, known):
                     return True
         raise _written_by_too_many(document_id)
+
+    def remove_unused_graphs(self) -> int:
+        """See `Store.remove_unused_graphs`."""
+        names = [row["g"]["value"] for row in self._endpoint.bindings(UNUSED_GRAPHS)]
+        n_removed = 0
+        for begin in range(0, len(names), _READ_AT_ONCE):
+            some = names[begin : begin + _READ_AT_ONCE]
+            with self._write_lock:
+                n_removed += len(some) if self._documents.drop_unused(some) else 0
+        return n_removed
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
         """See `Store.select`."""
