@@ -58,6 +58,13 @@ def resting() -> Iterator[None]:
         free.get()
 
 
+def take_patiently(lock: "threading.RLock") -> None:
+    """Take a lock; who waits long for it lends this thread's turn to others meanwhile."""
+    if not lock.acquire(timeout=LONG_SECONDS):
+        with resting():
+            lock.acquire()
+
+
 class PatientLock:
     """A reentrant lock; who waits long for it lends this thread's turn to others meanwhile."""
 
@@ -66,9 +73,7 @@ class PatientLock:
 
     def __enter__(self) -> None:
         """Take it."""
-        if not self._lock.acquire(timeout=LONG_SECONDS):
-            with resting():
-                self._lock.acquire()
+        take_patiently(self._lock)
 
     def __exit__(self, *_: object) -> None:
         """Give it back."""

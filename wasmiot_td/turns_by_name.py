@@ -4,6 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wasmiot_td.turns import take_patiently
+
 
 class TurnsByName:
     """Turns, each of one name; who has it may take it again."""
@@ -20,8 +22,11 @@ class TurnsByName:
         """Have the turn of a name, and keep others from it meanwhile."""
         turn = self._enter(name)
         try:
-            with turn:
+            take_patiently(turn)
+            try:
                 yield
+            finally:
+                turn.release()
         finally:
             self._leave(name)
 

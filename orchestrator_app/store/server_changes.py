@@ -18,12 +18,14 @@ class ServerChanges:
     """The changes on one server, by the numbers of `ServerMarks.version`; for several threads."""
 
     def __init__(self, endpoint: Endpoint, marks: ServerMarks) -> None:
+        """Follow them from now on."""
         self._endpoint, self._marks = endpoint, marks
         self._lock = threading.Lock()
         self._seen = Reading(0)
         self._changes = deque[tuple[int, Change]]()
         self._n_names = self._forgotten = 0
         self._shared = set[str]()
+        self.follow()
 
     def follow(self) -> Reading:
         """Look where the server is, and read what was changed since the last look."""

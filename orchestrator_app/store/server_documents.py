@@ -6,8 +6,9 @@ operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
@@ -44,59 +45,112 @@ _THING = string_term(layout.THING)
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """A document that is to be brought from one state to another."""
+
+    document_id: str
+    known: State
+    wanted: State
+
+    @property
+    def kind(self) -> str:
+        """The kind of the document."""
+        return self.wanted.noted[KIND][1:-1]
+
+    @property
+    def is_fulfilled(self) -> bool:
+        """Whether the document is as it is wanted."""
+        is_noted = self.known.noted.items() >= self.wanted.noted.items()
+        return is_noted and self.known.quads == self.wanted.quads
+
+    @property
+    def is_of_another_kind(self) -> bool:
+        """Whether there is a document of that id, of another kind."""
+        return self.known.noted.get(KIND) not in (None, self.wanted.noted[KIND])
+
+    @property
+    def changes_things(self) -> bool:
+        """Whether it changes which Things there are, or what they say."""
+        return self.kind == layout.THING and not self.known.says_the_same(self.wanted)
+
+
 class ServerDocuments:
-    """The documents on one server; who writes sees to it that nobody else here does."""
+    """The documents on one server."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
     def state(self, document_id: str, *, is_graph_read: bool = True) -> State:
         """Return what there is of a document."""
-        name = iri_term(document_id)
-        own = f" UNION {{ GRAPH {name} {{ ?s ?p ?o }} }}" if is_graph_read else ""
-        recorded = in_store(f"{name} {RECORD} ?record . ?record ?noted ?o")
-        rows = self._endpoint.bindings(
-            "SELECT ?noted ?s ?p ?o (STR(?o) AS ?text)"
-            f" {{ {{ {in_store(f'{name} ?noted ?o')} }} UNION {{ {recorded} }}{own} }}"
-        )
-        noted, quads = {}, set()
-        for row in rows:
-            text = result_term(row["o"], row["text"]["value"])
-            if "noted" in row:
-                noted[f"<{row['noted']['value']}>"] = text
-            else:
-                subject, predicate = row["s"], row["p"]["value"]
-                quads.add((name, result_term(subject, subject["value"]), f"<{predicate}>", text))
-        return State(noted, frozenset(quads), noted.pop(RECORD, ""))
+        return self.states([document_id], is_graph_read=is_graph_read)[document_id]
 
-    def is_there(self, known: State, wanted: State, shared: set[Quad]) -> bool:
-        """Return whether a document is as it is wanted, with what it shares."""
-        is_noted = known.noted.items() >= wanted.noted.items()
-        if not is_noted or known.quads != wanted.quads:
-            return False
+    def states(
+        self, document_ids: Iterable[str], *, is_graph_read: bool = True
+    ) -> dict[str, State]:
+        """Return what there is of some documents."""
+        names = {iri_term(document_id): document_id for document_id in document_ids}
+        own = f"VALUES ?id {{ {' '.join(names)} }}"
+        patterns = [
+            in_store("?id ?noted ?o"),
+            in_store(f"?id {RECORD} ?record . ?record ?noted ?o"),
+            *(["GRAPH ?id { ?s ?p ?o }"] if is_graph_read else []),
+        ]
+        rows = self._endpoint.bindings(
+            "SELECT ?id ?noted ?s ?p ?o (STR(?o) AS ?text)"
+            f" {{ {' UNION '.join(f'{{ {own} {each} }}' for each in patterns)} }}"
+        )
+        noted, quads = defaultdict[str, dict[str, str]](dict), defaultdict[str, set[Quad]](set)
+        for row in rows:
+            name, text = f"<{row['id']['value']}>", result_term(row["o"], row["text"]["value"])
+            if "noted" in row:
+                noted[name][f"<{row['noted']['value']}>"] = text
+            else:
+                said = result_term(row["s"], row["s"]["value"]), f"<{row['p']['value']}>", text
+                quads[name].add((name, *said))
+        return {
+            document_id: State(noted[name], frozenset(quads[name]), noted[name].pop(RECORD, ""))
+            for name, document_id in names.items()
+        }
+
+    def are_there(self, shared: set[Quad]) -> bool:
+        """Return whether all quads are there that documents share."""
         return not shared or self._endpoint.truth(f"ASK {{ {blocks(shared)} }}")
 
-    def write(self, document_id: str, known: State, wanted: State, shared: set[Quad]) -> bool:
-        """Write what differs if nobody was faster; return whether it was written."""
-        name, stamp = iri_term(document_id), new_stamp()
+    def write(self, wishes: Sequence[Wish], shared: set[Quad]) -> bool:
+        """Write what differs if nobody was faster; return whether it was written, all or nothing.
+
+        Args:
+            wishes: at least one, each of another document.
+            shared: quads of the graphs that they share.
+        """
+        stamp = new_stamp()
         revision = string_term(stamp)
-        record = known.record if known.record and not is_record_full() else new_record()
-        goal = replace(wanted, noted=wanted.noted | {REVISION: revision}, record=record)
-        before, after = known.notes(name), goal.notes(name)
-        removed = sought(before - after)
+        before, after, nodes, conditions = set[Quad](), set[Quad](), set[str](), list[str]()
+        for wish in wishes:
+            name, known = iri_term(wish.document_id), wish.known
+            record = known.record if known.record and not is_record_full() else new_record()
+            wanted = wish.wanted.noted | {REVISION: revision}
+            goal = replace(wish.wanted, noted=wanted, record=record)
+            before |= known.notes(name) | known.quads
+            after |= goal.notes(name) | goal.quads
+            nodes |= nodes_in(known.quads ^ goal.quads)
+            conditions.append(unchanged(name, known))
+        gone = before - after
+        noted = sought(quad for quad in gone if quad[0] == STORE)
         written = f"{name} {RECORD} {record} . {record} {REVISION} {revision}"
         return self._changed(
             Change(
                 stamp,
-                documents={document_id: goal.noted[KIND][1:-1]},
-                nodes=nodes_in(known.quads ^ goal.quads),
+                documents={wish.document_id: wish.kind for wish in wishes},
+                nodes=nodes,
                 shared=nodes_by_graph(shared),
             ),
-            removed=blocks(removed | (known.quads - goal.quads)),
-            added=blocks((after - before) | (goal.quads - known.quads) | shared),
-            where=blocks(removed) + unchanged(name, known),
+            removed=blocks({*noted, *(quad for quad in gone if quad[0] != STORE)}),
+            added=blocks((after - before) | shared),
+            where=blocks(noted) + "".join(conditions),
             is_done=f"ASK {{ {in_store(written)} }}",
-            are_things=goal.noted[KIND] == _THING and not known.says_the_same(goal),
+            are_things=any(wish.changes_things for wish in wishes),
         )
 
     def remove(self, document_id: str, known: State) -> bool:

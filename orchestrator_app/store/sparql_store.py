@@ -32,7 +32,7 @@ from orchestrator_app.store.interface import (
 )
 from orchestrator_app.store.remote_copy import RemoteCopy
 from orchestrator_app.store.server_changes import ServerChanges
-from orchestrator_app.store.server_documents import ServerDocuments
+from orchestrator_app.store.server_documents import ServerDocuments, Wish
 from orchestrator_app.store.server_layout import (
     KIND,
     REGISTRATION,
@@ -47,7 +47,7 @@ from orchestrator_app.store.server_layout import (
 from orchestrator_app.store.server_marks import ServerMarks
 from orchestrator_app.store.server_pages import ServerPages, documents_of
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
-from wasmiot_td.turns import PatientLock
+from wasmiot_td.turns_by_name import TurnsByName
 
 _SHARED_TRIPLES = (
     f"SELECT ?g ?s ?p ?o {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }}"
@@ -80,7 +80,7 @@ class SparqlStore:
         """
         self._endpoint = Endpoint(query_url, update_url or query_url, timeout_seconds, tls_context)
         self._marks = ServerMarks(self._endpoint, query_url)
-        self._write_lock = PatientLock()
+        self._turns = TurnsByName()
         self._changes = ServerChanges(self._endpoint, self._marks)
         self._documents = ServerDocuments(self._endpoint)
         self._pages = ServerPages(self._endpoint, self._changes)
@@ -101,7 +101,7 @@ class SparqlStore:
         return self._put(Put(document, kind, registration, extra_triples, shared_graphs))
 
     def put_many(self, puts: Sequence[Put]) -> Outcomes:
-        """See `Store.put_many`; some that are new are one operation, any other is one alone.
+        """See `Store.put_many`; some that are new are one operation, as are some that are not.
 
         A server that fails in between has kept some of them: which, is told for each.
         """
@@ -114,17 +114,24 @@ class SparqlStore:
         return outcomes
 
     def _written(self, puts: Sequence[Put], insertion: Made) -> Outcomes:
-        """Write some documents; after the first for which the server is not there none is tried."""
-        are_written = self._are_written_together(puts, insertion)
+        """Write some documents; after the first for which the server is not there none is tried.
+
+        A server may refuse so long an operation; each of them alone it may take.
+        """
+        are_inserted = self._are_inserted(puts, insertion)
+        others = [put for put in puts if not are_inserted or put.is_new is False]
+        changed = self._changed(others) if len(others) >= _FEWEST_TOGETHER else {}
         failure: StoreUnavailableError | None = None
         outcomes: Outcomes = []
         for put in puts:
-            if are_written and put.is_new is not False:
+            if are_inserted and put.is_new is not False:
                 outcomes.append(True)
-                continue
-            outcome = failure or self._outcome(put)
-            failure = outcome if isinstance(outcome, StoreUnavailableError) else None
-            outcomes.append(outcome)
+            elif put.document.id in changed:
+                outcomes.append(changed[put.document.id])
+            else:
+                outcome = failure or self._outcome(put)
+                failure = outcome if isinstance(outcome, StoreUnavailableError) else None
+                outcomes.append(outcome)
         return outcomes
 
     def _outcome(self, put: Put) -> bool | StoreError:
@@ -135,14 +142,11 @@ class SparqlStore:
 
     def _put(self, put: Put) -> bool:
         wanted, shared = wanted_of(put)
-        with self._write_lock:
+        with self._turns.of(put.document.id):
             return self._replace(put, wanted, shared)
 
-    def _are_written_together(self, puts: Sequence[Put], insertion: Made) -> bool:
-        """Write those of some documents that are new, in one operation; nothing if they are not.
-
-        A server may refuse so long an operation; each of them alone it may take.
-        """
+    def _are_inserted(self, puts: Sequence[Put], insertion: Made) -> bool:
+        """Write those of some documents that are new, in one operation; nothing if they are not."""
         new = [put for put in puts if put.is_new is not False]
         if not any(put.is_new for put in new) and len(new) < _FEWEST_TOGETHER:
             return False
@@ -151,21 +155,43 @@ class SparqlStore:
             if made is None or (not all(p.is_new for p in new) and self.ask(is_any(made.names))):
                 return False
             are_things = any(put.kind == layout.THING for put in new)
-            with self._write_lock:
-                return self._documents.insert(made, are_things=are_things)
+            return self._documents.insert(made, are_things=are_things)
         except (UnstorableDocumentError, StoreUnavailableError):
             return False
+
+    def _changed(self, puts: Sequence[Put]) -> dict[str, bool]:
+        """Write documents in one operation, if each of them can be.
+
+        Returns:
+            Whether they are new, by id; nothing if they were not written.
+        """
+        try:
+            wanted = {put.document.id: wanted_of(put) for put in puts}
+            if len(wanted) < len(puts):
+                return {}
+            known = self._documents.states(wanted)
+            wishes = [Wish(name, known[name], state) for name, (state, _) in wanted.items()]
+            shared = set[Quad]().union(*(quads for _, quads in wanted.values()))
+            if any(wish.is_of_another_kind for wish in wishes):
+                return {}
+            unfulfilled = [wish for wish in wishes if not wish.is_fulfilled]
+            is_done = not unfulfilled and self._documents.are_there(shared)
+            is_done = is_done or self._documents.write(unfulfilled or wishes, shared)
+        except (UnstorableDocumentError, StoreUnavailableError):
+            return {}
+        return {wish.document_id: not wish.known.is_there for wish in wishes} if is_done else {}
 
     def renew(self, document_id: str, registration: Mapping[str, Any]) -> bool:
         """See `Store.renew`."""
         noted = {REGISTRATION: string_term(layout.registration_text(registration))}
-        with self._write_lock:
+        with self._turns.of(document_id):
             for _ in range(_MAX_ATTEMPTS):
                 known = self._documents.state(document_id, is_graph_read=False)
                 if not known.is_there:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
-                if known == wanted or self._documents.write(document_id, known, wanted, set()):
+                wish = Wish(document_id, known, wanted)
+                if known == wanted or self._documents.write([wish], set()):
                     return True
                 self._mend()
         raise _written_by_too_many(document_id)
@@ -203,7 +229,7 @@ class SparqlStore:
         """See `Store.delete`."""
         if not layout.is_graph_name(document_id):
             return False
-        with self._write_lock:
+        with self._turns.of(document_id):
             for attempt in range(_MAX_ATTEMPTS):
                 known = self._documents.state(document_id)
                 if not known.is_there:
@@ -220,8 +246,7 @@ class SparqlStore:
         n_removed = 0
         for begin in range(0, len(names), _READ_AT_ONCE):
             some = names[begin : begin + _READ_AT_ONCE]
-            with self._write_lock:
-                n_removed += len(some) if self._documents.drop_unused(some) else 0
+            n_removed += len(some) if self._documents.drop_unused(some) else 0
         return n_removed
 
     def select(self, query: str, **bindings: Identifier) -> Rows:
@@ -289,14 +314,12 @@ class SparqlStore:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
         document_id = put.document.id
         for _ in range(_MAX_ATTEMPTS):
-            known = self._documents.state(document_id)
-            known_kind = known.noted.get(KIND)
-            if known_kind not in (None, wanted.noted[KIND]):
-                raise KindConflictError(document_id, known_kind[1:-1], wanted.noted[KIND][1:-1])
-            if self._documents.is_there(known, wanted, shared) or self._documents.write(
-                document_id, known, wanted, shared
-            ):
-                return known_kind is None
+            wish = Wish(document_id, self._documents.state(document_id), wanted)
+            if wish.is_of_another_kind:
+                raise KindConflictError(document_id, wish.known.noted[KIND][1:-1], wish.kind)
+            is_there = wish.is_fulfilled and self._documents.are_there(shared)
+            if is_there or self._documents.write([wish], shared):
+                return not wish.known.is_there
             self._mend()
         raise _written_by_too_many(document_id)
 

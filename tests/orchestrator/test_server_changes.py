@@ -85,6 +85,16 @@ def test_what_others_change_is_told_by_its_name(stores, lamp, long_records):
     assert two.changed_since(seen) == frozenset().union(*told)
 
 
+def test_the_first_change_after_opening_is_told(server, lamp, long_records):
+    """Who has read everything at the start need not do so again at the first change."""
+    with closing(opened(server)) as one:
+        one.put(lamp("urn:ex:a"), kind="thing")
+        with closing(opened(server)) as two:
+            seen = two.version()
+            one.put(lamp("urn:ex:b"), kind="thing")
+            assert two.changed_since(seen) == {"urn:ex:b"}
+
+
 def test_a_write_that_nobody_noted_makes_that_unknown(server, stores, lamp, long_records):
     """As by a program that keeps no log: then everything may have changed, until the next look."""
     one, two = stores

@@ -1,13 +1,16 @@
 """The store on a graph server: who else writes, what is sent, what a server says of itself."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from orchestrator_app.store import (
+    KindConflictError,
     SparqlStore,
     StoreLayoutError,
     StoreUnavailableError,
+    server_layout,
 )
 from orchestrator_app.store.endpoint import advice
 from orchestrator_app.store.interface import Put
@@ -61,7 +64,8 @@ def test_a_server_that_fails_amid_many_is_told_for_each(
         Put(make_document(f"urn:ex:{n}", b'<urn:ex:s> <urn:ex:p> "x" .\n'), "thing")
         for n in range(4)
     ]
-    monkeypatch.setattr(store, "_are_written_together", lambda puts, insertion: False)
+    monkeypatch.setattr(store, "_are_inserted", lambda puts, insertion: False)
+    monkeypatch.setattr(store, "_changed", lambda puts: {})
     put, n_written = store._put, iter(range(4))
 
     def put_twice(document):
@@ -92,3 +96,74 @@ def test_an_operator_of_virtuoso_is_told_what_cannot_be_asked_for(oxigraph_serve
     assert advice(store._endpoint.server) == ""
     assert "DefaultIsolation = 4" in advice("Virtuoso/07.20.3238 (Linux) x86_64-pc-linux-gnu")
     store.close()
+
+
+@pytest.mark.parametrize("server", ["oxigraph", "virtuoso"])
+def test_many_write_at_once(request, numbered, server):
+    """Eight threads of one program, to documents of their own and to a common one: none is lost."""
+    graph_server = request.getfixturevalue(f"{server}_server")
+    graph_server.clear()
+    store = SparqlStore(graph_server.query_url, graph_server.update_url)
+    faults = list[Exception]()
+
+    def write(writer: int) -> None:
+        own = f"urn:ex:{writer}"
+        try:
+            for number in range(6):
+                store.put(replace(numbered(number), id=own), kind="thing")
+                store.put(numbered(10 * writer + number), kind="thing")
+                assert store.renew(own, {"n": number})
+        except Exception as error:  # noqa: BLE001 - any of them is a fault
+            faults.append(error)
+
+    writers = [threading.Thread(target=write, args=(each,)) for each in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert faults == []
+    kept = store.get_many([f"urn:ex:{writer}" for writer in range(8)])
+    assert [each.registration for each in kept.values()] == [{"n": 5}] * 8
+    common = store.select(f"SELECT ?value {{ GRAPH <{A}> {{ <{A}> ?property ?value }} }}")
+    assert {str(row["value"]) for row in common} == {str(store.get(A).document["n"])}
+    assert len(common) == 5
+    store.close()
+
+
+def test_many_that_are_there_are_one_operation(oxigraph_server, numbered, monkeypatch):
+    """Those that differ are written together; one that somebody else writes meanwhile, alone."""
+    monkeypatch.setattr(server_layout, "WRITES_OF_A_RECORD", 10**9)
+    oxigraph_server.clear()
+    store = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    other = SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url)
+    names = [f"urn:ex:{n}" for n in range(10)]
+
+    def puts(number: int, part: list[str] = names) -> list[Put]:
+        return [Put(replace(numbered(number), id=name), "thing", is_new=False) for name in part]
+
+    assert store.put_many(puts(1)) == [True] * 10
+    sent, send = [], store._endpoint.update
+    monkeypatch.setattr(store._endpoint, "update", lambda text: (sent.append(text), send(text)))
+    before = store.version()
+    assert store.put_many(puts(1)) == [False] * 10
+    assert (sent, store.version()) == ([], before)
+    assert store.put_many(puts(1, names[:9]) + puts(2, names[9:])) == [False] * 10
+    assert [names[9] in text and names[8] not in text for text in sent] == [True]
+    assert store.put_many(puts(3)) == [False] * 10
+    assert len(sent) == 2
+
+    def overtaken(text: str) -> None:
+        if not sent:
+            other.put(replace(numbered(7), id=names[4]), kind="thing")
+        sent.append(text)
+        send(text)
+
+    sent.clear()
+    monkeypatch.setattr(store._endpoint, "update", overtaken)
+    assert store.put_many(puts(5)) == [False] * 10
+    assert [each.document for each in store.get_many(names).values()] == [numbered(5).document] * 10
+    conflict = Put(replace(numbered(6), id=names[0]), "module", is_new=False)
+    kinds = [type(each) for each in store.put_many([conflict, *puts(6, names[1:])])]
+    assert kinds == [KindConflictError] + [bool] * 9
+    store.close()
+    other.close()
