@@ -46,16 +46,18 @@ class Turns:
 
 @contextmanager
 def resting() -> Iterator[None]:
-    """Lend this thread's turn to others, while it waits; without one, only wait."""
+    """Lend this thread's turn to others, while it waits; without one, or within this, only wait."""
     free = getattr(_mine, "turns", None)
     if free is None:
         yield
         return
+    _mine.turns = None
     free.put(None)
     try:
         yield
     finally:
         free.get()
+        _mine.turns = free
 
 
 def take_patiently(lock: "threading.RLock") -> None:

@@ -35,11 +35,13 @@ class State:
         noted: what is noted of it, by predicate.
         quads: of its graph.
         record: what that is noted of, but its kind; empty if it is not there.
+        is_mixed: it is of two writes that a server did not keep apart, and what is here is a part.
     """
 
     noted: dict[str, str] = field(default_factory=dict)
     quads: frozenset[Quad] = frozenset()
     record: str = ""
+    is_mixed: bool = False
 
     @property
     def is_there(self) -> bool:

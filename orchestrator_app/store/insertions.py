@@ -25,6 +25,7 @@ from orchestrator_app.store.server_layout import (
     RECORD,
     REVISION,
     in_store,
+    is_only_of_revision,
     is_unknown,
     new_record,
     new_stamp,
@@ -83,9 +84,10 @@ def insertion_of(puts: Iterable[Put]) -> Insertion | None:
     texts.append(blocks(shared))
     kinds = {put.document.id: put.kind for put in puts}
     change = Change(stamp, kinds, nodes=nodes_of(subjects), shared=nodes_by_graph(shared))
-    written = f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}"
+    written = in_store(f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}")
+    written += is_only_of_revision(names, revision)
     where = "".join(map(is_unknown, names))
-    return Insertion(names, change, " ".join(texts), where, in_store(written))
+    return Insertion(names, change, " ".join(texts), where, written)
 
 
 def _notes_block(put: Put, revision: str) -> str:

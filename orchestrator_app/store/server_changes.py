@@ -28,15 +28,24 @@ class ServerChanges:
         self.follow()
 
     def follow(self) -> Reading:
-        """Look where the server is, and read what was changed since the last look."""
-        with self._lock:
+        """Look where the server is, and read what was changed since the last look.
+
+        Nobody is kept waiting while the server is asked: of several who look at once, one notes
+        what has changed, and the others take that if it is as new as what they have seen.
+        """
+        while True:
+            with self._lock:
+                seen = self._seen
             now = self._marks.read()
-            if now.position is None:
-                self._forget(now.number + 1)
-            elif now.position != self._seen.position:
-                self._note(now.number, self._changes_until(now))
-            self._seen = now
-            return now
+            if now.position is not None and now.position == seen.position:
+                return now
+            changes = self._changes_between(seen, now)
+            with self._lock:
+                if self._seen is seen:
+                    self._note(now, changes)
+                    return now
+                if _is_as_new(self._seen, now):
+                    return self._seen
 
     def since(self, number: int) -> Sequence[Change] | None:
         """Return what was changed after a number until the last look; None if it is not known."""
@@ -45,26 +54,26 @@ class ServerChanges:
                 return None
             return [change for noted, change in self._changes if noted > number]
 
-    def _changes_until(self, now: Reading) -> Sequence[Change] | None:
-        last, position = self._seen.position, now.position
-        if last is None or position is None:
-            return None  # nobody has looked before
+    def _changes_between(self, seen: Reading, now: Reading) -> Sequence[Change] | None:
+        if seen.position is None or now.position is None:
+            return None  # nobody has looked before, or there is no such log
         found: list[str] = []
         for record in now.records:
             rows = self._endpoint.bindings(entries_of([record]))
             found += [row["entry"]["value"] for row in rows]
-            changes = changes_between(found, last, position)
+            changes = changes_between(found, seen.position, now.position)
             if changes is not None:
                 return changes
         return None
 
-    def _note(self, number: int, changes: Sequence[Change] | None) -> None:
+    def _note(self, now: Reading, changes: Sequence[Change] | None) -> None:
         """Remember changes; what is not known is as if everything had changed."""
+        self._seen = now
         if changes is None:
-            self._forget(number)
+            self._forget(now.number + (now.position is None))
             return
         for change in map(self._told_once, changes):
-            self._changes.append((number, change))
+            self._changes.append((now.number, change))
             self._n_names += len(change)
         while self._n_names > MOST_NAMES:
             noted, change = self._changes.popleft()
@@ -83,3 +92,9 @@ class ServerChanges:
         self._changes.clear()
         self._shared.clear()
         self._n_names = 0
+
+
+def _is_as_new(one: Reading, other: Reading) -> bool:
+    if one.position is None or other.position is None:
+        return False
+    return one.position.version >= other.position.version

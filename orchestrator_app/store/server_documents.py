@@ -2,7 +2,10 @@
 
 Several orchestrators may write to one server. So a document has a revision, an update holds only
 if the revision is still the one from which its differences were worked out, and it is one
-operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2).
+operation, which a server does whole or not at all (SPARQL 1.1 Update, clause 2.2). That does not
+say that two operations at once see each other: on Oxigraph 0.5 they do not, and both may be done.
+So after each one it is asked whether it is the only one. Who comes last finds both, and writes the
+document anew.
 """
 
 import logging
@@ -32,10 +35,13 @@ from orchestrator_app.store.server_layout import (
     SHARED_GRAPH,
     STORE,
     in_store,
+    is_only_of_revision,
     is_record_full,
+    is_unknown,
     new_record,
     new_stamp,
     operation,
+    without,
     without_older_entries,
 )
 from orchestrator_app.store.server_log import Change
@@ -62,7 +68,7 @@ class Wish:
     def is_fulfilled(self) -> bool:
         """Whether the document is as it is wanted."""
         is_noted = self.known.noted.items() >= self.wanted.noted.items()
-        return is_noted and self.known.quads == self.wanted.quads
+        return is_noted and self.known.quads == self.wanted.quads and not self.known.is_mixed
 
     @property
     def is_of_another_kind(self) -> bool:
@@ -101,15 +107,20 @@ class ServerDocuments:
             f" {{ {' UNION '.join(f'{{ {own} {each} }}' for each in patterns)} }}"
         )
         noted, quads = defaultdict[str, dict[str, str]](dict), defaultdict[str, set[Quad]](set)
+        mixed = set[str]()
         for row in rows:
             name, text = f"<{row['id']['value']}>", result_term(row["o"], row["text"]["value"])
             if "noted" in row:
-                noted[name][f"<{row['noted']['value']}>"] = text
+                what = f"<{row['noted']['value']}>"
+                if noted[name].setdefault(what, text) != text:
+                    mixed.add(name)
             else:
                 said = result_term(row["s"], row["s"]["value"]), f"<{row['p']['value']}>", text
                 quads[name].add((name, *said))
         return {
-            document_id: State(noted[name], frozenset(quads[name]), noted[name].pop(RECORD, ""))
+            document_id: State(
+                noted[name], frozenset(quads[name]), noted[name].pop(RECORD, ""), name in mixed
+            )
             for name, document_id in names.items()
         }
 
@@ -124,6 +135,8 @@ class ServerDocuments:
             wishes: at least one, each of another document.
             shared: quads of the graphs that they share.
         """
+        if any(wish.known.is_mixed for wish in wishes):
+            return len(wishes) == 1 and self._write_anew(wishes[0], shared)
         stamp = new_stamp()
         revision = string_term(stamp)
         before, after, nodes, conditions = set[Quad](), set[Quad](), set[str](), list[str]()
@@ -138,7 +151,8 @@ class ServerDocuments:
             conditions.append(unchanged(name, known))
         gone = before - after
         noted = sought(quad for quad in gone if quad[0] == STORE)
-        written = f"{name} {RECORD} {record} . {record} {REVISION} {revision}"
+        written = in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
+        names = [iri_term(wish.document_id) for wish in wishes]
         return self._changed(
             Change(
                 stamp,
@@ -149,8 +163,31 @@ class ServerDocuments:
             removed=blocks({*noted, *(quad for quad in gone if quad[0] != STORE)}),
             added=blocks((after - before) | shared),
             where=blocks(noted) + "".join(conditions),
-            is_done=f"ASK {{ {in_store(written)} }}",
+            is_done=f"ASK {{ {written} {is_only_of_revision(names, revision)} }}",
             are_things=any(wish.changes_things for wish in wishes),
+        )
+
+    def _write_anew(self, wish: Wish, shared: set[Quad]) -> bool:
+        """Write a document in the place of what two writes at once have left of it."""
+        name, stamp = iri_term(wish.document_id), new_stamp()
+        revision, record = string_term(stamp), new_record()
+        wanted = wish.wanted.noted | {REVISION: revision}
+        goal = replace(wish.wanted, noted=wanted, record=record)
+        written = in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
+        told = Change(
+            stamp,
+            documents={wish.document_id: wish.kind},
+            nodes=nodes_in(wish.known.quads | goal.quads),
+            shared=nodes_by_graph(shared),
+        )
+        return self._changed(
+            told,
+            before=without(name),
+            removed="",
+            added=blocks(goal.notes(name) | goal.quads | shared),
+            where=is_unknown(name),
+            is_done=f"ASK {{ {written} {is_only_of_revision([name], revision)} }}",
+            are_things=wish.kind == layout.THING,
         )
 
     def remove(self, document_id: str, known: State) -> bool:
@@ -161,11 +198,14 @@ class ServerDocuments:
         name, kind = iri_term(document_id), known.noted[KIND]
         noted = blocks(sought(known.notes(name)))
         graph = f"GRAPH {name} {{ ?s ?p ?o }}" if known.quads else ""
-        removed = {document_id: kind[1:-1]}
+        removed, where = f"{noted} {graph}", f"{noted}{unchanged(name, known)} {graph}"
+        if known.is_mixed:
+            removed = where = ""
         return self._changed(
-            Change(new_stamp(), removed=removed, nodes=nodes_in(known.quads)),
-            removed=f"{noted} {graph}",
-            where=f"{noted}{unchanged(name, known)} {graph}",
+            Change(new_stamp(), removed={document_id: kind[1:-1]}, nodes=nodes_in(known.quads)),
+            before=without(name) if known.is_mixed else "",
+            removed=removed,
+            where=where,
             is_done=f"ASK {{ FILTER NOT EXISTS {{ {in_store(f'{name} {KIND} ?any')} }} }}",
             are_things=kind == _THING,
         )
@@ -201,6 +241,7 @@ class ServerDocuments:
         removed: str,
         where: str,
         is_done: str,
+        before: str = "",
         added: str = "",
         are_things: bool,
     ) -> bool:
@@ -211,20 +252,20 @@ class ServerDocuments:
             removed: quads that go.
             where: what must hold.
             is_done: asks whether it was done.
+            before: an update that comes first, in the same request.
             added: quads that come.
             are_things: whether it changes what Things say, or which there are.
         """
         is_full = is_record_full()
-        self._endpoint.update(
-            operation(
-                change,
-                removed=removed,
-                where=where,
-                added=added,
-                are_things=are_things,
-                is_full=is_full,
-            )
+        own = operation(
+            change,
+            removed=removed,
+            where=where,
+            added=added,
+            are_things=are_things,
+            is_full=is_full,
         )
+        self._endpoint.update(f"{before} ; {own}" if before else own)
         if not self._endpoint.truth(is_done):
             return False
         if is_full:

@@ -89,6 +89,26 @@ def is_of_revision(name: str, record: str, revision: str) -> str:
     return " " + in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
 
 
+def is_only_of_revision(names: Iterable[str], revision: str) -> str:
+    """Return the condition that of some documents nothing is noted but of a revision.
+
+    On a server that works on several updates at once, another program may have written as well.
+    """
+    other = f"?id {RECORD} ?any . ?any {REVISION} ?other"
+    values = f"VALUES ?id {{ {' '.join(names)} }}"
+    found = f"{values} {in_store(other)} FILTER (?other != {revision})"
+    return f" FILTER NOT EXISTS {{ {found} }}"
+
+
+def without(name: str) -> str:
+    """Return the update that removes a document, whatever there is of it."""
+    own, graph = in_store(f"{name} ?noted ?note"), f"GRAPH {name} {{ ?s ?p ?o }}"
+    recorded = f"{name} {RECORD} ?record . ?record ?said ?saying"
+    removed = f"{own} {in_store('?record ?said ?saying')} {graph}"
+    found = " UNION ".join(f"{{ {each} }}" for each in (own, in_store(recorded), graph))
+    return f"DELETE {{ {removed} }} WHERE {{ {found} }}"
+
+
 def is_any(names: Iterable[str]) -> str:
     """Return the question whether there is a document of any of these names."""
     return f"ASK {{ {in_store(f'?id {KIND} ?any')} VALUES ?id {{ {' '.join(names)} }} }}"
@@ -118,7 +138,8 @@ def operation(
 ) -> str:
     """Return an update that also counts the version on, and that of the Things if it is of them.
 
-    It changes nothing in a store that is not laid out.
+    It changes nothing in a store that is not laid out. Where two programs wrote at the same moment
+    to a server that does not keep them apart, the version may have two values: it has one again.
 
     Args:
         change: what it changes, for the log.
@@ -139,11 +160,13 @@ def operation(
     pointer = f"{STORE} {RECORD} ?marks . "
     pointed = f"{STORE} {RECORD} {record} . {record} {BEFORE} ?marks . "
     from_, to = (pointer, pointed) if is_full else ("", "")
+    each = in_store(f"{pointer} ?marks {VERSION} ?each")
+    latest = f"SELECT (MAX(?each) + 1 AS ?next) {{ {each} }}"
     entry = f"BIND ({entry_expression(change, '?next')} AS ?entry)"
     return (
         f"DELETE {{ {removed} {in_store(from_ + before)} }}"
         f" INSERT {{ {added} {in_store(to + after)} }}"
-        f" WHERE {{ {in_store(pointer + before)} BIND (?version + 1 AS ?next) {entry} {where} }}"
+        f" WHERE {{ {{ {latest} }} {in_store(pointer + before)} {entry} {where} }}"
     )
 
 

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 
 from orchestrator_app.store.ground_triples import string_term
 
+MOST_NODES = 1000
+"""A change of more of them, as of a large ontology, names none: each who follows reads them."""
+
 
 @dataclass(frozen=True)
 class Position:
@@ -40,6 +43,7 @@ class Change:
         shared: the graphs shared by documents that it has added if they were not there, and what
             they are about.
         dropped: the shared graphs that it may have removed.
+        has_more: whether its documents say something else about more nodes than are named.
     """
 
     stamp: str
@@ -48,6 +52,7 @@ class Change:
     nodes: Collection[str] = ()
     shared: Mapping[str, Collection[str]] = field(default_factory=dict)
     dropped: Collection[str] = ()
+    has_more: bool = False
 
     @property
     def all_nodes(self) -> frozenset[str]:
@@ -67,11 +72,13 @@ def entry_expression(change: Change, version: str) -> str:
         change: the change.
         version: the variable of the version that it makes.
     """
+    is_vast = len(change.nodes) > MOST_NODES
     said = {
         "stamp": change.stamp,
         "documents": dict(change.documents),
         "removed": dict(change.removed),
-        "nodes": sorted(change.nodes),
+        "nodes": () if is_vast else sorted(change.nodes),
+        "has_more": is_vast,
         "shared": dict(change.shared),
         "dropped": sorted(change.dropped),
     }

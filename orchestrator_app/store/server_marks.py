@@ -82,9 +82,9 @@ class ServerMarks:
                 self._read = read
                 self._number += 1
             number = self._number
-        if len(rows) != 1:
+        said = {name: term["value"] for name, term in rows[0].items()} if len(rows) == 1 else {}
+        if not said.get("version", "").isdecimal():
             return Reading(number)
-        said = {name: term["value"] for name, term in rows[0].items()}
         records = [said[name] for name in ("marks", "before") if name in said]
         position = Position(int(said["version"]), said["stamp"])
         return Reading(number, position, said["things"], tuple(records))

@@ -85,21 +85,34 @@ class ServerPages:
         return Page(documents_of(rows, kind), int(_said(rows, "total")), _said(rows, "state"))
 
     def _looked_up(self, kind: str, limit: int, offset: int) -> tuple[str, Sequence[str], int]:
-        """Return the state of a kind, some of its ids in their order, and how many there are."""
-        with self._lock:
-            now = self._changes.follow()
-            ids = self._ids[kind] = self._fresh(kind, now)
-            return _state(kind, now), ids.sorted[offset : offset + limit], len(ids.sorted)
+        """Return the state of a kind, some of its ids in their order, and how many there are.
 
-    def _fresh(self, kind: str, now: Reading) -> _Ids:
-        known = self._ids.get(kind)
-        changes = self._changes.since(known.number) if known else None
-        if known is None or changes is None:
+        The ids may be of a later state: then the server tells another one with the documents.
+        """
+        now = self._changes.follow()
+        if not self._is_kept_up(kind, now.number):
             rows = self._endpoint.bindings(f"SELECT ?id {{ {_of_kind('?id', kind)} }}")
-            return _Ids(now.number, sorted(row["id"]["value"] for row in rows))
-        known.apply(changes, kind)
-        known.number = now.number
-        return known
+            ids = _Ids(now.number, sorted(row["id"]["value"] for row in rows))
+            with self._lock:
+                self._ids[kind] = ids
+            self._is_kept_up(kind, now.number)
+        with self._lock:
+            known = self._ids[kind].sorted
+            return _state(kind, now), known[offset : offset + limit], len(known)
+
+    def _is_kept_up(self, kind: str, number: int) -> bool:
+        """Bring the ids of a kind to what they are as of a number; return whether that can be.
+
+        What is in them already, as another thread looked later, makes no difference.
+        """
+        with self._lock:
+            known = self._ids.get(kind)
+            changes = self._changes.since(known.number) if known else None
+            if known is None or changes is None:
+                return False
+            known.apply(changes, kind)
+            known.number = max(known.number, number)
+            return True
 
 
 def documents_of(rows: Iterable[Row], kind: str = "") -> Documents:

@@ -1,7 +1,9 @@
 """The store on any SPARQL 1.1 server, through rdflib's `SPARQLUpdateStore`."""
 
+import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from ssl import SSLContext
@@ -47,6 +49,7 @@ from orchestrator_app.store.server_layout import (
 from orchestrator_app.store.server_marks import ServerMarks
 from orchestrator_app.store.server_pages import ServerPages, documents_of
 from orchestrator_app.store.substitution import PLACEHOLDER, substituted
+from wasmiot_td.turns import resting
 from wasmiot_td.turns_by_name import TurnsByName
 
 _SHARED_TRIPLES = (
@@ -54,6 +57,7 @@ _SHARED_TRIPLES = (
     " GRAPH ?g { ?s ?p ?o } }"
 )
 _MAX_ATTEMPTS = 20
+_LONGEST_PAUSE_SECONDS = 0.5
 _FEWEST_TOGETHER = 2
 _READ_AT_ONCE = 50
 
@@ -185,13 +189,13 @@ class SparqlStore:
         """See `Store.renew`."""
         noted = {REGISTRATION: string_term(layout.registration_text(registration))}
         with self._turns.of(document_id):
-            for _ in range(_MAX_ATTEMPTS):
+            for _ in _attempts():
                 known = self._documents.state(document_id, is_graph_read=False)
                 if not known.is_there:
                     return False
                 wanted = replace(known, noted=known.noted | noted)
                 wish = Wish(document_id, known, wanted)
-                if known == wanted or self._documents.write([wish], set()):
+                if known == wanted or (not known.is_mixed and self._documents.write([wish], set())):
                     return True
                 self._mend()
         raise _written_by_too_many(document_id)
@@ -230,7 +234,7 @@ class SparqlStore:
         if not layout.is_graph_name(document_id):
             return False
         with self._turns.of(document_id):
-            for attempt in range(_MAX_ATTEMPTS):
+            for attempt in _attempts():
                 known = self._documents.state(document_id)
                 if not known.is_there:
                     return attempt > 0
@@ -281,7 +285,7 @@ class SparqlStore:
         """See `Store.changed_since`."""
         self._changes.follow()
         changes = self._changes.since(version)
-        if changes is None:
+        if changes is None or any(change.has_more for change in changes):
             return None
         return frozenset[str]().union(*(change.all_nodes for change in changes))
 
@@ -313,7 +317,7 @@ class SparqlStore:
     def _replace(self, put: Put, wanted: State, shared: set[Quad]) -> bool:
         """Bring a document to the wanted state, whoever else writes; return whether it is new."""
         document_id = put.document.id
-        for _ in range(_MAX_ATTEMPTS):
+        for _ in _attempts():
             wish = Wish(document_id, self._documents.state(document_id), wanted)
             if wish.is_of_another_kind:
                 raise KindConflictError(document_id, wish.known.noted[KIND][1:-1], wish.kind)
@@ -322,6 +326,15 @@ class SparqlStore:
                 return not wish.known.is_there
             self._mend()
         raise _written_by_too_many(document_id)
+
+
+def _attempts() -> Iterator[int]:
+    """Yield numbers from 0 on, with longer and longer pauses in between: others write as well."""
+    for attempt in range(_MAX_ATTEMPTS):
+        if attempt:
+            with resting():
+                time.sleep(random.uniform(0, _LONGEST_PAUSE_SECONDS * attempt / _MAX_ATTEMPTS))
+        yield attempt
 
 
 def _written_by_too_many(document_id: str) -> StoreUnavailableError:

@@ -1,6 +1,7 @@
 """What is written on a graph server is followed: by names while its log tells, or else compared."""
 
 import random
+import threading
 from contextlib import closing
 
 import pyoxigraph as ox
@@ -8,6 +9,7 @@ import pytest
 
 from orchestrator_app.store import SparqlStore, server_layout
 from orchestrator_app.store.interface import Put
+from wasmiot_td.turns import Turns, resting
 
 STORE = "urn:wasmiot:store"
 PROFILE = "urn:ex:profile"
@@ -202,6 +204,49 @@ def test_pages_are_of_one_state_though_others_write_all_the_time(stores, lamp, m
     page = two.page("thing", limit=2)
     assert [each.document["n"] for each in page.documents] == [next(numbers) - 1, 0]
     assert (page.total, page.state) == (9, one.page("thing").state)
+
+
+def test_who_waits_for_the_server_holds_nobody_up(stores, lamp, monkeypatch):
+    """With one turn for all requests, two pages are told at once though each waits for it."""
+    store, _ = stores
+    store.put(lamp("urn:ex:a"), kind="thing")
+    read, both, told = store._marks.read, threading.Barrier(2), []
+
+    def waiting():
+        with resting():
+            both.wait(10)
+        return read()
+
+    def answer(_environ, _start_response):
+        told.append(store.page("thing", limit=5).total)
+        return []
+
+    monkeypatch.setattr(store._marks, "read", waiting)
+    app = Turns(answer, 1)
+    clients = [threading.Thread(target=app, args=({}, None), daemon=True) for _ in "ab"]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(20)
+    assert told == [1, 1]
+
+
+def test_a_change_of_very_many_nodes_names_none(stores, make_document, long_records):
+    """Who follows would read them again with each write, so it is told that all may be new."""
+    one, two = stores
+    many = b"".join(b"<urn:ex:n%d> <urn:ex:p> <urn:ex:o> .\n" % n for n in range(1001))
+    one.put(make_document("urn:ex:a", b""), kind="thing")
+    two.changed_since(two.version())
+    seen = two.version()
+    one.put(make_document("urn:ex:many", many), kind="ontology")
+    assert two.changed_since(seen) is None
+    assert [each.id for each in two.list("ontology", limit=5)] == ["urn:ex:many"]
+    seen = two.version()
+    one.put(
+        make_document("urn:ex:many", many[:-1] + b"\n<urn:ex:x> <urn:ex:p> <urn:ex:o> ."),
+        kind="ontology",
+    )
+    assert two.changed_since(seen) == {"urn:ex:x"}
 
 
 def test_only_one_profile_is_read_again(stores, lamp, long_records, tmp_path):

@@ -167,3 +167,46 @@ def test_many_that_are_there_are_one_operation(oxigraph_server, numbered, monkey
     assert kinds == [KindConflictError] + [bool] * 9
     store.close()
     other.close()
+
+
+def test_two_programs_that_write_the_same_at_once(oxigraph_server, make_document):
+    """Oxigraph keeps them not apart: whoever is last writes all of it, and the marks are whole."""
+    oxigraph_server.clear()
+    stores = [SparqlStore(oxigraph_server.query_url, oxigraph_server.update_url) for _ in "abc"]
+    faults = list[Exception]()
+
+    def write(store: SparqlStore, writer: int) -> None:
+        try:
+            for number in range(15):
+                text = f"{writer}-{number}"
+                lines = [f'<{A}> <urn:ex:p{i}> "{text}" .\n' for i in range(200)]
+                document = make_document(A, "".join(lines).encode(), {"text": text})
+                store.put(document, kind="thing")
+                store.renew(A, {"by": writer})
+                if number % 5 == 4:
+                    store.delete(A)
+        except Exception as error:  # noqa: BLE001 - any of them is a fault
+            faults.append(error)
+
+    writers = [
+        threading.Thread(target=write, args=(store, number)) for number, store in enumerate(stores)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert faults == []
+    for store in stores:
+        store.put(make_document(A, f'<{A}> <urn:ex:p> "last" .'.encode(), {}), kind="thing")
+        assert store.page("thing", limit=5).total == 1
+        assert store.get(A).document == {}
+    rows = oxigraph_server.rows(
+        "SELECT ?s ?p ?o { GRAPH ?g { ?s ?p ?o } FILTER (?s = <urn:ex:a>) }"
+    )
+    assert [row["o"] for row in rows if row["p"] == "urn:ex:p"] == ["last"]
+    assert len(rows) == 3
+    marks = oxigraph_server.rows(
+        "SELECT ?m ?n ?s { <urn:wasmiot:store> <urn:wasmiot:store#record> ?m ."
+        " ?m <urn:wasmiot:store#version> ?n ; <urn:wasmiot:store#stamp> ?s }"
+    )
+    assert len(marks) == 1
