@@ -25,7 +25,6 @@ from orchestrator_app.store.server_layout import (
     RECORD,
     REVISION,
     in_store,
-    is_only_of_revision,
     is_unknown,
     new_record,
     new_stamp,
@@ -47,14 +46,12 @@ class Insertion:
         change: what it changes.
         added: the quads, with those that they share.
         where: the condition that none of them is there.
-        written: the pattern that holds once they are.
     """
 
     names: Collection[str]
     change: Change
     added: str
     where: str
-    written: str
 
 
 Made = Callable[[], Insertion | None]
@@ -84,10 +81,8 @@ def insertion_of(puts: Iterable[Put]) -> Insertion | None:
     texts.append(blocks(shared))
     kinds = {put.document.id: put.kind for put in puts}
     change = Change(stamp, kinds, nodes=nodes_of(subjects), shared=nodes_by_graph(shared))
-    written = in_store(f"{next(iter(names))} {RECORD} ?record . ?record {REVISION} {revision}")
-    written += is_only_of_revision(names, revision)
     where = "".join(map(is_unknown, names))
-    return Insertion(names, change, " ".join(texts), where, written)
+    return Insertion(names, change, " ".join(texts), where)
 
 
 def _notes_block(put: Put, revision: str) -> str:

@@ -10,8 +10,9 @@ document anew.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from orchestrator_app.store import layout
 from orchestrator_app.store.document_quads import (
@@ -35,12 +36,13 @@ from orchestrator_app.store.server_layout import (
     SHARED_GRAPH,
     STORE,
     in_store,
-    is_only_of_revision,
+    is_any,
     is_record_full,
     is_unknown,
     new_record,
     new_stamp,
     operation,
+    revisions_of,
     without,
     without_older_entries,
 )
@@ -151,7 +153,6 @@ class ServerDocuments:
             conditions.append(unchanged(name, known))
         gone = before - after
         noted = sought(quad for quad in gone if quad[0] == STORE)
-        written = in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
         names = [iri_term(wish.document_id) for wish in wishes]
         return self._changed(
             Change(
@@ -163,7 +164,7 @@ class ServerDocuments:
             removed=blocks({*noted, *(quad for quad in gone if quad[0] != STORE)}),
             added=blocks((after - before) | shared),
             where=blocks(noted) + "".join(conditions),
-            is_done=f"ASK {{ {written} {is_only_of_revision(names, revision)} }}",
+            is_done=partial(self._are_of_revision, names, stamp),
             are_things=any(wish.changes_things for wish in wishes),
         )
 
@@ -173,7 +174,6 @@ class ServerDocuments:
         revision, record = string_term(stamp), new_record()
         wanted = wish.wanted.noted | {REVISION: revision}
         goal = replace(wish.wanted, noted=wanted, record=record)
-        written = in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
         told = Change(
             stamp,
             documents={wish.document_id: wish.kind},
@@ -186,7 +186,7 @@ class ServerDocuments:
             removed="",
             added=blocks(goal.notes(name) | goal.quads | shared),
             where=is_unknown(name),
-            is_done=f"ASK {{ {written} {is_only_of_revision([name], revision)} }}",
+            is_done=partial(self._are_of_revision, [name], stamp),
             are_things=wish.kind == layout.THING,
         )
 
@@ -206,7 +206,7 @@ class ServerDocuments:
             before=without(name) if known.is_mixed else "",
             removed=removed,
             where=where,
-            is_done=f"ASK {{ FILTER NOT EXISTS {{ {in_store(f'{name} {KIND} ?any')} }} }}",
+            is_done=lambda: not self._endpoint.truth(is_any([name])),
             are_things=kind == _THING,
         )
 
@@ -217,7 +217,7 @@ class ServerDocuments:
             removed="",
             added=insertion.added,
             where=insertion.where,
-            is_done=f"ASK {{ {insertion.written} }}",
+            is_done=partial(self._are_of_revision, insertion.names, insertion.change.stamp),
             are_things=are_things,
         )
 
@@ -226,13 +226,19 @@ class ServerDocuments:
         values = f"VALUES ?g {{ {' '.join(map(iri_term, names))} }}"
         marker = in_store(f"{STORE} {SHARED_GRAPH} ?g")
         removed = f"{marker} GRAPH ?g {{ ?s ?p ?o }}"
+        left = f"SELECT ?g {{ {values} {marker} }}"
         return self._changed(
             Change(new_stamp(), dropped=names),
             removed=removed,
             where=f"{values} {removed} {IS_UNUSED}",
-            is_done=f"ASK {{ {values} FILTER NOT EXISTS {{ {marker} }} }}",
+            is_done=lambda: len(self._endpoint.bindings(left)) < len(names),
             are_things=False,
         )
+
+    def _are_of_revision(self, names: Collection[str], revision: str) -> bool:
+        """Return whether documents are of a revision, and of no other besides."""
+        rows = self._endpoint.bindings(revisions_of(names))
+        return [row["revision"]["value"] for row in rows] == [revision] * len(names)
 
     def _changed(
         self,
@@ -240,7 +246,7 @@ class ServerDocuments:
         *,
         removed: str,
         where: str,
-        is_done: str,
+        is_done: Callable[[], bool],
         before: str = "",
         added: str = "",
         are_things: bool,
@@ -266,7 +272,7 @@ class ServerDocuments:
             is_full=is_full,
         )
         self._endpoint.update(f"{before} ; {own}" if before else own)
-        if not self._endpoint.truth(is_done):
+        if not is_done():
             return False
         if is_full:
             self._tidy()

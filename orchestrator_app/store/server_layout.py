@@ -89,15 +89,11 @@ def is_of_revision(name: str, record: str, revision: str) -> str:
     return " " + in_store(f"{name} {RECORD} {record} . {record} {REVISION} {revision}")
 
 
-def is_only_of_revision(names: Iterable[str], revision: str) -> str:
-    """Return the condition that of some documents nothing is noted but of a revision.
-
-    On a server that works on several updates at once, another program may have written as well.
-    """
-    other = f"?id {RECORD} ?any . ?any {REVISION} ?other"
+def revisions_of(names: Iterable[str]) -> str:
+    """Return the question for the revisions of documents: rows of `?id ?revision`."""
     values = f"VALUES ?id {{ {' '.join(names)} }}"
-    found = f"{values} {in_store(other)} FILTER (?other != {revision})"
-    return f" FILTER NOT EXISTS {{ {found} }}"
+    said = f"?id {KIND} ?kind ; {RECORD} ?record . ?record {REVISION} ?revision"
+    return f"SELECT ?id ?revision {{ {values} {in_store(said)} }}"
 
 
 def without(name: str) -> str:
