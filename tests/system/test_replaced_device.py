@@ -67,7 +67,7 @@ def test_a_new_device_takes_the_place_of_a_broken_one(fleet: JoinedFleet) -> Non
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("orchestrator_app", "broken"), ("supervisor_app", "orchestrator")]
+    ("module", "name"), [("orchestrator_app", "kitchen"), ("supervisor_app", "orchestrator")]
 )
 def test_a_server_leaves_the_data_of_the_other_kind_alone(
     fleet: JoinedFleet, module: str, name: str
