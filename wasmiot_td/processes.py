@@ -45,10 +45,22 @@ class ServerProcess:
         """
         deadline = time.monotonic() + START_SECONDS
         while not (found := READY_LINE.search(self.log.read_text(errors="replace"))):
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.has_ended() or time.monotonic() > deadline:
                 raise ServerNotStarted(f"{self.name} did not start:\n{self.last_lines()}")
             time.sleep(0.05)
         self.url = found[1]
+
+    def has_ended(self) -> bool:
+        """Say whether the process ended; a signal handler may raise at any moment in it.
+
+        `Popen.poll` takes a lock, and a Ctrl-C that comes between that and its `try` leaves the
+        lock taken: each later wait for the process would then have no end. Asking the kernel
+        without reaping takes none.
+        """
+        if self.process.returncode is not None or not hasattr(os, "waitid"):
+            return self.process.poll() is not None
+        seen = os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return seen is not None
 
     def last_lines(self, count: int = 15) -> str:
         """Return the end of what the process wrote."""
@@ -62,7 +74,8 @@ class ServerProcess:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(STOP_SECONDS)
 
 
 class ServerProcesses:
@@ -94,7 +107,7 @@ class ServerProcesses:
 
     def ended(self) -> list[ServerProcess]:
         """Return the servers that ended by themselves."""
-        return [server for server in self.servers if server.process.poll() is not None]
+        return [server for server in self.servers if server.has_ended()]
 
     def stop(self) -> None:
         """End all servers, the last started first; a second Ctrl-C must leave nothing."""

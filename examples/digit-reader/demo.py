@@ -195,7 +195,7 @@ def say_urls(orchestrator_url: str, supervisors: list[Server], deployment_url: s
 def keep_up(fleet: Fleet) -> None:
     """With KEEP=1, wait for Ctrl-C or for a server to end."""
     while os.environ.get("KEEP") == "1":
-        ended = [server.name for server in fleet.servers if server.process.poll() is not None]
+        ended = [server.name for server in fleet.servers if server.has_ended()]
         if ended:
             raise FleetError(f"{', '.join(ended)} ended by itself")
         time.sleep(0.5)
