@@ -42,6 +42,7 @@ from orchestrator_app.store.server_layout import (
     new_record,
     new_stamp,
     operation,
+    rest_of,
     revisions_of,
     without,
     without_older_entries,
@@ -193,19 +194,22 @@ class ServerDocuments:
     def remove(self, document_id: str, known: State) -> bool:
         """Remove a document and its graph, if it is still what is known.
 
-        Virtuoso removes nothing where there is no graph and it is sought.
+        What is known of the graph is written out: a pattern for it would give a solution for each
+        triple, and the marks and the entry of the log would be written as often. What else is in
+        it, as of another program that wrote at the same moment, goes in the same request.
         """
         name, kind = iri_term(document_id), known.noted[KIND]
         noted = blocks(sought(known.notes(name)))
-        graph = f"GRAPH {name} {{ ?s ?p ?o }}" if known.quads else ""
-        removed, where = f"{noted} {graph}", f"{noted}{unchanged(name, known)} {graph}"
+        before, after = "", rest_of(name)
+        removed, where = f"{noted} {blocks(known.quads)}", f"{noted}{unchanged(name, known)}"
         if known.is_mixed:
-            removed = where = ""
+            before, after, removed, where = without(name), "", "", ""
         return self._changed(
             Change(new_stamp(), removed={document_id: kind[1:-1]}, nodes=nodes_in(known.quads)),
-            before=without(name) if known.is_mixed else "",
+            before=before,
             removed=removed,
             where=where,
+            after=after,
             is_done=lambda: not self._endpoint.truth(is_any([name])),
             are_things=kind == _THING,
         )
@@ -229,8 +233,9 @@ class ServerDocuments:
         left = f"SELECT ?g {{ {values} {marker} }}"
         return self._changed(
             Change(new_stamp(), dropped=names),
-            removed=removed,
-            where=f"{values} {removed} {IS_UNUSED}",
+            before=f"DELETE {{ {removed} }} WHERE {{ {values} {removed} {IS_UNUSED} }}",
+            removed="",
+            where="",
             is_done=lambda: len(self._endpoint.bindings(left)) < len(names),
             are_things=False,
         )
@@ -248,6 +253,7 @@ class ServerDocuments:
         where: str,
         is_done: Callable[[], bool],
         before: str = "",
+        after: str = "",
         added: str = "",
         are_things: bool,
     ) -> bool:
@@ -259,6 +265,7 @@ class ServerDocuments:
             where: what must hold.
             is_done: asks whether it was done.
             before: an update that comes first, in the same request.
+            after: one that comes last in it.
             added: quads that come.
             are_things: whether it changes what Things say, or which there are.
         """
@@ -271,7 +278,7 @@ class ServerDocuments:
             are_things=are_things,
             is_full=is_full,
         )
-        self._endpoint.update(f"{before} ; {own}" if before else own)
+        self._endpoint.update(" ; ".join(filter(None, (before, own, after))))
         if not is_done():
             return False
         if is_full:

@@ -105,6 +105,12 @@ def without(name: str) -> str:
     return f"DELETE {{ {removed} }} WHERE {{ {found} }}"
 
 
+def rest_of(name: str) -> str:
+    """Return the update that removes the graph of a document that is not there."""
+    graph = f"GRAPH {name} {{ ?s ?p ?o }}"
+    return f"DELETE {{ {graph} }} WHERE {{ {graph}{is_unknown(name)} }}"
+
+
 def is_any(names: Iterable[str]) -> str:
     """Return the question whether there is a document of any of these names."""
     return f"ASK {{ {in_store(f'?id {KIND} ?any')} VALUES ?id {{ {' '.join(names)} }} }}"

@@ -10,9 +10,11 @@ import pytest
 from orchestrator_app.store import SparqlStore, StoreUnavailableError, server_documents
 from orchestrator_app.store.server_layout import without_older_entries
 
+SAID = b"<urn:ex:p> <urn:ex:says> <urn:ex:%s> ."
 A, B = "urn:ex:a", "urn:ex:b"
 STORE = "urn:wasmiot:store"
 RECORD = f"{STORE}#record"
+VERSION = f"{STORE}#version"
 LOG = (f"{STORE}#entry", f"{STORE}#before")
 NOTES = f"SELECT ?s ?p ?o {{ GRAPH <{STORE}> {{ ?s ?p ?o }} }}"
 
@@ -89,6 +91,31 @@ def test_no_subject_is_written_for_ever(server, numbered, monkeypatch):
             store.put(numbered(number), kind="thing")
     assert len(written) > 20
     assert max(written.values()) < 40
+
+
+def test_the_marks_are_written_once_with_each_operation(server, numbered, monkeypatch):
+    """One solution each: those of a graph's triples would have a server write them as often."""
+    counts = []
+    with opened(server) as store:
+        send = store._endpoint.update
+
+        def counting(text):
+            for operation in text.split(" ; DELETE "):
+                _, _, pattern = operation.partition(" WHERE ")
+                if VERSION in operation:
+                    counts.append(len(server.rows(f"SELECT * WHERE {pattern}")))
+            send(text)
+
+        monkeypatch.setattr(store._endpoint, "update", counting)
+        store.put(numbered(1), kind="thing")
+        store.put(numbered(2), kind="thing")
+        assert store.delete(A)
+        shared = {"urn:ex:profile": b"\n".join([SAID % b"x", SAID % b"y"])}
+        store.put(numbered(3), kind="thing", shared_graphs=shared)
+        assert store.remove_unused_graphs() == 1
+    assert counts == [1] * 5
+    assert server.rows(f"SELECT ?s {{ GRAPH <{A}> {{ ?s ?p ?o }} }}")
+    assert not server.rows("SELECT ?s { GRAPH <urn:ex:profile> { ?s ?p ?o } }")
 
 
 def test_two_stores_change_records_under_each_other(server, numbered):
