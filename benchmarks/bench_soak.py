@@ -13,11 +13,11 @@ hour for it, as busy as they are else; what the five minutes by default show is 
 
 It tells requests a second, p50 and p99 by kind, and as a curve the memory, threads and open files
 of each process, and of the largest that answers queries or checks modules for it; of orchestrator
-and graph server also what they take on the disk, which is not judged. The exit code is 1 if a
-request got anything but its answer or 503 with `Retry-After`, or all of a kind got that; if a
-listener lacked an event or heard none; if a process ends, or grows in memory, threads or files:
-`stability.py` says by what that is told from filling up, and from a step, as when a device takes
-over the work of another one.
+and graph server also what they take on the disk. The exit code is 1 if a request got anything but
+its answer or 503 with `Retry-After`, or all of a kind got that; if a listener lacked an event or
+heard none; if a process ends, grows in memory, threads or files, or holds more than there is room
+for, on the disk as well: `stability.py` says by what growth is told from filling up, and from a
+step, as when a device takes over the work of another one.
 """
 
 import argparse
@@ -40,6 +40,7 @@ from stability import (
     Sample,
     Verdict,
     hourly_bytes,
+    is_overfull,
     is_spreading,
     seen_hourly_bytes,
     verdict,
@@ -123,6 +124,7 @@ class Watched:
         samples = self.samples
         found = [f"the server is gone: {self.name}"] if self.is_gone else []
         found += [f"{self.name} grows"] if verdict(samples) is Verdict.GROWING else []
+        found += [f"{self.name} holds more than there is room for"] if is_overfull(samples) else []
         counts = {"threads": [s.threads for s in samples], "files": [s.files for s in samples]}
         more = (what for what, counted in counts.items() if is_spreading(counted))
         return [*found, *(f"{self.name} has more and more {what}" for what in more)]

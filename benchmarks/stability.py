@@ -48,6 +48,10 @@ STEADY_SHARE = 0.5
 pace. A step is added by one or two: of files when a device takes over the work of another one, of
 memory when a cache doubles or an engine keeps another file open."""
 
+ROOM_BYTES = 1024 * 1024 * 1024
+"""What a server may hold at all, in memory and on the disk: many times what 500 Things and 500
+executions need. What fills up so much does not end."""
+
 _PARTS = 8
 _PARTS_OF_A_WINDOW = 4
 
@@ -112,6 +116,11 @@ def seen_hourly_bytes(samples: Sequence[Sample]) -> float:
     """Return what growth in an hour's worth of requests a run is long enough to show."""
     requests = _requests(_least(samples))
     return SEEN_BYTES / requests * HOUR_REQUESTS if requests else float("inf")
+
+
+def is_overfull(samples: Sequence[Sample]) -> bool:
+    """Return whether a process held more than there is room for, however slowly it grew."""
+    return any(max(each.rss_bytes, each.disk_bytes) > ROOM_BYTES for each in samples)
 
 
 def is_spreading(counts: Sequence[int]) -> bool:

@@ -9,6 +9,7 @@ from stability import (
     Sample,
     Verdict,
     hourly_bytes,
+    is_overfull,
     is_spreading,
     seen_hourly_bytes,
     verdict,
@@ -205,3 +206,13 @@ def test_files_that_come_and_go_by_chance_are_no_leak(seed):
     """As many as those of an orchestrator's store do."""
     dice = random.Random(seed)
     assert not is_spreading([215 + dice.randint(-15, 30) for _ in range(60)])
+
+
+def test_what_fills_up_beyond_all_room_is_told():
+    """As a graph server that was slower and slower in taking 3 GB of disk, and then of memory."""
+    room = 1024 * MEBIBYTE
+    filling = run(lambda share: 3 * room * (1 - 2.718 ** (-4 * share)))
+    assert verdict(filling) is not Verdict.GROWING
+    assert is_overfull(filling)
+    assert is_overfull([Sample(1, 1, START, disk_bytes=3 * room)])
+    assert not is_overfull(run(lambda share: 300 * MEBIBYTE * share))
