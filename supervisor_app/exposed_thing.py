@@ -12,6 +12,7 @@ from typing import Any
 
 from supervisor_app.installation import is_bound
 from supervisor_app.thing_forms import add_thing_forms, change_forms
+from wasmiot_td.access.declared import with_open_door
 from wasmiot_td.arguments import takes_value
 from wasmiot_td.context_iris import TD_CONTEXT, WASMIOT_CONTEXT
 
@@ -55,13 +56,11 @@ def complete(
     thing["base"] = base
     if isinstance(thing.get("wasmiot:trigger"), Mapping):
         thing["properties"] = {TRIGGERS: _triggers(), **_mapping(thing.get("properties"))}
-    thing["securityDefinitions"] = {"nosec_sc": {"scheme": "nosec"}}
-    thing["security"] = ["nosec_sc"]
     for kind, complete_one in _COMPLETIONS.items():
         for name, affordance in _members(thing, kind):
             complete_one(name, affordance)
     add_thing_forms(thing)
-    return thing
+    return with_open_door(thing)
 
 
 def rebased(document: Mapping[str, Any], base: str) -> dict[str, Any]:

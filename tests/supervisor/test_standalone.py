@@ -241,6 +241,34 @@ def test_security_that_is_asked_for_here_is_no_fault(serve, tmp_path, caplog, sc
     assert (f"asks_for={scheme} served_with=bearer" in caplog.text) == is_told
 
 
+@pytest.mark.parametrize("name", ["basic_sc", "bearer_sc"])
+def test_what_others_serve_keeps_their_security(serve, tmp_path, check_td, name):
+    """A form may name what this device does not ask for, even by the name that it uses itself."""
+    secret, _ = make_token(tmp_path / "data" / "access", "a person", "read")
+    form = {"href": "http://10.1.2.3/light", "security": ["either"]}
+    light = {"type": "boolean", "readOnly": True, "forms": [form]}
+    theirs = {
+        "either": {"scheme": "combo", "oneOf": [name, "key"]},
+        name: {"scheme": "basic"},
+        "key": {"scheme": "apikey"},
+    }
+    said = {
+        "properties": {"light": light},
+        "securityDefinitions": {**theirs, "unused": {"scheme": "digest"}},
+        "security": ["key"],
+    }
+    device = serve({**COUNT, **said}, {"m.wasm": COUNTER}, ["m.wasm"], data_dir=tmp_path / "data")
+    headers = {"Authorization": f"Bearer {secret}"}
+    served = device.client.get("/deployments/thing/td", headers=headers).json
+    check_td(served)
+    assert served["properties"]["light"]["forms"][0]["security"] == ["either"]
+    definitions = served["securityDefinitions"]
+    assert {key: definitions.pop(key) for key in theirs} == theirs
+    (own,) = definitions
+    assert served["security"] == [own]
+    assert definitions[own]["scheme"] == "bearer"
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [({"name": "m"}, "--module FILE"), ({"binary": "m.wasm"}, "no file m.wasm beside the TD")],
