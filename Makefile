@@ -13,9 +13,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 UI := orchestrator_app/ui
 FUZZ_SECONDS ?= 600
+WORKERS ?= 3
 WOTPY := .cache/wotpy
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MADE_FROM := pyproject.toml constraints.txt
+
+# Hundreds of servers are started by the tests, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo web docs test lint modules bench figures fuzz constraints clean
@@ -34,8 +38,9 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
+# One worker more than the least machine has cores: there is always one that waits for a server.
 test: lint $(VENV)/web.stamp $(VENV)/interop.stamp $(VENV)/wotpy.stamp
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
