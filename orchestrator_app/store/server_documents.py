@@ -31,6 +31,7 @@ from orchestrator_app.store.insertions import Insertion
 from orchestrator_app.store.server_layout import (
     IS_UNUSED,
     KIND,
+    LOOSE_RECORDS,
     RECORD,
     REVISION,
     SHARED_GRAPH,
@@ -45,11 +46,13 @@ from orchestrator_app.store.server_layout import (
     rest_of,
     revisions_of,
     without,
+    without_loose,
     without_older_entries,
 )
 from orchestrator_app.store.server_log import Change
 
 _THING = string_term(layout.THING)
+_RECORDS_AT_ONCE = 50
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class ServerDocuments:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
+        self._loose = frozenset[str]()
 
     def state(self, document_id: str, *, is_graph_read: bool = True) -> State:
         """Return what there is of a document."""
@@ -239,6 +243,20 @@ class ServerDocuments:
             is_done=lambda: len(self._endpoint.bindings(left)) < len(names),
             are_things=False,
         )
+
+    def drop_loose(self) -> None:
+        """Remove records that no document has, and that none had at the last call either.
+
+        Two programs that write and remove one document at the same moment may leave one. A server
+        that answers from two moments may name one that is in use: hardly twice.
+        """
+        loose = frozenset(row["record"]["value"] for row in self._endpoint.bindings(LOOSE_RECORDS))
+        certain = sorted(loose & self._loose)
+        self._loose = loose.difference(certain)
+        for begin in range(0, len(certain), _RECORDS_AT_ONCE):
+            self._endpoint.update(without_loose(certain[begin : begin + _RECORDS_AT_ONCE]))
+        if certain:
+            _log.info("loose_records_removed records=%d", len(certain))
 
     def _are_of_revision(self, names: Collection[str], revision: str) -> bool:
         """Return whether documents are of a revision, and of no other besides."""

@@ -51,6 +51,13 @@ IS_UNUSED = f"FILTER NOT EXISTS {{ GRAPH ?any {{ ?x ?y ?g }} FILTER (?any != {ST
 UNUSED_GRAPHS = f"SELECT ?g {{ GRAPH {STORE} {{ {STORE} {SHARED_GRAPH} ?g }} {IS_UNUSED} }}"
 """The question for the graphs that documents shared and that none names any more."""
 
+IS_LOOSE = f"FILTER NOT EXISTS {{ GRAPH {STORE} {{ ?any {RECORD} ?record }} }}"
+LOOSE_RECORDS = (
+    f"SELECT DISTINCT ?record {{ VALUES ?said {{ {' '.join(RECORDED)} }}"
+    f" GRAPH {STORE} {{ ?record ?said ?text }} {IS_LOOSE} }}"
+)
+"""The question for the records of documents that no document has."""
+
 POSITION = (
     f"SELECT ?marks ?before ?version ?stamp ?things {{ GRAPH {STORE} {{ {STORE} {RECORD} ?marks ."
     f" ?marks {VERSION} ?version ; {STAMP} ?stamp ; {THINGS} ?things"
@@ -178,6 +185,13 @@ def without_older_entries() -> str:
     older = (f"?before {BEFORE} ?old", f"?before {BEFORE} ?older . ?older {BEFORE} ?old")
     chain = " UNION ".join(f"{{ {in_store(kept + each)} }}" for each in older)
     return f"DELETE {{ {in_store('?old ?p ?o')} }} WHERE {{ {chain} {in_store('?old ?p ?o')} }}"
+
+
+def without_loose(records: Iterable[str]) -> str:
+    """Return the update that removes records that no document has; others of them stay."""
+    said = in_store("?record ?said ?text")
+    values = f"VALUES ?record {{ {' '.join(f'<{each}>' for each in records)} }}"
+    return f"DELETE {{ {said} }} WHERE {{ {values} {said} {IS_LOOSE} }}"
 
 
 def _said(subject: str, values: dict[str, str]) -> str:

@@ -245,7 +245,8 @@ class SparqlStore:
         raise _written_by_too_many(document_id)
 
     def remove_unused_graphs(self) -> int:
-        """See `Store.remove_unused_graphs`."""
+        """See `Store.remove_unused_graphs`; what writes at once have left over goes as well."""
+        self._documents.drop_loose()
         names = [row["g"]["value"] for row in self._endpoint.bindings(UNUSED_GRAPHS)]
         n_removed = 0
         for begin in range(0, len(names), _READ_AT_ONCE):

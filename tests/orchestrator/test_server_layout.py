@@ -118,6 +118,24 @@ def test_the_marks_are_written_once_with_each_operation(server, numbered, monkey
     assert not server.rows("SELECT ?s { GRAPH <urn:ex:profile> { ?s ?p ?o } }")
 
 
+def test_what_nobody_has_any_more_goes(server, numbered):
+    """Texts that two writes at once have left over, not before they were seen twice; no others."""
+    record = "urn:wasmiot:store#record/left"
+    texts = f'<{record}> <{STORE}#json> "{{}}" ; <{STORE}#revision> "1"'
+    left = f"SELECT ?o {{ GRAPH <{STORE}> {{ <{record}> ?p ?o }} }}"
+    with opened(server) as store:
+        for number in range(5):
+            store.put(replace(numbered(number), id=f"urn:ex:{number}"), kind="thing")
+        store._endpoint.update(f"INSERT DATA {{ GRAPH <{STORE}> {{ {texts} }} }}")
+        before = server.rows(NOTES)
+        store.remove_unused_graphs()
+        assert len(server.rows(left)) == 2
+        store.remove_unused_graphs()
+        assert server.rows(left) == []
+        assert len(server.rows(NOTES)) == len(before) - 2
+        assert store.page("thing").total == 5
+
+
 def test_two_stores_change_records_under_each_other(server, numbered):
     """A record that another orchestrator has begun is written to, and its documents are found."""
     with opened(server) as one, opened(server) as two:
