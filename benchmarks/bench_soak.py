@@ -79,6 +79,8 @@ class Watched:
         of_children: look at the largest of those that it has started.
         brief_bytes: what one of those held at most that had just begun.
         is_gone: the server has ended, and nothing more is known of it.
+        is_buffering: it holds what was written until it is much, as a graph server does that is no
+            part of this project: only what it holds at all is judged.
         folder: where it keeps everything; None for what keeps nothing of its own.
     """
 
@@ -88,6 +90,7 @@ class Watched:
     of_children: bool = False
     brief_bytes: int = 0
     is_gone: bool = False
+    is_buffering: bool = False
     folder: Path | None = None
     samples: list[Sample] = field(default_factory=list)
 
@@ -123,7 +126,8 @@ class Watched:
         """What is wrong with it."""
         samples = self.samples
         found = [f"the server is gone: {self.name}"] if self.is_gone else []
-        found += [f"{self.name} grows"] if verdict(samples) is Verdict.GROWING else []
+        is_growing = not self.is_buffering and verdict(samples) is Verdict.GROWING
+        found += [f"{self.name} grows"] if is_growing else []
         found += [f"{self.name} holds more than there is room for"] if is_overfull(samples) else []
         counts = {"threads": [s.threads for s in samples], "files": [s.files for s in samples]}
         more = (what for what, counted in counts.items() if is_spreading(counted))
@@ -217,7 +221,9 @@ def _watched(orchestrator: Server, device: Server, chain: Server) -> list[Watche
 
 def _watched_server(server: measured.Oxigraph) -> Watched:
     process = psutil.Process(server.process.pid)
-    return Watched("graph server", process, OF_ORCHESTRATOR, folder=server.folder)
+    return Watched(
+        "graph server", process, OF_ORCHESTRATOR, is_buffering=True, folder=server.folder
+    )
 
 
 def _unanswered(tally: Tally) -> list[str]:
